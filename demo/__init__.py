@@ -1,0 +1,1 @@
+"""The whole system on this machine, with the main job done in front of the reader."""

@@ -1,0 +1,89 @@
+"""The citizen and the verifier, each a process of its own with nothing of the other's."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+from demo.processes import plain_environment, run
+from demo.town import Town
+
+VERDICTS = tuple(range(21))
+"""Exit codes that carry a verdict: the story looks at each itself."""
+
+
+class Citizen:
+    """A wallet in a home folder of its own."""
+
+    def __init__(self, town: Town) -> None:
+        self.home = town.folder / "citizen"
+        self.home.mkdir(mode=0o700)
+        self._town = town
+
+    def weid(self, *command: str) -> str:
+        """Run a command of the wallet's owner and return what it printed."""
+        environment = plain_environment(HOME=str(self.home))
+        return run(["weid", "--home", str(self.home), *command], env=environment).stdout
+
+    def wallet(self, *command: str) -> str:
+        """Run a `weid wallet` command with the wallet's passphrase."""
+        return self.weid("wallet", *command, "--passphrase-file", str(self._town.passphrase))
+
+    def accept(self, offer: str) -> str:
+        """Take a certificate in and return its id in the wallet."""
+        self.wallet("accept", offer, "--yes", "--unsafe-loopback-http")
+        return str(json.loads(self.weid_json("list"))[-1]["id"])
+
+    def weid_json(self, *command: str) -> str:
+        """Run a `weid wallet` command for its JSON."""
+        environment = plain_environment(HOME=str(self.home))
+        secret = ["--passphrase-file", str(self._town.passphrase)]
+        command_line = ["weid", "--home", str(self.home), "--json", "wallet", *command, *secret]
+        return run(command_line, env=environment).stdout
+
+    def answer(self, request: Path, picture: Path, text: Path) -> None:
+        """Answer a request with a picture of a code, and keep its text as well."""
+        self.wallet("present", str(request), "--yes", "--qr", str(picture), "--out", str(text))
+
+    def show(self, credential_id: str, fields: str, picture: Path) -> None:
+        """Show fields without being asked, as a picture of a code."""
+        self.wallet("show", credential_id, "--disclose", fields, "--yes", "--qr", str(picture))
+
+
+class Employer:
+    """A verifier that knows one node's address, the genesis hash and its own request."""
+
+    def __init__(self, town: Town) -> None:
+        self._town = town
+        self._folder = town.folder / "employer"
+        self._folder.mkdir(mode=0o700)
+        self._count = 0
+
+    def ask(self, template: str, *fields: str) -> tuple[Path, Path]:
+        """Make a request; return its file and its picture."""
+        self._count += 1
+        request = self._folder / f"request-{self._count}.json"
+        picture = self._folder / f"request-{self._count}.png"
+        run(
+            [
+                "weid", "verifier", "request", template, *fields,
+                "--audience", "https://employer.example", "--name", "Sample Employer",
+                "--out", str(request), "--qr", str(picture), *self._town.registry_options,
+            ],
+            env=plain_environment(HOME=str(self._folder)),
+        )  # fmt: skip
+        return request, picture
+
+    def verify(self, picture: Path, *how: str) -> subprocess.CompletedProcess[str]:
+        """Verify a picture in a new process with an empty home and working folder."""
+        self._count += 1
+        empty = self._folder / f"empty-{self._count}"
+        (empty / "home").mkdir(parents=True)
+        (empty / "work").mkdir()
+        return run(
+            ["weid", "verify", str(picture), *how, *self._town.registry_options],
+            env=plain_environment(HOME=str(empty / "home")),
+            cwd=empty / "work",
+            accepted=VERDICTS,
+        )

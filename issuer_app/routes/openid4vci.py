@@ -1,0 +1,64 @@
+"""OpenID4VCI 1.0: each route hands the request's parts to one endpoint and returns its reply."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+from flask.typing import ResponseReturnValue
+
+from issuer_app.services.wallet_endpoints import MachineReply, MachineRequest
+from issuer_app.web.session import current_peer
+from issuer_app.wiring import services
+
+pages = Blueprint("openid4vci", __name__)
+
+
+def _asked() -> MachineRequest:
+    headers = {name: value for name, value in request.headers.items() if name in _HEADERS}
+    return MachineRequest(request.get_data(), headers, request.query_string.decode("latin-1"))
+
+
+_HEADERS = frozenset({"Authorization", "Content-Type", "Accept"})
+
+
+def _answer(reply: MachineReply) -> Response:
+    return Response(reply.body, status=reply.status, headers=dict(reply.headers))
+
+
+@pages.get("/.well-known/openid-credential-issuer")
+def issuer_metadata() -> ResponseReturnValue:
+    """Describe the credential issuer (section 12.2)."""
+    return _answer(services().wallets.metadata())
+
+
+@pages.get("/.well-known/oauth-authorization-server")
+def server_metadata() -> ResponseReturnValue:
+    """Describe the authorization server (RFC 8414)."""
+    return _answer(services().wallets.authorization_server())
+
+
+@pages.get("/offers/<offer_id>")
+def offer(offer_id: str) -> ResponseReturnValue:
+    """Answer with an offer; reading it does not use it up (section 4.1.3)."""
+    services().token_throttle.require(current_peer())
+    return _answer(services().wallets.credential_offer(offer_id))
+
+
+@pages.post("/token")
+def token() -> ResponseReturnValue:
+    """Turn a code into an access token, once (section 6)."""
+    services().token_throttle.require(current_peer())
+    return _answer(services().wallets.token(_asked()))
+
+
+@pages.post("/nonce")
+def nonce() -> ResponseReturnValue:
+    """Give a nonce for a key proof (section 7)."""
+    services().token_throttle.require(current_peer())
+    return _answer(services().wallets.nonce())
+
+
+@pages.post("/credential")
+def credential() -> ResponseReturnValue:
+    """Sign the credential for the key that proves itself (section 8)."""
+    services().token_throttle.require(current_peer())
+    return _answer(services().wallets.credential(_asked()))

@@ -1,0 +1,1 @@
+"""What people do here, as services over the store and the library; no HTTP."""

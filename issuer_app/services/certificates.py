@@ -1,0 +1,217 @@
+"""Certificates: found, shown, revoked, suspended and reinstated, each with its timeline.
+
+Revoked is final. A change names the version that the person saw, so that of two who change the
+same certificate the second is told instead of overwriting the first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from issuer_app.errors import ConflictError, InputRefusedError, MissingError, Problem
+from issuer_app.services.audit import AuditLog
+from issuer_app.services.people import Person
+from issuer_app.store.database import Database, Row, new_id
+from weid.clock import Clock
+
+PAGE: Final = 50
+LAST_PAGE: Final = 10_000
+SEARCH_CHARACTERS: Final = 100
+NOTE_CHARACTERS: Final = 500
+REASONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "revoke": (
+        "data_wrong",
+        "key_lost",
+        "superseded",
+        "right_ended",
+        "obtained_wrongly",
+        "holder_request",
+    ),
+    "suspend": ("under_review", "key_lost", "holder_request"),
+    "reinstate": ("review_ended", "mistake", "holder_request"),
+}
+_TRANSITIONS: Final[Mapping[str, tuple[tuple[str, ...], str, str]]] = {
+    "revoke": (("valid", "suspended"), "revoked", "revoked"),
+    "suspend": (("valid",), "suspended", "suspended"),
+    "reinstate": (("suspended",), "valid", "reinstated"),
+}
+_FILTERS: Final[Mapping[str, str]] = {
+    "": "",
+    "valid": " AND certificates.status = 'valid'",
+    "suspended": " AND certificates.status = 'suspended'",
+    "revoked": " AND certificates.status = 'revoked'",
+    "offered": " AND certificates.state = 'offered'",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page of search results with what was asked."""
+
+    rows: list[Row]
+    search: str
+    status: str
+    batch: str
+    page: int
+    more: bool
+
+
+class Certificates:
+    """What officers do with certificates; `on_change` wakes the job that republishes the list."""
+
+    def __init__(
+        self,
+        database: Database,
+        audit: AuditLog,
+        *,
+        clock: Clock,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._database = database
+        self._audit = audit
+        self._clock = clock
+        self._on_change = on_change
+
+    def search(
+        self, person: Person, *, search: str = "", status: str = "", batch: str = "", page: int = 1
+    ) -> Found:
+        """Return one page of the organisation's certificates, newest first.
+
+        The text is looked for as it stands: `%` and `_` mean themselves.
+        """
+        search = " ".join(search.split())[:SEARCH_CHARACTERS]
+        status = status if status in _FILTERS else ""
+        page = min(max(page, 1), LAST_PAGE)
+        where, values = "", []
+        if search:
+            pattern = search.casefold().replace("\\", "\\\\")
+            pattern = pattern.replace("%", "\\%").replace("_", "\\_")
+            where = " AND (search_text LIKE ? ESCAPE '\\' OR certificates.id = ?)"
+            values = [f"%{pattern}%", search.lower()]
+        if batch:
+            where += " AND batch_id = ?"
+            values.append(batch)
+        rows = self._database.query(
+            "SELECT certificates.id, label, form, certificates.state, certificates.status,"  # noqa: S608 - constants
+            " reserved_at, template_id, cpt_id FROM certificates"
+            " JOIN templates ON templates.id = template_id"
+            f" WHERE certificates.organisation = ?{where}{_FILTERS[status]}"
+            " ORDER BY reserved_at DESC, batch_id, row_number, form LIMIT ? OFFSET ?",
+            (person.organisation, *values, PAGE + 1, (page - 1) * PAGE),
+        )
+        return Found(rows[:PAGE], search, status, batch, page, more=len(rows) > PAGE)
+
+    def find(self, person: Person, certificate_id: str) -> Row:
+        """Return a certificate of the organisation with its timeline.
+
+        Raises:
+            MissingError: there is none.
+        """
+        found = self._database.first(
+            "SELECT certificates.*, uri AS list_uri, file_name, root, anchored_at"
+            " FROM certificates JOIN status_lists ON status_lists.id = list_id"
+            " JOIN batches ON batches.id = batch_id"
+            " LEFT JOIN anchors ON anchors.id = anchor_id"
+            " WHERE certificates.id = ? AND certificates.organisation = ?",
+            (certificate_id, person.organisation),
+        )
+        if found is None:
+            raise MissingError("no such certificate")
+        events = self._database.query(
+            "SELECT at, user_name, action, reason, note FROM certificate_events"
+            " WHERE certificate_id = ? AND organisation = ? ORDER BY at, rowid",
+            (certificate_id, person.organisation),
+        )
+        return {
+            **found,
+            "claims": json.loads(found["claims"]),
+            "anchor_root": found["root"].hex() if found["root"] else "",
+            "events": events,
+        }
+
+    def change(
+        self,
+        person: Person,
+        certificate_id: str,
+        action: str,
+        *,
+        expected_version: int,
+        reason: str,
+        note: str,
+    ) -> None:
+        """Revoke, suspend or reinstate a certificate.
+
+        Raises:
+            InputRefusedError: no reason of the list, or a note that is too long.
+            ConflictError: it was changed meanwhile, or its state does not allow this.
+        """
+        if action not in _TRANSITIONS:
+            raise MissingError("no such action")
+        if reason not in REASONS[action]:
+            raise InputRefusedError(Problem("reason_missing", "reason"))
+        if len(note) > NOTE_CHARACTERS:
+            raise InputRefusedError(Problem("note_too_long", "note", {"most": NOTE_CHARACTERS}))
+        before, after, done = _TRANSITIONS[action]
+        with self._database.write():
+            row = self.find(person, certificate_id)
+            if row["version"] != expected_version or row["status"] not in before:
+                raise ConflictError("the certificate was changed meanwhile")
+            self._database.execute(
+                "UPDATE certificates SET status = ?, version = version + 1 WHERE id = ?",
+                (after, certificate_id),
+            )
+            self._database.execute(
+                "UPDATE status_lists SET changed_at = coalesce(changed_at, ?) WHERE id = ?",
+                (self._clock.now(), row["list_id"]),
+            )
+            self.note_event(person, certificate_id, done, reason=reason, note=note.strip())
+            self._audit.record(person, f"certificate_{done}", certificate_id, reason=reason)
+        self._on_change()
+
+    def note_event(
+        self,
+        person: Person,
+        certificate_id: str,
+        action: str,
+        *,
+        reason: str = "",
+        note: str = "",
+    ) -> None:
+        """Add to a certificate's timeline inside the caller's write."""
+        self._database.insert(
+            "certificate_events",
+            {
+                "id": new_id(),
+                "organisation": person.organisation,
+                "certificate_id": certificate_id,
+                "at": self._clock.now(),
+                "user_name": person.name,
+                "action": action,
+                "reason": reason,
+                "note": note,
+            },
+        )
+
+    def numbers(self, person: Person) -> Row:
+        """Return the numbers of the start page."""
+        week = self._clock.now() - 7 * 86_400
+        counts = self._database.first(
+            "SELECT sum(reserved_at > ?) AS issued_week,"
+            " sum(state = 'offered' AND status = 'valid') AS waiting_offers"
+            " FROM certificates WHERE organisation = ?",
+            (week, person.organisation),
+        )
+        revoked = self._database.value(
+            "SELECT count(*) FROM certificate_events WHERE organisation = ? AND at > ?"
+            " AND action = 'revoked'",
+            (person.organisation, week),
+        )
+        found: dict[str, Any] = counts or {}
+        return {
+            "issued_week": found.get("issued_week") or 0,
+            "waiting_offers": found.get("waiting_offers") or 0,
+            "revoked_week": revoked,
+        }

@@ -1,0 +1,58 @@
+"""What waits for a person on the start page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from issuer_app.services.batch_pages import BatchPages
+from issuer_app.services.certificates import Certificates
+from issuer_app.services.people import Person, Role
+from issuer_app.store.database import Row
+
+
+@dataclass(frozen=True, slots=True)
+class HomePage:
+    """Batches by what they wait for, and the numbers of the week."""
+
+    sees_batches: bool
+    drafts: list[Row]
+    to_approve: list[Row]
+    running: list[Row]
+    troubled: list[Row]
+    issued_week: int = 0
+    waiting_offers: int = 0
+    revoked_week: int = 0
+
+
+class Home:
+    """Gathers the start page."""
+
+    def __init__(self, batches: BatchPages, certificates: Certificates) -> None:
+        self._batches = batches
+        self._certificates = certificates
+
+    def of(self, person: Person) -> HomePage:
+        """Return what waits for the person; nothing about citizens for other roles."""
+        if not person.may(Role.OFFICER, Role.APPROVER):
+            return HomePage(sees_batches=False, drafts=[], to_approve=[], running=[], troubled=[])
+        batches = self._batches.list_all(person)
+        waiting = [row for row in batches if row["state"] == "checked" and row["sent_at"]]
+        approver = person.may(Role.APPROVER)
+        mine = [row for row in waiting if approver and row["created_by"] != person.id]
+        return HomePage(
+            sees_batches=True,
+            drafts=[
+                row
+                for row in batches
+                if row["state"] in {"draft", "checked"} and row not in waiting
+            ],
+            to_approve=mine,
+            running=[
+                row
+                for row in batches
+                if (row["state"] in {"approved", "issuing"} and not row["trouble"])
+                or (row in waiting and row not in mine)
+            ],
+            troubled=[row for row in batches if row["trouble"]],
+            **self._certificates.numbers(person),
+        )

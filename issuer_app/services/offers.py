@@ -1,0 +1,167 @@
+"""Offers: one for each certificate that waits for a wallet; shown, listed, made anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from issuer_app.errors import ConflictError
+from issuer_app.rows.files import write_csv
+from issuer_app.services.audit import AuditLog
+from issuer_app.services.batch_pages import BatchPages
+from issuer_app.services.certificates import Certificates
+from issuer_app.services.configurations import configuration_name
+from issuer_app.services.people import Person
+from issuer_app.services.wallet_endpoints import WalletEndpoints
+from issuer_app.settings import Settings
+from issuer_app.store.database import Database, Row
+from weid.clock import Clock, format_time
+from weid.errors import MalformedError
+from weid.qr.draw import draw_svg
+from weid.qr.envelope import encode_envelope
+
+
+@dataclass(frozen=True, slots=True)
+class ShownOffer:
+    """An offer as it is handed out; `uri` and `picture` are empty when it has to be made anew."""
+
+    uri: str
+    picture: Markup
+    expires_at: int
+
+
+class Offers:
+    """Opens, shows and lists offers."""
+
+    def __init__(  # noqa: PLR0913 - the services that an offer passes
+        self,
+        database: Database,
+        audit: AuditLog,
+        batches: BatchPages,
+        certificates: Certificates,
+        wallets: WalletEndpoints,
+        *,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._audit = audit
+        self._batches = batches
+        self._certificates = certificates
+        self._wallets = wallets
+        self._lifetime = settings.offer_minutes * 60
+        self._clock = clock
+
+    def open(self, organisation: str, certificate_id: str, configuration_id: str) -> None:
+        """Make the first offer of a certificate inside the caller's write."""
+        issuance_id = self._wallets.open_offer(
+            configuration_id, certificate_id, generation=1, lifetime=self._lifetime
+        )
+        self._database.insert(
+            "offers",
+            {
+                "certificate_id": certificate_id,
+                "organisation": organisation,
+                "generation": 1,
+                "issuance_id": issuance_id,
+                "expires_at": self._clock.now() + self._lifetime,
+            },
+        )
+
+    def shown(self, person: Person, certificate_id: str) -> ShownOffer:
+        """Return a certificate's offer with its picture.
+
+        Raises:
+            ConflictError: the certificate is signed already, or not in force.
+        """
+        offer = self._offer(person, certificate_id)
+        uri = self._uri(offer)
+        with self._database.write():
+            self._audit.record(person, "offer_shown", certificate_id)
+        picture = Markup(draw_svg(uri)) if uri else Markup()  # noqa: S704 - drawn by us
+        return ShownOffer(uri, picture, offer["expires_at"])
+
+    def _offer(self, person: Person, certificate_id: str) -> Row:
+        certificate = self._certificates.find(person, certificate_id)
+        offer = self._database.first(
+            "SELECT offers.*, cpt_id, template_version FROM offers"
+            " JOIN certificates ON certificates.id = certificate_id"
+            " JOIN templates ON templates.id = template_id"
+            " WHERE certificate_id = ? AND offers.organisation = ?",
+            (certificate_id, person.organisation),
+        )
+        if offer is None or certificate["state"] != "offered" or certificate["status"] != "valid":
+            raise ConflictError("this certificate has no offer any more")
+        return offer
+
+    def _uri(self, offer: Row) -> str:
+        if offer["expires_at"] <= self._clock.now():
+            return ""
+        found = self._wallets.offer_uri(
+            offer["certificate_id"],
+            generation=offer["generation"],
+            issuance_id=offer["issuance_id"],
+        )
+        return found or ""
+
+    def renew(self, person: Person, certificate_id: str) -> None:
+        """Make a certificate's offer anew; the one before is dead."""
+        with self._database.write():
+            offer = self._offer(person, certificate_id)
+            self._wallets.close_offer(offer["issuance_id"])
+            generation = offer["generation"] + 1
+            issuance_id = self._wallets.open_offer(
+                configuration_name(offer["cpt_id"], offer["template_version"]),
+                certificate_id,
+                generation=generation,
+                lifetime=self._lifetime,
+            )
+            self._database.execute(
+                "UPDATE offers SET generation = ?, issuance_id = ?, expires_at = ?"
+                " WHERE certificate_id = ?",
+                (generation, issuance_id, self._clock.now() + self._lifetime, certificate_id),
+            )
+            self._audit.record(person, "offer_renewed", certificate_id)
+
+    def of_batch(self, person: Person, batch_id: str) -> list[Row]:
+        """Return the open offers of a batch: certificate, row, holder, link, until when."""
+        self._batches.find(person, batch_id)
+        rows = self._database.query(
+            "SELECT offers.*, row_number, label FROM offers"
+            " JOIN certificates ON certificates.id = certificate_id"
+            " WHERE batch_id = ? AND offers.organisation = ? AND certificates.state = 'offered'"
+            " AND certificates.status = 'valid' ORDER BY row_number",
+            (batch_id, person.organisation),
+        )
+        with self._database.write():
+            self._audit.record(person, "offers_downloaded", batch_id, offers=len(rows))
+        return [
+            {
+                "certificate": row["certificate_id"],
+                "row": row["row_number"],
+                "holder": row["label"],
+                "offer": self._uri(row),
+                "valid_until": format_time(row["expires_at"]),
+            }
+            for row in rows
+        ]
+
+    def file_of_batch(self, person: Person, batch_id: str) -> bytes:
+        """Return the open offers of a batch as CSV."""
+        columns = ("row", "holder", "offer", "valid_until")
+        offers = self.of_batch(person, batch_id)
+        return write_csv(columns, ([str(offer[name]) for name in columns] for offer in offers))
+
+    def paper_picture(self, person: Person, certificate_id: str) -> Markup:
+        """Return the code of a paper form; empty where the certificate does not fit one code."""
+        certificate = self._certificates.find(person, certificate_id)
+        if certificate["form"] != "paper" or not certificate["credential"]:
+            raise ConflictError("this certificate has no paper form")
+        with self._database.write():
+            self._audit.record(person, "paper_shown", certificate_id)
+        try:
+            code = encode_envelope(certificate["credential"], paper=True)
+            return Markup(draw_svg(code))  # noqa: S704 - drawn by us
+        except MalformedError:
+            return Markup()

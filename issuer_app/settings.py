@@ -1,0 +1,205 @@
+"""The settings of one server: read from a TOML or JSON file, then from WEID_* variables.
+
+Secrets are never settings: the session secret and the passphrase of the issuer's key are in files
+of mode 0600 (or come through a file descriptor), named here by their paths.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import stat
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from issuer_app.errors import SettingsError
+from weid import limits
+
+SECRET_BYTES: Final = 32
+"""Least length of the session secret."""
+_PREFIX: Final = "WEID_"
+
+
+class Settings(BaseModel):
+    """Everything an operator chooses; one PUBLIC_URL is used for every link and identifier."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    public_url: str
+    """The origin that browsers and wallets use, such as https://issuer.example."""
+    data_dir: Path
+    """Holds issuer.sqlite, secret.key, passphrase and keys/."""
+    listen: str = "127.0.0.1:8480"
+    threads: Annotated[int, Field(ge=2, le=64)] = 8
+    debug: bool = False
+    """Refused by the server; it exists so that asking for it is noticed."""
+    secret_key_file: Path | None = None
+    """Session secret; by default secret.key in data_dir."""
+    issuer_keys: Path | None = None
+    """Folder of the issuer's encrypted key files; by default keys in data_dir."""
+    passphrase_file: Path | None = None
+    """Passphrase of the issuer's key; by default passphrase in data_dir."""
+    passphrase_descriptor: int | None = None
+    """An open file descriptor to read the passphrase from, instead of a file."""
+    node_url: str = ""
+    genesis_hash: str = ""
+    organisation: str = ""
+    """Which organisation of the store this server issues for; the only one when empty."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses whose X-Forwarded-For is believed."""
+    max_upload_bytes: Annotated[int, Field(ge=1024, le=512 * 2**20)] = 32 * 2**20
+    idle_minutes: Annotated[int, Field(ge=1, le=480)] = 30
+    session_hours: Annotated[int, Field(ge=1, le=24)] = 12
+    offer_minutes: Annotated[int, Field(ge=1, le=60 * 24 * 90)] = 60 * 24 * 14
+    """How long an officer's offer to a citizen can be redeemed."""
+    status_list_size: Annotated[
+        int, Field(ge=limits.STATUS_LIST_MIN_ENTRIES, le=2**24, multiple_of=8)
+    ] = 2**20
+    status_ttl_seconds: Annotated[int, Field(ge=60, le=7 * 86_400)] = 12 * 3600
+    """How long a verifier without the registry may keep a status list."""
+    status_valid_seconds: Annotated[int, Field(ge=300, le=30 * 86_400)] = 7 * 86_400
+    anchor_seconds: Annotated[int, Field(ge=1, le=60)] = 5
+    """Longest wait between two rounds of the background work, which anchors what was signed."""
+    time_zone: str = "UTC"
+    password_cost: Literal["interactive", "moderate"] = "interactive"  # noqa: S105 - a name
+    sign_ins_per_minute: Annotated[int, Field(ge=1)] = 30
+    tokens_per_minute: Annotated[int, Field(ge=1)] = 300
+    api_calls_per_minute: Annotated[int, Field(ge=1)] = 600
+    """Requests to /api/v1 that one address may make."""
+
+    @field_validator("public_url")
+    @classmethod
+    def _an_origin(cls, url: str) -> str:
+        parts = urlsplit(url.rstrip("/"))
+        if parts.scheme not in {"https", "http"} or not parts.hostname or parts.username:
+            raise ValueError("public_url must be https://host")
+        if parts.path or parts.query or parts.fragment:
+            raise ValueError("public_url is an origin, without a path")
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
+            raise ValueError("public_url may be http only on this machine's loopback")
+        return url.rstrip("/")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _a_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("no such time zone") from error
+        return name
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ipaddress.ip_address(proxy)) for proxy in proxies)
+
+    @model_validator(mode="after")
+    def _not_debug(self) -> Self:
+        if self.debug:
+            raise ValueError("debug is not available in this server")
+        return self
+
+    @property
+    def secure(self) -> bool:
+        """True where the browser speaks TLS, so that cookies are Secure and __Host-."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def database_path(self) -> Path:
+        """The store."""
+        return self.data_dir / "issuer.sqlite"
+
+    @property
+    def keys_path(self) -> Path:
+        """The folder of the issuer's encrypted key files."""
+        return self.issuer_keys or self.data_dir / "keys"
+
+    def secret_key(self) -> bytes:
+        """Return the session secret.
+
+        Raises:
+            SettingsError: there is none, it is too short, or others may read its file.
+        """
+        return read_secret(self.secret_key_file or self.data_dir / "secret.key", least=SECRET_BYTES)
+
+    def passphrase(self) -> str:
+        """Return the passphrase of the issuer's key, from the descriptor or the file."""
+        if self.passphrase_descriptor is not None:
+            with os.fdopen(os.dup(self.passphrase_descriptor), "rb") as stream:
+                return stream.read(4096).decode("utf-8").strip()
+        path = self.passphrase_file or self.data_dir / "passphrase"
+        return read_secret(path, least=12).decode("utf-8").strip()
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host name means this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def read_secret(path: Path, *, least: int) -> bytes:
+    """Return the bytes of a secret file.
+
+    Raises:
+        SettingsError: missing, shorter than `least` bytes, or open to group or others.
+    """
+    try:
+        mode = path.stat().st_mode
+        secret = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be read: {error.strerror}", hint="Run: issuer-app init"
+        ) from error
+    require_private(path, mode)
+    if len(secret.strip()) < least:
+        raise SettingsError(f"{path} holds fewer than {least} bytes", hint="Make a new one.")
+    return secret
+
+
+def require_private(path: Path, mode: int | None = None) -> None:
+    """Refuse a file that group or others may read or write."""
+    mode = path.stat().st_mode if mode is None else mode
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise SettingsError(
+            f"{path} is open to other users (mode {stat.S_IMODE(mode):04o})",
+            hint=f"Run: chmod 600 {path}",
+        )
+
+
+def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Return the settings of a TOML or JSON file, overridden by WEID_* variables.
+
+    Raises:
+        SettingsError: names the setting that is wrong, never its value.
+    """
+    values: dict[str, object] = {}
+    if path is not None:
+        try:
+            text = path.read_text(encoding="utf-8")
+            values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"{path} cannot be read as settings: {error}") from error
+    for name in Settings.model_fields:
+        given = environ.get(_PREFIX + name.upper())
+        if given is not None:
+            values[name] = given.split(",") if name == "trusted_proxies" else given
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc']) or 'settings'}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        raise SettingsError(
+            f"settings are not usable: {wrong}",
+            hint="Name a file with --settings; issuer_app/settings.example.toml shows one.",
+        ) from None

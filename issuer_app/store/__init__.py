@@ -1,0 +1,1 @@
+"""One SQLite file: schema, migrations and the one way of reading and writing it."""

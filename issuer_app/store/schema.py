@@ -1,0 +1,255 @@
+"""The tables. Every row of every table names its organisation; identifiers are 128 random bits.
+
+A migration is never edited once it has been released: a change is a new function at the end.
+Times are whole seconds since 1970 (UTC). JSON columns hold what this application wrote itself.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlite_utils
+from sqlite_utils.migrations import Migrations
+
+MIGRATIONS: Final = Migrations("issuer_app")
+
+_PEOPLE: Final = """
+CREATE TABLE organisations (
+    organisation TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    did TEXT NOT NULL,
+    approval_policy TEXT NOT NULL CHECK (approval_policy IN ('one_person', 'two_person')),
+    created_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE users (
+    id TEXT PRIMARY KEY,
+    organisation TEXT NOT NULL REFERENCES organisations,
+    login TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    password_hash TEXT NOT NULL,
+    roles TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    disabled_at INTEGER,
+    version INTEGER NOT NULL DEFAULT 1
+) STRICT;
+CREATE TABLE browser_sessions (
+    token_hash TEXT PRIMARY KEY,
+    organisation TEXT NOT NULL REFERENCES organisations,
+    user_id TEXT NOT NULL REFERENCES users,
+    created_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL
+) STRICT;
+-- Failed sign-ins by the hash of the name tried, whether or not there is such a user.
+CREATE TABLE sign_in_failures (
+    organisation TEXT NOT NULL,
+    login_hash TEXT NOT NULL,
+    failures INTEGER NOT NULL,
+    locked_until INTEGER NOT NULL,
+    PRIMARY KEY (organisation, login_hash)
+) STRICT;
+CREATE TABLE audit_entries (
+    organisation TEXT NOT NULL REFERENCES organisations,
+    sequence INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    user_id TEXT NOT NULL,
+    user_name TEXT NOT NULL,
+    action TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    details TEXT NOT NULL,
+    previous TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    PRIMARY KEY (organisation, sequence)
+) STRICT;
+CREATE TABLE audit_heads (
+    organisation TEXT PRIMARY KEY REFERENCES organisations,
+    sequence INTEGER NOT NULL,
+    hash TEXT NOT NULL
+) STRICT;
+"""
+
+_WORK: Final = """
+CREATE TABLE templates (
+    id TEXT PRIMARY KEY,
+    organisation TEXT NOT NULL REFERENCES organisations,
+    cpt_id TEXT NOT NULL,
+    template_version INTEGER NOT NULL,
+    document BLOB NOT NULL,
+    digest TEXT NOT NULL,
+    added_at INTEGER NOT NULL,
+    UNIQUE (organisation, cpt_id, template_version)
+) STRICT;
+CREATE TABLE batches (
+    id TEXT PRIMARY KEY,
+    organisation TEXT NOT NULL REFERENCES organisations,
+    template_id TEXT NOT NULL REFERENCES templates,
+    state TEXT NOT NULL CHECK (state IN
+        ('draft', 'checked', 'approved', 'issuing', 'issued', 'discarded')),
+    file_name TEXT NOT NULL,
+    file_hash TEXT NOT NULL,
+    header TEXT NOT NULL,
+    form TEXT NOT NULL CHECK (form IN ('wallet', 'paper', 'both')),
+    row_count INTEGER NOT NULL,
+    faulty_count INTEGER NOT NULL,
+    created_by TEXT NOT NULL REFERENCES users,
+    created_at INTEGER NOT NULL,
+    sent_at INTEGER,
+    approved_at INTEGER,
+    issued_at INTEGER,
+    trouble TEXT NOT NULL DEFAULT '',
+    version INTEGER NOT NULL DEFAULT 1
+) STRICT;
+-- The same file for the same template and form is one batch, whoever uploads it how often.
+CREATE UNIQUE INDEX one_batch_for_a_file
+    ON batches (organisation, template_id, form, file_hash) WHERE state <> 'discarded';
+CREATE TABLE batch_rows (
+    id TEXT PRIMARY KEY,
+    organisation TEXT NOT NULL REFERENCES organisations,
+    batch_id TEXT NOT NULL REFERENCES batches,
+    row_number INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('ready', 'faulty', 'left_out')),
+    cells TEXT NOT NULL,
+    claims TEXT NOT NULL,
+    claims_hash TEXT NOT NULL,
+    holder_jwk TEXT,
+    faults TEXT NOT NULL,
+    warnings TEXT NOT NULL,
+    UNIQUE (batch_id, row_number)
+) STRICT;
+CREATE INDEX rows_of_a_claim_set ON batch_rows (organisation, claims_hash);
+CREATE TABLE approvals (
+    id TEXT PRIMARY KEY,
+    organisation TEXT NOT NULL REFERENCES organisations,
+    batch_id TEXT NOT NULL REFERENCES batches,
+    user_id TEXT NOT NULL REFERENCES users,
+    policy TEXT NOT NULL,
+    decision TEXT NOT NULL CHECK (decision IN ('approved', 'returned')),
+    note TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+"""
+
+_CERTIFICATES: Final = """
+CREATE TABLE status_lists (
+    id TEXT PRIMARY KEY,
+    organisation TEXT NOT NULL REFERENCES organisations,
+    cpt_id TEXT NOT NULL,
+    uri TEXT NOT NULL UNIQUE,
+    size INTEGER NOT NULL,
+    used INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    changed_at INTEGER,
+    token TEXT NOT NULL,
+    token_expires_at INTEGER NOT NULL,
+    published_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE certificates (
+    id TEXT PRIMARY KEY,
+    organisation TEXT NOT NULL REFERENCES organisations,
+    batch_id TEXT NOT NULL REFERENCES batches,
+    row_id TEXT NOT NULL REFERENCES batch_rows,
+    row_number INTEGER NOT NULL,
+    template_id TEXT NOT NULL REFERENCES templates,
+    form TEXT NOT NULL CHECK (form IN ('wallet', 'paper')),
+    state TEXT NOT NULL CHECK (state IN ('offered', 'signed')),
+    status TEXT NOT NULL CHECK (status IN ('valid', 'suspended', 'revoked')),
+    label TEXT NOT NULL,
+    search_text TEXT NOT NULL,
+    claims TEXT NOT NULL,
+    holder_jwk TEXT,
+    list_id TEXT NOT NULL REFERENCES status_lists,
+    list_index INTEGER NOT NULL,
+    credential TEXT,
+    anchor_salt BLOB,
+    anchor_proof BLOB,
+    anchor_id TEXT REFERENCES anchors,
+    reserved_at INTEGER NOT NULL,
+    signed_at INTEGER,
+    version INTEGER NOT NULL DEFAULT 1,
+    UNIQUE (batch_id, row_id, form),
+    UNIQUE (list_id, list_index)
+) STRICT;
+CREATE INDEX certificates_by_time
+    ON certificates (organisation, reserved_at DESC, batch_id, row_number, form);
+CREATE INDEX certificates_not_anchored ON certificates (organisation)
+    WHERE state = 'signed' AND anchor_id IS NULL;
+CREATE TABLE certificate_events (
+    id TEXT PRIMARY KEY,
+    organisation TEXT NOT NULL REFERENCES organisations,
+    certificate_id TEXT NOT NULL REFERENCES certificates,
+    at INTEGER NOT NULL,
+    user_name TEXT NOT NULL,
+    action TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    note TEXT NOT NULL
+) STRICT;
+CREATE INDEX events_of_a_certificate ON certificate_events (certificate_id, at);
+CREATE TABLE anchors (
+    id TEXT PRIMARY KEY,
+    organisation TEXT NOT NULL REFERENCES organisations,
+    root BLOB NOT NULL UNIQUE,
+    leaf_count INTEGER NOT NULL,
+    made_at INTEGER NOT NULL,
+    anchored_at INTEGER
+) STRICT;
+-- One-time offers. Their codes follow from a secret of the server and stand nowhere.
+CREATE TABLE offers (
+    certificate_id TEXT PRIMARY KEY REFERENCES certificates,
+    organisation TEXT NOT NULL REFERENCES organisations,
+    generation INTEGER NOT NULL,
+    issuance_id TEXT NOT NULL UNIQUE,
+    expires_at INTEGER NOT NULL,
+    redeemed_at INTEGER
+) STRICT;
+CREATE TABLE protocol_sessions (
+    organisation TEXT NOT NULL REFERENCES organisations,
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value BLOB NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (kind, key)
+) STRICT;
+"""
+
+_API_TOKENS: Final = """
+CREATE TABLE api_tokens (
+    id TEXT PRIMARY KEY,
+    token_hash TEXT NOT NULL UNIQUE,
+    organisation TEXT NOT NULL REFERENCES organisations,
+    user_id TEXT NOT NULL REFERENCES users,
+    name TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    used_at INTEGER,
+    revoked_at INTEGER
+) STRICT;
+"""
+
+
+@MIGRATIONS()
+def m001_people(db: sqlite_utils.Database) -> None:
+    """Organisations, users, their sessions, and the audit log."""
+    db.executescript(_PEOPLE)
+
+
+@MIGRATIONS()
+def m002_work(db: sqlite_utils.Database) -> None:
+    """Templates, batches, rows and approvals."""
+    db.executescript(_WORK)
+
+
+@MIGRATIONS()
+def m003_certificates(db: sqlite_utils.Database) -> None:
+    """Certificates, status lists, anchors, offers and protocol sessions."""
+    db.executescript(_CERTIFICATES)
+
+
+@MIGRATIONS()
+def m004_api_tokens(db: sqlite_utils.Database) -> None:
+    """Tokens with which programs act for users."""
+    db.executescript(_API_TOKENS)
+
+
+KNOWN: Final = frozenset(
+    migration.__name__ for migration in (m001_people, m002_work, m003_certificates, m004_api_tokens)
+)
+"""Every migration that this version knows; a store with another one is of a newer version."""

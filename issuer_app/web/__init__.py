@@ -1,0 +1,1 @@
+"""What every request passes: session, access, headers, languages, the one error handler."""

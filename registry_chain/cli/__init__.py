@@ -1,0 +1,1 @@
+"""The command `registry-chain`: one file for each thing that an operator does."""

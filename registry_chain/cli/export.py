@@ -1,0 +1,54 @@
+"""`registry-chain export`: the whole chain, for auditors and other programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import click
+
+from registry_chain.cli.console import Console, pass_console
+from registry_chain.cli.folder import FOLDER, NodeFolder
+from registry_chain.snapshot import export_lines
+from weid.errors import MalformedError
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="New file to write to (default: stdout).",
+)
+@pass_console
+def export(console: Console, *, folder: Path, output: Path | None) -> None:
+    """Write the chain of the (stopped) node in DIR: the genesis, then a line of JSON a block.
+
+    Every line has what is needed to check it: header, seal, transactions and their results.
+    """
+    store = NodeFolder(folder).open_store()
+    try:
+        if output is None:
+            lines = _write(export_lines(store), sys.stdout.buffer)
+        else:
+            try:
+                with output.open("xb") as file:
+                    lines = _write(export_lines(store), file)
+            except FileExistsError:
+                raise MalformedError(f"{output} exists already", hint="name a new file") from None
+    finally:
+        store.close()
+    console.say(f"{lines} lines")
+
+
+def _write(lines: Iterator[bytes], file: IO[bytes]) -> int:
+    count = 0
+    for line in lines:
+        file.write(line)
+        count += 1
+    file.flush()
+    return count

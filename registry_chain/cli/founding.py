@@ -1,0 +1,142 @@
+"""Making what a registry begins with: governors' keys and DIDs, the sealing key, the genesis."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from registry_chain.cli.folder import NodeFolder
+from registry_chain.engines.embedded.node_key import create_node_key
+from registry_chain.state_machine.genesis import Genesis, GenesisGovernor, GenesisValidator
+from weid.clock import Clock
+from weid.crypto.key_file import save_key_file
+from weid.crypto.keys import KeyKind, PrivateKey, PublicKey
+from weid.errors import KeyFileError, MalformedError
+from weid.registry.operations import Inception
+
+_SALT_BYTES: Final = 16
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Founder:
+    """A first governor: the name that people see, and the key where it was made elsewhere."""
+
+    name: str
+    public_key: PublicKey | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Founder:
+        """Read `NAME` or `NAME=MULTIKEY`.
+
+        Raises:
+            MalformedError: the key is not an Ed25519 Multikey, or there is no name.
+        """
+        name, _, key = text.partition("=")
+        public_key = PublicKey.from_multikey(key) if key else None
+        if public_key is not None and public_key.kind is not KeyKind.ED25519:
+            raise MalformedError(f"the key of {name} is not an Ed25519 key")
+        if not name.strip():
+            raise MalformedError("a governor has no name")
+        return cls(name.strip(), public_key)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundedGovernor:
+    """A governor of the new registry, and its key file where the key was made here."""
+
+    governor: GenesisGovernor
+    key_file: Path | None
+
+
+def create_governors(
+    founders: list[Founder], *, network: str, keys_out: Path | None, passphrase: str
+) -> list[FoundedGovernor]:
+    """Make DIDs for the founders, and encrypted key files for those who bring no key.
+
+    Raises:
+        KeyFileError: a key file exists already or cannot be written.
+    """
+    found: list[FoundedGovernor] = []
+    for number, founder in enumerate(founders, 1):
+        key_file = None
+        public_key = founder.public_key
+        if public_key is None:
+            key_file = _key_path(keys_out or Path(), number, founder.name)
+            private_key = PrivateKey.generate()
+            save_key_file(key_file, private_key, passphrase)
+            public_key = private_key.public
+        inception = Inception(
+            network=network,
+            controllers=(public_key.raw,),
+            threshold=1,
+            next_keys=b"",
+            recovery_keys=(),
+            salt=secrets.token_bytes(_SALT_BYTES),
+        )
+        found.append(FoundedGovernor(GenesisGovernor(inception, founder.name), key_file))
+    return found
+
+
+def _key_path(folder: Path, number: int, name: str) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise KeyFileError(f"the folder {folder} cannot be made: {error.strerror}") from None
+    place = f"governor-{number}"
+    slug = _UNSAFE.sub("-", name).strip("-").lower()[:40]
+    path = folder / (f"{place}.key" if slug in {"", place} else f"{place}-{slug}.key")
+    if path.exists():
+        raise KeyFileError(
+            f"the key file {path} exists already", hint="name another folder with --keys-out"
+        )
+    return path
+
+
+def found_registry(  # noqa: PLR0913 - what a registry begins with
+    node: NodeFolder,
+    governors: list[FoundedGovernor],
+    *,
+    network: str,
+    chain_id: str | None,
+    parameters: Mapping[str, int],
+    sealing_passphrase: str | None,
+    clock: Clock,
+) -> Genesis:
+    """Make the node's folder with sealing key and genesis, durably.
+
+    Raises:
+        MalformedError: the genesis cannot be, with the member that is wrong.
+        KeyFileError: the folder cannot be written.
+    """
+    try:
+        node.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise KeyFileError(f"the folder {node.path} cannot be made: {error.strerror}") from None
+    key = create_node_key(node.sealing_key, passphrase=sealing_passphrase)
+    try:
+        genesis = Genesis(
+            network=network,
+            chain_id=chain_id or f"weid-{network[:24]}-{secrets.token_hex(8)}",
+            genesis_time=clock.now(),
+            governors=tuple(founded.governor for founded in governors),
+            validators=(GenesisValidator(key.public.raw, 1),),
+            parameters=parameters,
+        )
+    except MalformedError:
+        # Nothing was founded: the folder must be free for another try.
+        node.sealing_key.unlink()
+        with contextlib.suppress(OSError):
+            node.path.rmdir()
+        raise
+    with node.genesis_file.open("xb") as file:
+        file.write(genesis.to_json())
+        file.flush()
+        os.fsync(file.fileno())
+    return genesis

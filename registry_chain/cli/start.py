@@ -1,0 +1,143 @@
+"""`registry-chain start`: run a node."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from registry_chain.application import RegistryApplication
+from registry_chain.cli.console import Console, pass_console
+from registry_chain.cli.folder import FOLDER, NodeFolder
+from registry_chain.engines.embedded.node_key import load_node_key
+from registry_chain.node.control import listen_for_orders
+from registry_chain.node.serve import Listening, serve
+from registry_chain.node.settings import NodeSettings
+from registry_chain.snapshot import back_up
+from registry_chain.storage.integrity import check_sample
+from registry_chain.storage.sqlite import SqliteChainStore
+from weid.cli.passphrases import passphrase_option, read_passphrase
+from weid.clock import SystemClock
+from weid.crypto.signer import InMemorySigner
+from weid.encoding import JsonObject
+from weid.errors import MalformedError, RegistryUnavailableError
+
+_FORMAT_WITHIN = 200
+"""Bytes at the beginning of a key file in which its format stands."""
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8700, show_default=True, help="0: any free."
+)
+@click.option("--operator", default="", help="Who runs this node, shown on its pages.")
+@click.option(
+    "--trusted-proxy",
+    "proxies",
+    multiple=True,
+    metavar="NETWORK",
+    help="A proxy (address or network) whose X-Forwarded-For is believed.",
+)
+@click.option("--ready-fd", type=int, default=None, help="Write the address to this descriptor.")
+@passphrase_option
+@pass_console
+def start(  # noqa: PLR0913 - the options of the command
+    console: Console,
+    *,
+    folder: Path,
+    host: str,
+    port: int,
+    operator: str,
+    proxies: tuple[str, ...],
+    ready_fd: int | None,
+    passphrase_file: Path | None,
+) -> None:
+    """Run the node in DIR until it is told to stop (SIGTERM, or Ctrl-C).
+
+    Prints one line, `listening on http://…`, when it answers. Put a TLS proxy before it where
+    others are to reach it.
+    """
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    node = NodeFolder(folder)
+    genesis = node.genesis()
+    settings = NodeSettings(operator=operator, trusted_proxies=_networks(proxies))
+    passphrase = (
+        read_passphrase(passphrase_file, what="passphrase of the sealing key")
+        if _is_encrypted(node.sealing_key)
+        else None
+    )
+    key = load_node_key(node.sealing_key, passphrase=passphrase)
+    store = SqliteChainStore(node.chain)
+    application = RegistryApplication(store)
+    if application.begun:
+        check_sample(store)
+    application.init_chain(genesis)
+    console.say(f"network {genesis.network}, genesis hash {genesis.genesis_hash.hex()}")
+
+    def announce(address: str) -> None:
+        _write_address(node.address_file, address)
+        click.echo(f"listening on {address}")
+        sys.stdout.flush()
+        if ready_fd is not None:
+            with os.fdopen(ready_fd, "w") as ready:
+                ready.write(address + "\n")
+
+    try:
+        with listen_for_orders(node.control_socket, {"backup": lambda a: _backup(store, a)}):
+            serve(
+                store,
+                InMemorySigner(key),
+                Listening(host, port),
+                clock=SystemClock(),
+                settings=settings,
+                announce=announce,
+            )
+    except OSError as error:
+        raise RegistryUnavailableError(
+            f"the node cannot listen on {host} port {port}: {error.strerror}",
+            hint="name another --port; 0 takes any free one",
+        ) from None
+    finally:
+        node.address_file.unlink(missing_ok=True)
+    console.say("stopped")
+
+
+def _networks(
+    texts: tuple[str, ...],
+) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(text) for text in texts)
+    except ValueError as error:
+        raise click.UsageError(f"--trusted-proxy: {error}") from None
+
+
+def _is_encrypted(path: Path) -> bool:
+    """Return whether a key file is of the encrypted form; what else is wrong is said on loading."""
+    try:
+        return b"weid-key-file" in path.read_bytes()[:_FORMAT_WITHIN]
+    except OSError:
+        return False
+
+
+def _write_address(path: Path, address: str) -> None:
+    new = path.with_name(path.name + ".new")
+    new.write_text(address + "\n", encoding="ascii")
+    new.replace(path)
+
+
+def _backup(store: SqliteChainStore, asked: JsonObject) -> JsonObject:
+    target = asked.get("folder")
+    if not isinstance(target, str) or not Path(target).is_absolute():
+        raise MalformedError("the order names no folder")
+    checkpoint = back_up(store, Path(target))
+    return {
+        "height": checkpoint.height,
+        "block_hash": checkpoint.block_hash.hex(),
+        "app_hash": checkpoint.app_hash.hex(),
+    }

@@ -1,0 +1,1 @@
+"""What the state commits to: a sparse Merkle tree, an operation log, complete lists. Pure."""

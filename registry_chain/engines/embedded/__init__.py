@@ -1,0 +1,1 @@
+"""The embedded engine: blocks ordered and sealed in this process, in CometBFT's format."""

@@ -1,0 +1,1 @@
+"""The HTTP API: proved answers, submission, the event feed, health and metrics."""

@@ -1,0 +1,166 @@
+"""The pages' table: each path with its page; every page but search has a `.json` twin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from typing import Final
+
+from flask import Flask, redirect, request
+from flask import Response as FlaskResponse
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response
+
+from registry_chain.node.explorer import chain_pages, people_pages, search_page, template_pages
+from registry_chain.node.explorer.page import Page
+from registry_chain.node.explorer.register import Register
+from registry_chain.node.explorer.rendering import render, texts_of_request
+from registry_chain.node.parts import NodeParts
+from weid.encoding import base64url_decode
+from weid.errors import MalformedError
+
+_ID_BYTES: Final = 32
+
+NOT_FOUND_PAGE: Final = Page(
+    "problem.html",
+    {
+        "title": "Not found",
+        "hint": (
+            "There is no such page or record here. Check the spelling, or search from the home "
+            "page."
+        ),
+    },
+    status=404,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PageRoute:
+    """A page's path, its JSON twin's, and what makes it; None from `make` is "not found"."""
+
+    path: str
+    twin: str | None
+    name: str
+    make: Callable[..., Page | None]
+
+
+def _home(node: NodeParts, register: Register) -> Page:
+    return chain_pages.home(node, register)
+
+
+def _blocks(node: NodeParts, register: Register) -> Page:
+    text = request.args.get("below", "")
+    below = int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else 0
+    return chain_pages.blocks(node, register, below)
+
+
+def _transaction(node: NodeParts, register: Register, text: str) -> Page | None:
+    del node
+    try:
+        identifier = bytes.fromhex(text)
+    except ValueError:
+        return None
+    return chain_pages.transaction(register, identifier) if len(identifier) == _ID_BYTES else None
+
+
+def _did(node: NodeParts, register: Register, text: str) -> Page | None:
+    del node
+    return people_pages.did(register, text)
+
+
+def _templates(node: NodeParts, register: Register) -> Page:
+    del node
+    return template_pages.templates(register, texts_of_request().tag)
+
+
+def _template(node: NodeParts, register: Register, cpt_id: str, version: int) -> Page | None:
+    del node
+    return template_pages.template(register, cpt_id, version, texts_of_request().tag)
+
+
+def _governance(node: NodeParts, register: Register) -> Page:
+    return people_pages.governance(register, node.clock)
+
+
+def _proposal(node: NodeParts, register: Register, text: str) -> Page | None:
+    try:
+        identifier = base64url_decode(text, what="the proposal id")
+    except MalformedError:
+        return None
+    return people_pages.proposal(register, node.clock, identifier)
+
+
+def _search(node: NodeParts, register: Register) -> Page:
+    del node
+    return search_page.search(register, request.args.get("q", ""))
+
+
+PAGES: Final = (
+    PageRoute("/", "/index.json", "home", _home),
+    PageRoute("/blocks", "/blocks.json", "blocks", _blocks),
+    PageRoute("/blocks/<int:height>", "/blocks/<int:height>.json", "block", chain_pages.block),
+    PageRoute("/transactions/<text>", "/transactions/<text>.json", "transaction", _transaction),
+    PageRoute("/dids/<text>", "/dids/<text>.json", "did", _did),
+    PageRoute("/templates", "/templates.json", "templates", _templates),
+    PageRoute(
+        "/templates/<cpt_id>/<int:version>",
+        "/templates/<cpt_id>/<int:version>.json",
+        "template",
+        _template,
+    ),
+    PageRoute("/governance", "/governance.json", "governance", _governance),
+    PageRoute("/governance/<text>", "/governance/<text>.json", "proposal", _proposal),
+    PageRoute("/search", None, "search", _search),
+)
+
+
+def add_pages(app: Flask, node: NodeParts, make_register: Callable[[], Register]) -> None:
+    """Add every page to the app; `make_register` gives what one request reads."""
+    for route in PAGES:
+        app.add_url_rule(route.path, f"page.{route.name}", _view(node, route, make_register))
+        if route.twin is not None:
+            twin = _view(node, route, make_register, as_json=True)
+            app.add_url_rule(route.twin, f"twin.{route.name}", twin)
+
+    def newest_template(cpt_id: str) -> Response:
+        version = template_pages.newest_version(make_register(), cpt_id)
+        if version is None:
+            return render(node, NOT_FOUND_PAGE, as_json=False)
+        return redirect(f"/templates/{cpt_id}/{version}", 302)
+
+    app.add_url_rule("/templates/<cpt_id>", "page.newest_template", newest_template)
+    assets = _assets()
+
+    def asset(name: str) -> Response:
+        if name not in assets:
+            raise NotFound
+        content, kind = assets[name]
+        reply = FlaskResponse(content, mimetype=kind)
+        reply.headers["Cache-Control"] = "public, max-age=3600"
+        return reply
+
+    app.add_url_rule("/static/<name>", "asset", asset)
+
+
+def _view(
+    node: NodeParts,
+    route: PageRoute,
+    make_register: Callable[[], Register],
+    *,
+    as_json: bool = False,
+) -> Callable[..., Response]:
+    def view(**parts: object) -> Response:
+        page = route.make(node, make_register(), **parts)
+        return render(node, page or NOT_FOUND_PAGE, as_json=as_json)
+
+    return view
+
+
+def _assets() -> dict[str, tuple[bytes, str]]:
+    """Return the style and the script: small enough to be kept in memory."""
+    folder = resources.files("registry_chain.node.explorer") / "static"
+    return {
+        name: ((folder / name).read_bytes(), kind)
+        for name, kind in (("explorer.css", "text/css"), ("check_file.js", "text/javascript"))
+    }

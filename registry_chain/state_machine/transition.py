@@ -1,0 +1,168 @@
+"""The transition: a committed state and a block give an outcome. It reads like its contents.
+
+    apply_genesis    the state before the first block
+    apply_block      check the block · apply each transaction in order · seal
+    apply_transaction  admit · burn the sequence · carry out whole or not at all · receipt
+    carry_out        permission · rule · event
+
+`apply_block` alters nothing that it is given. A bad transaction is a result, never an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Final
+
+from registry_chain.state_machine.admission import (
+    OPEN_DID,
+    SECONDS_A_DAY,
+    Admission,
+    admit,
+)
+from registry_chain.state_machine.block import BlockInput, BlockOutcome, TransactionResult
+from registry_chain.state_machine.context import Context
+from registry_chain.state_machine.errors import (
+    InvalidBlockError,
+    InvalidTransactionError,
+    refuse,
+    require,
+)
+from registry_chain.state_machine.events import event_of
+from registry_chain.state_machine.founding import apply_genesis
+from registry_chain.state_machine.parameters import (
+    MAX_AUTHOR_TRANSACTIONS,
+    MAX_BLOCK_BYTES,
+    MAX_BLOCK_TRANSACTIONS,
+    RULES_VERSION,
+)
+from registry_chain.state_machine.permissions import require_permission
+from registry_chain.state_machine.rules.table import RULES
+from registry_chain.state_machine.sealing import seal
+from registry_chain.state_machine.staged import StagedState
+from registry_chain.state_machine.state import CommittedState
+from weid.encoding import cbor_encode
+from weid.registry.codes import ResultCode
+from weid.registry.operations import Operation
+from weid.registry.records import AccountRecord, Receipt
+
+__all__ = ["apply_block", "apply_genesis", "check_block"]
+
+_POSITION_BYTES: Final = 2
+
+
+def apply_block(
+    state: CommittedState, block: BlockInput, *, verified: Container[bytes] = frozenset()
+) -> BlockOutcome:
+    """Return what a block makes of a state.
+
+    `verified` holds `Check.verified` of transactions whose signatures were verified before.
+
+    Raises:
+        InvalidBlockError: the block's height or time cannot follow on the state.
+    """
+    check_block(state, block)
+    staged = StagedState(state, height=block.height, time=block.time)
+    block_run = _BlockRun(staged, state.summary.log_size, verified)
+    results = tuple([block_run.apply_transaction(raw) for raw in block.transactions])
+    return seal(state, staged, results)
+
+
+def check_block(state: CommittedState, block: BlockInput) -> None:
+    """Require that a block can follow on a state: the next height, and no earlier time.
+
+    Raises:
+        InvalidBlockError: it cannot.
+    """
+    summary = state.summary
+    if block.height != summary.height + 1:
+        raise InvalidBlockError(f"block {block.height} does not follow on {summary.height}")
+    if type(block.time) is not int or block.time < summary.time:
+        raise InvalidBlockError(f"the time of block {block.height} is before the last block's")
+
+
+class _BlockRun:
+    """The transactions of one block, in order, with the block's own limits."""
+
+    def __init__(self, staged: StagedState, log_size: int, verified: Container[bytes]) -> None:
+        self._staged = staged
+        self._position = log_size
+        self._verified = verified
+        self._bytes = 0
+        self._transactions = 0
+        self._by_author: dict[str, int] = {}
+        self._rules = RULES[staged.parameter(RULES_VERSION)]
+        self._max_bytes = staged.parameter(MAX_BLOCK_BYTES)
+        self._max_transactions = staged.parameter(MAX_BLOCK_TRANSACTIONS)
+        self._max_by_author = staged.parameter(MAX_AUTHOR_TRANSACTIONS)
+
+    def apply_transaction(self, raw: bytes) -> TransactionResult:
+        """Apply one transaction to the staged state and return its result."""
+        try:
+            self._require_room(raw)
+            admission = admit(self._staged, raw, verified=self._verified)
+            self._require_share(admission.transaction.author)
+        except InvalidTransactionError as error:
+            return TransactionResult(b"", error.code)
+        self._burn_sequence(admission)
+        code, data = self._carry_out_all(admission)
+        receipt = Receipt(
+            admission.transaction_id, self._staged.height, self._position, int(code), data
+        )
+        self._position += 1
+        return TransactionResult(admission.transaction_id, code, data, receipt)
+
+    def _require_room(self, raw: bytes) -> None:
+        self._bytes += len(raw)
+        self._transactions += 1
+        room = self._bytes <= self._max_bytes and self._transactions <= self._max_transactions
+        require(room, ResultCode.BLOCK_FULL)
+
+    def _require_share(self, author: str) -> None:
+        count = self._by_author.get(author, 0)
+        require(count < self._max_by_author, ResultCode.AUTHOR_LIMIT)
+        self._by_author[author] = count + 1
+
+    def _burn_sequence(self, admission: Admission) -> None:
+        transaction = admission.transaction
+        self._staged.write(AccountRecord(transaction.author, transaction.sequence + 1))
+        if admission.is_open:
+            self._staged.opened += 1
+            self._staged.count(OPEN_DID, period=self._staged.time // SECONDS_A_DAY)
+
+    def _carry_out_all(self, admission: Admission) -> tuple[ResultCode, bytes]:
+        """Carry out all operations or none; refused: the first code and where it was."""
+        staged = self._staged
+        staged.begin()
+        context = Context(
+            staged,
+            admission.transaction.author,
+            admission.signers,
+            endorsed=admission.endorsed,
+            transaction_id=admission.transaction_id,
+            carry_out=self.carry_out,
+        )
+        answers: list[bytes] = []
+        try:
+            for operation in admission.transaction.operations:
+                answers.append(self.carry_out(context, operation))
+                context.position += 1
+        except InvalidTransactionError as error:
+            staged.roll_back()
+            return error.code, context.position.to_bytes(_POSITION_BYTES, "big")
+        return ResultCode.OK, _joined(answers)
+
+    def carry_out(self, context: Context, operation: Operation) -> bytes:
+        """Carry out one operation, or an action that a proposal holds."""
+        rule = self._rules.get(type(operation))
+        if rule is None:
+            refuse(ResultCode.NOT_PERMITTED)
+        require_permission(context, operation)
+        data = rule(context, operation)
+        context.staged.events.append(event_of(context, operation))
+        return data
+
+
+def _joined(answers: list[bytes]) -> bytes:
+    if len(answers) == 1:
+        return answers[0]
+    return cbor_encode(list(answers)) if any(answers) else b""

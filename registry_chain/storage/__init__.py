@@ -1,0 +1,1 @@
+"""Chain stores: what a node keeps, and the promises under which it keeps it."""

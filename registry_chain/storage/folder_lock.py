@@ -1,0 +1,54 @@
+"""The lock of a store's folder: one process at a time, released by the kernel when it ends."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+from typing import Final
+
+from registry_chain.storage.errors import StoreRefusedError
+
+_LOCK: Final = "lock"
+
+
+def take_lock(folder: Path) -> int:
+    """Make the folder if need be, lock it, and return the descriptor that holds the lock.
+
+    Raises:
+        StoreRefusedError: another process has it, or the folder cannot be used.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise refused(folder, error) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+            raise refused(folder, error) from error
+        raise StoreRefusedError(
+            f"another process has the store in {folder} open",
+            hint="a store has one node; stop the other one, or use another folder",
+        ) from None
+    return descriptor
+
+
+def refused(folder: Path, error: OSError) -> StoreRefusedError:
+    """Return the refusal of a folder that the system does not let us use."""
+    return StoreRefusedError(
+        f"the folder {folder} cannot be used: {error.strerror}",
+        hint="it must be writable by the user that runs this, on a disk with space",
+    )
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names of new files in a folder survive the loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

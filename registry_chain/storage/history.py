@@ -1,0 +1,19 @@
+"""The history of records: each version names the hash of the one before it."""
+
+from __future__ import annotations
+
+from weid import limits
+from weid.encoding import cbor_decode
+from weid.errors import MalformedError
+
+
+def previous_version(record: bytes) -> bytes:
+    """Return the hash of the version before a record's bytes; empty for the first, or for none."""
+    try:
+        fields = cbor_decode(record, what="a record", max_bytes=limits.RECORD_BYTES)
+    except MalformedError:
+        return b""
+    match fields:
+        case [*_, [int(), int(), int(), bytes(previous)]]:
+            return previous
+    return b""

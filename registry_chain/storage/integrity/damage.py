@@ -1,0 +1,29 @@
+"""One place where a store's bytes are not what was written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from registry_chain.storage.store import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What is wrong, in which table, at which key and, where it is known, height.
+
+    A fault of the file itself, below the tables, has an empty table.
+    """
+
+    table: str
+    key: bytes
+    what: str
+    height: int | None = None
+
+    def __str__(self) -> str:
+        place = f"table {self.table}" if self.table else "the database file"
+        if self.key:
+            name = self.key.decode("ascii") if self.table == Table.SETTINGS else self.key.hex()
+            place += f", key {name}"
+        if self.height is not None:
+            place += f", height {self.height}"
+        return f"{place}: {self.what}"

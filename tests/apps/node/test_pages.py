@@ -1,0 +1,448 @@
+"""The explorer's pages: what they say, in two languages, with a JSON twin, whatever names hold."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import re
+from importlib import resources
+
+import pytest
+
+from registry_chain.node.explorer.labels import (
+    PROPOSED,
+    Telling,
+    labelled_kinds,
+    sentence,
+)
+from registry_chain.node.explorer.language import LANGUAGES, choose_language, translations
+from registry_chain.node.explorer.routes import PAGES
+from tests.support.clauses import clause
+from tests.support.node_world import CPT, node_world, template_document
+from weid.encoding import base64url_encode
+from weid.errors import TransactionRejectedError
+from weid.registry import operations as op
+from weid.registry.transaction import proposal_id
+
+EXPLORER = resources.files("registry_chain.node.explorer")
+
+
+@pytest.fixture(scope="module")
+def world():
+    world = node_world()
+    granted = world.registry.governor.grant(world.issuer_did, op.Role.REGISTRAR)
+    world.proposal = base64url_encode(proposal_id(granted.transaction_id, 0))
+    return world
+
+
+@pytest.fixture(scope="module")
+def client(world):
+    return world.app().test_client()
+
+
+def paths(world):
+    return {
+        "home": "/",
+        "blocks": "/blocks",
+        "block": "/blocks/10",
+        "transaction": f"/transactions/{world.receipt.transaction_id.hex()}",
+        "did": f"/dids/{world.issuer_did}",
+        "templates": "/templates",
+        "template": f"/templates/{CPT}/1",
+        "governance": "/governance",
+        "proposal": f"/governance/{world.proposal}",
+        "search": "/search?q=university",
+    }
+
+
+class Reader(html.parser.HTMLParser):
+    """Collects what a page's markup is made of; refuses what is not closed."""
+
+    VOID = frozenset({"meta", "link", "input", "br", "path", "circle", "rect"})
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.links, self.tags, self.text, self.attributes = [], [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value) for name, value in attrs]
+        self.links += [v for name, v in attrs if name in {"href", "src", "action"}]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def read(reply):
+    reader = Reader()
+    reader.feed(reply.data.decode())
+    assert reader.open == []
+    return reader
+
+
+def text_of(reply):
+    return re.sub(r"\s+", " ", "".join(read(reply).text))
+
+
+SAYS = {
+    "home": ["Registry local", "Up to date", "University of Examples anchored the digest"],
+    "blocks": ["Block 21", "1 transactions"],
+    "block": ["University of Examples published template diploma version 1"],
+    "transaction": ["University of Examples anchored the digest 111111111111…", "Done"],
+    "did": ["University of Examples", "Recognized", "by governance", "#sign-1", "version 2"],
+    "templates": ["Diploma", "published by University of Examples"],
+    "template": ["Diploma", "the holder may keep it back", "Recognized", "Check my file"],
+    "governance": ["proposed to recognize University of Examples as issuer of template diploma"],
+    "proposal": ["proposed to give University of Examples the role registrar", "1 of 1 approvals"],
+    "search": ["University of Examples", "Organisation"],
+}
+
+
+def test_every_page_is_in_the_tables_here(world):
+    names = {route.name for route in PAGES}
+    assert names == set(paths(world)) == set(SAYS)
+
+
+@clause("NA-19")
+@pytest.mark.parametrize("name", SAYS)
+def test_a_page_says_what_happened_in_words(world, client, name):
+    reply = client.get(paths(world)[name])
+    assert reply.status_code == 200
+    assert reply.mimetype == "text/html"
+    text = text_of(reply)
+    for words in SAYS[name]:
+        assert words in text
+
+
+@clause("NA-19")
+@pytest.mark.parametrize("name", SAYS)
+def test_a_page_has_its_json_twin_and_names_it(world, client, name):
+    route = next(route for route in PAGES if route.name == name)
+    reader = read(client.get(paths(world)[name]))
+    twins = [v for t, n, v in reader.attributes if t == "link" and n == "href" and ".json" in v]
+    if route.twin is None:
+        assert twins == []
+        return
+    reply = client.get(twins[0])
+    assert reply.status_code == 200
+    assert reply.mimetype == "application/json"
+    assert isinstance(reply.json, dict)
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@clause("NA-19")
+def test_every_link_of_every_page_leads_somewhere_on_this_node(world, client):
+    seen, open_links = set(), list(paths(world).values())
+    while open_links:
+        link = open_links.pop()
+        if link in seen or len(seen) > 300:
+            continue
+        seen.add(link)
+        reply = client.get(link)
+        assert reply.status_code in {200, 302}, link
+        if reply.mimetype == "text/html" and reply.status_code == 200:
+            for found in read(reply).links:
+                assert found.startswith(("/", "#", "data:,")), found
+                assert not found.startswith("//")
+                if found.startswith("/") and "lang=" not in found:
+                    open_links.append(found)
+    assert len(seen) > 30
+
+
+@clause("NA-19", "W8")
+def test_no_page_has_inline_script_or_style(world, client):
+    for path in paths(world).values():
+        reader = read(client.get(path))
+        assert "style" not in reader.tags
+        assert not [n for _, n, _ in reader.attributes if n == "style" or n.startswith("on")]
+        scripts = [v for t, n, v in reader.attributes if t == "script" and n == "src"]
+        assert reader.tags.count("script") == len(scripts)
+
+
+def test_a_page_is_usable_by_keyboard_and_by_a_screen_reader(world, client):
+    for path in paths(world).values():
+        reader = read(client.get(path))
+        attributes = reader.attributes
+        assert reader.tags.count("h1") == 1
+        assert ("a", "href", "#main") in attributes
+        assert ("html", "lang", "en") in attributes
+        assert any(t == "main" and n == "id" and v == "main" for t, n, v in attributes)
+        labels = {v for t, n, v in attributes if t == "label" and n == "for"}
+        inputs = {v for t, n, v in attributes if t == "input" and n == "id"}
+        assert inputs <= labels
+        assert not [v for _, n, v in attributes if n == "tabindex" and v not in {"0", "-1"}]
+
+
+@clause("NA-19")
+def test_the_template_page_carries_the_digest_that_the_script_compares(world, client):
+    reader = read(client.get(f"/templates/{CPT}/1"))
+    digest = world.registry.template(CPT, 1).digest.hex()
+    assert ("div", "data-digest", digest) in reader.attributes
+    script = client.get("/static/check_file.js")
+    assert script.mimetype == "text/javascript"
+    assert b"eval" not in script.data
+    assert b"innerHTML" not in script.data
+    assert b"fetch(" not in script.data
+
+
+@clause("W22", "W21", "NA-19")
+@pytest.mark.parametrize(
+    "query",
+    [
+        "%",
+        "_",
+        "x" * 10_000,
+        ".*",
+        "(",
+        "'; DROP TABLE",
+        "\x00",
+        "<b>",
+        "0",
+        "-1",
+        "9" * 30,
+        "did:",
+    ],
+)
+def test_search_is_bounded_and_takes_any_text(client, query):
+    reply = client.get("/search", query_string={"q": query})
+    assert reply.status_code == 200
+    assert b"<b>" not in reply.data or query != "<b>"
+    assert len(reply.data) < 20_000
+
+
+def test_search_finds_by_height_hash_did_template_and_name(world, client):
+    record = world.registry.template(CPT, 1)
+    table = {
+        "5": "/blocks/5",
+        world.receipt.transaction_id.hex(): f"/transactions/{world.receipt.transaction_id.hex()}",
+        record.digest.hex(): f"/templates/{CPT}/1",
+        world.issuer_did: f"/dids/{world.issuer_did}",
+        "diplo": f"/templates/{CPT}",
+        "UNIVERSITY": f"/dids/{world.issuer_did}",
+    }
+    for query, link in table.items():
+        assert link in read(client.get("/search", query_string={"q": query})).links, query
+
+
+NOT_FOUND = [
+    "/blocks/99999",
+    "/blocks/0",
+    "/transactions/zz",
+    "/transactions/" + "00" * 32,
+    "/dids/did:weid:local:nobody",
+    "/dids/%00",
+    "/templates/nothing/1",
+    "/templates/diploma/99",
+    "/templates/nothing",
+    "/governance/AAAA",
+    "/governance/...",
+    "/static/../app.py",
+    "/static/none.css",
+    "/nothing",
+]
+
+
+@pytest.mark.parametrize("path", NOT_FOUND)
+def test_what_is_not_there_is_a_page_that_says_what_to_do(client, path):
+    reply = client.get(path)
+    assert reply.status_code == 404
+    assert "Check the spelling" in text_of(reply)
+
+
+def test_a_template_without_version_leads_to_its_newest(client):
+    reply = client.get(f"/templates/{CPT}")
+    assert (reply.status_code, reply.headers["Location"]) == (302, f"/templates/{CPT}/1")
+
+
+# --- Languages ------------------------------------------------------------------------------------
+
+
+def said_in_english():
+    texts = set()
+    for page in (EXPLORER / "templates").iterdir():
+        source = page.read_text(encoding="utf-8")
+        texts |= set(re.findall(r'\bt\("([^"]+)"', source))
+        texts |= set(re.findall(r"\bt\('([^']+)'", source))
+    for name in ("chain_pages", "people_pages", "search_page", "routes", "language"):
+        source = (EXPLORER / f"{name}.py").read_text(encoding="utf-8")
+        texts |= set(
+            re.findall(r'"(Done|Expired|Open|Block|Transaction|Identifier|Organisation)"', source)
+        )
+        texts |= set(re.findall(r'"(\{count\} [a-z]+)"', source))
+    texts |= {str(role.value) for role in op.Role}
+    return texts
+
+
+@clause("W33")
+@pytest.mark.parametrize("tag", [tag for tag in LANGUAGES if tag != "en"])
+def test_every_text_is_translated_with_the_same_places(tag):
+    table = translations(tag)
+    names = re.compile(r"\{(\w+)\}")
+    changes = [
+        op.UpdateDid(DID, 1, add_keys=(None,)),
+        op.UpdateDid(DID, 1, retire_keys=("k",)),
+        op.UpdateDid(DID, 1, add_keys=(None,), retire_keys=("k",)),
+    ]
+    operations = [*changes, *(example for example, _ in EXAMPLES.values())]
+    sentences = {sentence(operation, Telling(DID, Named())).text for operation in operations}
+    for text in said_in_english() | set(PROPOSED.values()) | sentences:
+        assert text in table, text
+    for english, other in table.items():
+        assert set(names.findall(english)) == set(names.findall(other)), english
+        assert "<" not in other
+
+
+@clause("W33")
+def test_the_language_is_chosen_asked_before_remembered_before_accepted():
+    assert choose_language("zh-Hant", "en", "en") == "zh-Hant"
+    assert choose_language(None, "zh-Hant", "en") == "zh-Hant"
+    assert choose_language(None, None, "zh-HK,zh;q=0.9,en;q=0.8") == "zh-Hant"
+    assert choose_language(None, None, "en-GB,zh;q=0.5") == "en"
+    assert choose_language("xx", "yy", "fr") == "en"
+    assert choose_language("../../etc", None, "") == "en"
+
+
+def test_a_page_in_chinese_remembers_its_language(world, client):
+    reply = client.get("/?lang=zh-Hant")
+    assert "公開登記冊" in text_of(reply)
+    assert reply.headers["Content-Language"] == "zh-Hant"
+    cookie = reply.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    again = world.app().test_client()
+    again.set_cookie("language", "zh-Hant")
+    assert "文憑" in text_of(again.get(f"/templates/{CPT}/1"))
+    assert "Set-Cookie" not in again.get("/").headers
+
+
+# --- Labels ---------------------------------------------------------------------------------------
+
+DID = "did:weid:local:6FF2G25D6afUgZTbkdcLcCEauE4G"
+EXAMPLES = {
+    op.CreateDid: (op.CreateDid(None), "X was registered"),
+    op.UpdateDid: (op.UpdateDid(DID, 1), "X changed the services of X"),
+    op.RotateControllers: (
+        op.RotateControllers(DID, 1, (), 1, b""),
+        "The controlling keys of X were replaced",
+    ),
+    op.RecoverDid: (
+        op.RecoverDid(DID, 1, (), 1, b"", (), ()),
+        "X was taken back with a recovery key",
+    ),
+    op.DeactivateDid: (op.DeactivateDid(DID, 1), "X ended X for ever"),
+    op.MarkKeyCompromised: (
+        op.MarkKeyCompromised(DID, "k", 0),
+        "X declared key #k of X compromised since 1970-01-01",
+    ),
+    op.NameOrganisation: (
+        op.NameOrganisation(DID, "Y"),
+        "X confirmed the name “Y” for did:weid:local:6FF2G25…EauE4G",
+    ),
+    op.PublishTemplate: (op.PublishTemplate("t", 2, b""), "X published template t version 2"),
+    op.DeactivateTemplate: (
+        op.DeactivateTemplate("t", 2),
+        "X stopped issuing under template t version 2",
+    ),
+    op.PublishStatusList: (
+        op.PublishStatusList("u", "t", 1, 8, 3, b""),
+        "X published update 3 of a status list for template t",
+    ),
+    op.AnchorEvidence: (op.AnchorEvidence(bytes(32)), "X anchored the digest 000000000000…"),
+    op.AnchorBatch: (op.AnchorBatch(bytes(32), 9), "X anchored a batch of 9 entries"),
+    op.RecognizeIssuer: (op.RecognizeIssuer(DID, "t", 0), "X recognized X as issuer of template t"),
+    op.DerecognizeIssuer: (
+        op.DerecognizeIssuer(DID, "t"),
+        "X ended the recognition of X as issuer of template t",
+    ),
+    op.Accredit: (op.Accredit(DID, "t", 0), "X let X recognize issuers of template t"),
+    op.EndAccreditation: (
+        op.EndAccreditation(DID, "t"),
+        "X ended the accreditation of X for template t",
+    ),
+    op.GrantRole: (op.GrantRole(DID, op.Role.ISSUER), "X gave X the role issuer"),
+    op.RevokeRole: (op.RevokeRole(DID, op.Role.ISSUER), "X took the role issuer from X"),
+    op.SetParameter: (op.SetParameter("p", 3), "X set the chain's parameter p to 3"),
+    op.Propose: (
+        op.Propose(op.SetParameter("p", 3), 0),
+        "X proposed to set the chain's parameter p to 3",
+    ),
+    op.Approve: (op.Approve(bytes(32)), "X approved proposal 000000000000…"),
+}
+
+
+class Named:
+    def name_of(self, did):
+        return "X"
+
+
+def test_every_operation_kind_has_one_label_and_an_example():
+    assert labelled_kinds() == set(op.KINDS.values()) == set(EXAMPLES)
+
+
+@pytest.mark.parametrize("kind", EXAMPLES, ids=lambda kind: kind.__name__)
+def test_a_label_is_a_sentence(kind):
+    operation, said = EXAMPLES[kind]
+    assert sentence(operation, Telling(DID, Named())).plain() == said
+
+
+def test_every_governed_action_can_be_told_as_a_proposal():
+    governed = set(op.GovernedAction.__args__)
+    assert set(PROPOSED) == governed
+    for kind in governed:
+        action = EXAMPLES[kind][0]
+        text = sentence(op.Propose(action, 0), Telling(DID, Named())).plain()
+        assert "proposed" in text
+
+
+# --- Hostile names --------------------------------------------------------------------------------
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "{{7*7}} {% raw %}",
+    "</title><svg onload=alert(1)>",
+    "javascript:alert(1)",
+    "' OR 1=1 --",
+    "{actor} {nothing} {0}",
+]
+
+
+@clause("W8", "W9", "W33")
+def test_names_from_records_are_text_and_nothing_else():
+    world = node_world()
+    governor = world.registry.governor
+    for number, name in enumerate(HOSTILE):
+        world.clock.advance(1)
+        governor.name(world.issuer_did, name)
+        cpt = f"hostile{number}"
+        try:
+            world.issuer.submit(op.PublishTemplate(cpt, 1, template_document(cpt, 1, name)))
+        except TransactionRejectedError:
+            cpt = CPT
+        client = world.app().test_client()
+        for path in [
+            "/",
+            f"/dids/{world.issuer_did}",
+            "/templates",
+            f"/templates/{cpt}/1",
+            "/governance",
+            f"/search?q={cpt}",
+            "/search?q=a",
+        ]:
+            reply = client.get(path)
+            assert reply.status_code == 200, (path, name)
+            reader = read(reply)
+            assert "img" not in reader.tags
+            assert not [n for _, n, _ in reader.attributes if n.startswith("on")]
+            assert reader.tags.count("script") == (1 if path.startswith("/templates/") else 0)
+            assert not [v for v in reader.links if v.lower().startswith("javascript")]
+        assert name in "".join(read(client.get(f"/dids/{world.issuer_did}")).text)
+        json.loads(client.get(f"/dids/{world.issuer_did}.json").data)

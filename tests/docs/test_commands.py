@@ -1,0 +1,29 @@
+"""Every command is documented, in the words that the command itself prints."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.support.cli_commands import ALL
+from tools.command_pages import PAGE, page
+
+
+def test_the_page_is_what_the_help_texts_say():
+    found = PAGE.read_text(encoding="utf-8")
+    assert found == page(), "run: python -m tools.command_pages"
+
+
+@pytest.mark.parametrize("words", ALL, ids=" ".join)
+def test_every_command_has_its_heading(words):
+    assert re.search(rf"^#+ {' '.join(words)}$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_the_exit_codes_of_the_page_are_those_of_the_code():
+    from weid.cli import failures
+
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", failures.__doc__, re.MULTILINE)
+    assert rows
+    for code, _ in rows:
+        assert f"| {code} | " in PAGE.read_text(encoding="utf-8")

@@ -1,0 +1,1 @@
+"""What tests share: clause marks and worlds built from real parts."""

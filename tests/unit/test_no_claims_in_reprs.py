@@ -1,0 +1,51 @@
+"""Values that carry claims do not show them to a log or a debugger."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.clauses import clause
+from tests.support.world import CLAIMS, World, seeded
+from weid.issuing.issuance import IssueRow
+from weid.openid4vci.issuance_session import (
+    CredentialIssued,
+    KeyAccepted,
+    Offered,
+    Stored,
+    TokenIssued,
+)
+from weid.openid4vci.redemption import IssuanceRequest, IssuedCredential
+
+KEY = seeded(7).public
+TEXT = "eyJ.eyJ.c2ln~WyJzYWx0IiwibmFtZSIsIkFkYSBMb3ZlbGFjZSJd~"
+OFFERED = Offered("diploma", CLAIMS, 1)
+VALUES: dict[str, object] = {
+    "a row to issue": IssueRow(claims=CLAIMS, holder_key=KEY),
+    "a request for issuance": IssuanceRequest("i", "diploma", CLAIMS, KEY),
+    "an issued credential": IssuedCredential(TEXT),
+    "an offer": OFFERED,
+    "a session with a token": TokenIssued("diploma", CLAIMS, "hash", 1),
+    "a session with a key": KeyAccepted("diploma", CLAIMS, "hash", 1, "key"),
+    "a session with its credential": CredentialIssued("diploma", "hash", 1, "key", TEXT),
+    "a stored session": Stored("i", OFFERED, b"Ada Lovelace"),
+}
+
+
+def _tells(text: str) -> bool:
+    return "Ada" in text or "1815" in text or "WyJzYWx0" in text
+
+
+@clause("VF-06")
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+def test_no_claim_is_in_the_repr_of(value: object):
+    assert not _tells(repr(value))
+
+
+@clause("VF-06")
+def test_no_claim_is_in_the_repr_of_a_credential():
+    credential = World.begin().credential
+    told = repr(credential)
+    assert not _tells(told)
+    assert not _tells(repr(credential.sd_jwt) + repr(credential.reconstruct()))
+    assert credential.issuer in told
+    assert not [text for text in credential.sd_jwt.disclosures if text in told]

@@ -1,0 +1,1 @@
+"""Tools of the house that no user needs at run time."""

@@ -1,0 +1,1 @@
+"""Routes only translate: HTTP in, one call, a page out."""

@@ -1,0 +1,48 @@
+"""Asking: the saved requests, an open request with its code, and its answer."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from verifier_app.routes.counter_desk import browser, desk, language, result_page, sent
+
+pages = Blueprint("requests", __name__, url_prefix="/requests")
+
+
+@pages.get("/")
+def saved() -> str:
+    """List what this counter may ask for."""
+    return render_template("saved_requests.html", wishes=desk().wishes(language()))
+
+
+@pages.post("/")
+def ask() -> AnyResponse:
+    """Open a request of this browser."""
+    opened = desk().ask(request.form.get("wish", ""), browser=browser())
+    return redirect(url_for("requests.show", request_id=opened), 303)
+
+
+@pages.get("/<request_id>")
+def show(request_id: str) -> str:
+    """Show the code of an open request and take the answer."""
+    opened = desk().open_request(request_id, browser=browser(), language=language())
+    return render_template("request.html", open=opened, fault=None)
+
+
+@pages.get("/<request_id>/code.svg")
+def code(request_id: str) -> Response:
+    """Return the picture of the request's code."""
+    picture = desk().request_picture(request_id, browser=browser())
+    return Response(picture, mimetype="image/svg+xml")
+
+
+@pages.post("/<request_id>/answer")
+def answer(request_id: str) -> tuple[str, int] | str:
+    """Check the answer; the request is used up by it."""
+    found = sent()
+    if found.fault is not None:
+        opened = desk().open_request(request_id, browser=browser(), language=language())
+        return render_template("request.html", open=opened, fault=found.fault), 400
+    result = desk().answer(request_id, found.text, browser=browser())
+    return result_page(result, again="requests.saved")

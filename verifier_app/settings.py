@@ -1,0 +1,137 @@
+"""What a verifier's counter is set up with: one TOML file, read once at start."""
+
+from __future__ import annotations
+
+import ipaddress
+import tomllib
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from weid.errors import MalformedError
+
+SECRET_KEY_CHARACTERS = 32
+
+
+class Wish(BaseModel):
+    """A saved request: which fields of which certificate, and what for.
+
+    `title` and `purpose` are by language code, with `en` at least; `fields` are claim paths such
+    as `name` or `address.city`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
+    title: dict[str, str]
+    purpose: dict[str, str]
+    network: str
+    cpt_id: str
+    version: Annotated[int, Field(ge=1)] = 1
+    fields: Annotated[list[str], Field(min_length=1, max_length=32)]
+
+    @field_validator("title", "purpose")
+    @classmethod
+    def has_english(cls, texts: dict[str, str]) -> dict[str, str]:
+        """English is what every other language falls back to."""
+        if not texts.get("en"):
+            raise ValueError("needs a text for 'en'")
+        return texts
+
+
+class TrustedNetworkSettings(BaseModel):
+    """One registry network: its nodes, or a trust bundle file for offline use."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    genesis_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    nodes: list[str] = []
+    bundle: Path | None = None
+
+    @model_validator(mode="after")
+    def one_source(self) -> TrustedNetworkSettings:
+        """Either nodes or a bundle: never a guess between two states of the registry."""
+        if bool(self.nodes) == (self.bundle is not None):
+            raise ValueError("set either 'nodes' or 'bundle'")
+        return self
+
+
+class Settings(BaseModel):
+    """The whole set-up of one counter.
+
+    `public_url` is where browsers reach it and the audience of every answer; `head_file` keeps the
+    newest registry head seen, so that a rolled-back registry is noticed after a restart.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    public_url: str
+    secret_key: Annotated[str, Field(min_length=SECRET_KEY_CHARACTERS, repr=False)]
+    counter_name: str = "Verifier"
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8002
+    networks: Annotated[list[TrustedNetworkSettings], Field(min_length=1)]
+    wishes: list[Wish] = []
+    allow_shown: bool = False
+    allow_unbound: bool = False
+    auto_clear_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
+    request_seconds: Annotated[int, Field(ge=30, le=3600)] = 300
+    head_folder: Path
+    unsafe_loopback_http: bool = False
+
+    @field_validator("public_url")
+    @classmethod
+    def usable_url(cls, url: str) -> str:
+        """Https, or http on loopback for development; no path, no trailing slash."""
+        parts = urlsplit(url)
+        if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username:
+            raise ValueError("must be scheme and host only, such as https://verify.example")
+        if parts.scheme != "https" and not (parts.scheme == "http" and on_loopback(url)):
+            raise ValueError("must be https (http only on loopback)")
+        return url.rstrip("/")
+
+    @property
+    def development(self) -> bool:
+        """Whether this counter is reached by http on this machine only."""
+        return self.public_url.startswith("http://")
+
+
+def on_loopback(url: str) -> bool:
+    """Whether the host of a URL is this machine."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings(path: Path) -> Settings:
+    """Read the settings file.
+
+    Raises:
+        MalformedError: the file cannot be read or a setting is wrong; names it, never its value.
+    """
+    try:
+        with path.open("rb") as file:
+            return Settings.model_validate(tomllib.load(file))
+    except OSError as error:
+        raise MalformedError(
+            f"the settings file {path} cannot be read: {error.strerror}",
+            hint="Copy verifier_app/settings.example.toml and edit it.",
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise MalformedError(f"the settings file {path} is not TOML: {error}") from None
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+            for fault in error.errors(include_input=False, include_url=False)
+        )
+        raise MalformedError(
+            f"the settings file {path} is wrong at {faults}",
+            hint="See verifier_app/settings.example.toml for every setting.",
+        ) from None

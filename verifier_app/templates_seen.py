@@ -1,0 +1,53 @@
+"""The published templates that name the fields on the pages, read from the trusted networks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+from weid.credential.template import CredentialTemplate
+from weid.errors import NotFoundError, RegistryError
+from weid.registry.registry import RegistryReader
+
+
+class TemplatesSeen:
+    """Templates by network, id and version; a version is immutable, so it is read once."""
+
+    def __init__(self, readers: Mapping[str, RegistryReader]) -> None:
+        self._readers = readers
+        self._seen: dict[tuple[str, str, int], CredentialTemplate] = {}
+        self._lock = threading.Lock()
+
+    def published(self, network: str, cpt_id: str, version: int) -> CredentialTemplate:
+        """Return a published template.
+
+        Raises:
+            NotFoundError: the network is not trusted here, or has no such template.
+            RegistryError: the registry cannot be asked now.
+        """
+        key = (network, cpt_id, version)
+        with self._lock:
+            if key in self._seen:
+                return self._seen[key]
+        reader = self._readers.get(network)
+        record = reader.template(cpt_id, version) if reader is not None else None
+        if reader is None or record is None:
+            raise NotFoundError(f"the registry has no template {cpt_id} version {version}")
+        template = CredentialTemplate.from_json(reader.template_document(record))
+        with self._lock:
+            self._seen[key] = template
+        return template
+
+    def known(self, network: str, cpt_id: str, version: int) -> CredentialTemplate | None:
+        """Return a template, or None where it cannot be read: for labels only."""
+        try:
+            return self.published(network, cpt_id, version)
+        except RegistryError:
+            return None
+
+    def of_type(self, vct: str) -> CredentialTemplate | None:
+        """Return the template of a credential type `urn:weid:<network>:cpt:<id>:<version>`."""
+        parts = vct.split(":")
+        if len(parts) != 6 or parts[:2] != ["urn", "weid"] or parts[3] != "cpt":
+            return None
+        return self.known(parts[2], parts[4], int(parts[5])) if parts[5].isdecimal() else None

@@ -1,0 +1,51 @@
+"""Finding a published template by the short name that people type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weid.credential.template import CredentialTemplate
+from weid.errors import MalformedError, NotFoundError
+
+if TYPE_CHECKING:
+    from weid.registry.registry import RegistryReader
+    from weid.verification.policy import TrustPolicy
+
+
+def parse_template_name(text: str) -> tuple[str, int]:
+    """Read `diploma:2` as id and version; without a version it is 1.
+
+    Raises:
+        MalformedError: the version is not a number.
+    """
+    cpt_id, colon, version = text.partition(":")
+    if colon and not (version.isdecimal() and version.isascii() and int(version) > 0):
+        raise MalformedError(f"{text} is not a template such as diploma:1")
+    return cpt_id, int(version) if colon else 1
+
+
+def read_template(reader: RegistryReader, text: str) -> CredentialTemplate:
+    """Return a published template of one registry.
+
+    Raises:
+        NotFoundError: the registry proves that it has none of that name.
+    """
+    cpt_id, version = parse_template_name(text)
+    record = reader.template(cpt_id, version)
+    if record is None:
+        raise NotFoundError(
+            f"the registry {reader.network} has no template {cpt_id} version {version}",
+            hint="weid template list shows those that it has.",
+        )
+    return CredentialTemplate.from_json(reader.template_document(record))
+
+
+def published_template(policy: TrustPolicy, text: str) -> CredentialTemplate:
+    """Return a published template of any trusted network, the first that has it."""
+    problem: NotFoundError | None = None
+    for network in policy.networks.values():
+        try:
+            return read_template(network.reader, text)
+        except NotFoundError as error:
+            problem = error
+    raise problem or NotFoundError("no registry is trusted")

@@ -1,0 +1,168 @@
+"""From trust settings to what commands use: readers, writers, transports, the trust policy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from weid.cli.output import Session
+from weid.cli.registry_options import RegistryOptions
+from weid.cli.trust_settings import NetworkTrust, load_trust
+from weid.errors import NotFoundError, RegistryUnavailableError
+
+if TYPE_CHECKING:
+    from weid.registry.http_client import HttpRegistry
+    from weid.registry.records import OrganisationRecord
+    from weid.registry.registry import RegistryReader
+    from weid.registry.trust_bundle import TrustBundle
+    from weid.registry.trusted_heads import FileTrustedHeads
+    from weid.transport import GuardedTransport
+    from weid.verification.policy import TrustedNetwork, TrustPolicy
+    from weid.verification.status_sources import HttpStatusTokens
+
+
+def open_transport(options: RegistryOptions, trust: NetworkTrust | None = None) -> GuardedTransport:
+    """Return the guarded transport; only hosts that the operator set may be inner ones."""
+    from weid.transport import GuardedTransport  # noqa: PLC0415 - online only
+
+    remembered = trust is not None and trust.unsafe_loopback_http
+    return GuardedTransport(
+        private_hosts=() if trust is None else trust.inner_hosts,
+        allow_loopback_http=options.unsafe_loopback_http or remembered,
+    )
+
+
+def open_reader(
+    session: Session, trust: NetworkTrust, options: RegistryOptions
+) -> HttpRegistry | TrustBundle:
+    """Return the reader of one network: its bundle where one is set, else its nodes."""
+    if trust.bundle is None:
+        return open_node(session, trust, options)
+    from weid.registry.trust_bundle import TrustBundle  # noqa: PLC0415 - offline only
+
+    return TrustBundle.open(
+        trust.bundle,
+        genesis_hash=trust.genesis_hash,
+        clock=session.clock,
+        head_store=_heads(session),
+    )
+
+
+def open_node(session: Session, trust: NetworkTrust, options: RegistryOptions) -> HttpRegistry:
+    """Return the registry behind the nodes of a network, to read and to write.
+
+    Raises:
+        NotFoundError: no node of it is known.
+    """
+    from weid.registry.http_client import HttpRegistry  # noqa: PLC0415 - online only
+
+    if not trust.nodes:
+        raise NotFoundError(
+            f"no node of the network {trust.name} is known".replace("  ", " "),
+            hint="weid trust add NETWORK --genesis HASH --node https://…",
+        )
+    return HttpRegistry(
+        *trust.nodes,
+        genesis_hash=trust.genesis_hash,
+        transport=open_transport(options, trust),
+        clock=session.clock,
+        head_store=_heads(session),
+    )
+
+
+def one_network(session: Session, options: RegistryOptions) -> NetworkTrust:
+    """Return the one network that a command is about.
+
+    Raises:
+        click.UsageError: several are trusted and none was named.
+    """
+    networks = options.trusted(session.home)
+    if len(networks) > 1:
+        names = ", ".join(networks)
+        raise click.UsageError(f"several networks are trusted ({names}): add --network")
+    return next(iter(networks.values()))
+
+
+def one_node(session: Session, options: RegistryOptions) -> HttpRegistry:
+    """Return the one registry that a writing command is about."""
+    return open_node(session, one_network(session, options), options)
+
+
+def open_status_tokens(trust: NetworkTrust, options: RegistryOptions) -> HttpStatusTokens:
+    """Return where the status lists of a network's issuers are fetched from."""
+    from weid.verification.status_sources import HttpStatusTokens  # noqa: PLC0415 - online only
+
+    return HttpStatusTokens(open_transport(options, trust))
+
+
+def trust_policy(session: Session, options: RegistryOptions, **choices: bool | int) -> TrustPolicy:
+    """Return the policy that trusts the chosen networks, with the choices of the command.
+
+    Raises:
+        RegistryUnavailableError: none of several networks can be asked now.
+    """
+    from weid.verification.policy import TrustPolicy  # noqa: PLC0415 - verifying only
+
+    trusted = options.trusted(session.home)
+    networks: dict[str, TrustedNetwork] = {}
+    problem: RegistryUnavailableError | None = None
+    for trust in trusted.values():
+        try:
+            reader = open_reader(session, trust, options)
+            networks[reader.network] = _trusted(reader, trust, options)
+        except RegistryUnavailableError as error:
+            # Another network may be the one that counts; only if none is left is it an error.
+            problem = error
+            if len(trusted) > 1:
+                session.say(f"The network {trust.name} cannot be asked: {error.message}.")
+    if not networks and problem is not None:
+        raise problem
+    return TrustPolicy(networks=networks, **choices)  # type: ignore[arg-type]  # its options by name
+
+
+def _trusted(
+    reader: HttpRegistry | TrustBundle, trust: NetworkTrust, options: RegistryOptions
+) -> TrustedNetwork:
+    from weid.verification.policy import TrustedNetwork  # noqa: PLC0415 - verifying only
+
+    offline = trust.bundle is not None
+    return TrustedNetwork(
+        reader=reader,
+        genesis_hash=trust.genesis_hash,
+        status_tokens=None if offline else open_status_tokens(trust, options),
+        offline=offline,
+    )
+
+
+def _heads(session: Session) -> FileTrustedHeads:
+    from weid.cli.home import make_folder  # noqa: PLC0415 - with a registry only
+    from weid.registry.trusted_heads import FileTrustedHeads  # noqa: PLC0415 - same
+
+    make_folder(session.home)
+    return FileTrustedHeads(session.home / "heads")
+
+
+class NamesInRegistries:
+    """Confirmed names of issuers, from the registry of each DID's network if it is trusted."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._readers: dict[str, RegistryReader] = {}
+
+    def organisation(self, did: str) -> OrganisationRecord | None:
+        """Return the confirmed name of a DID; None where no trusted registry has one.
+
+        Raises:
+            WeidError: the registry cannot be asked now.
+        """
+        method, _, rest = did.partition("did:weid:")
+        network = rest.partition(":")[0]
+        if method or not network:
+            return None
+        if network not in self._readers:
+            trust = load_trust(self._session.home).get(network)
+            if trust is None:
+                return None
+            self._readers[network] = open_reader(self._session, trust, RegistryOptions())
+        return self._readers[network].organisation(did)

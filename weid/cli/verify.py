@@ -1,0 +1,146 @@
+"""`weid verify`: one report, one exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from weid.cli.command import SharedCommand
+from weid.cli.inputs import INPUT, read_input
+from weid.cli.output import Session, json_text, pass_session
+from weid.cli.registries import trust_policy
+from weid.cli.registry_options import RegistryOptions, registry_options
+
+if TYPE_CHECKING:
+    from weid.credential.issuance_anchor import IssuanceAnchor
+    from weid.verification.policy import TrustPolicy
+    from weid.verification.report import VerificationReport
+    from weid.verification.request import PresentationRequest
+
+AUDIENCE = "weid:command"
+"""What answers are bound to where no request says otherwise: nothing ever is."""
+EXIT_CODES = """\b
+Exit codes
+   0  accepted (warnings may stand in the report)
+   1  any other failure            2  called wrongly
+   4  refused by the registry (commands that write)
+  10  signature or disclosed claim 11  revoked, suspended, status list
+  12  outside its validity period  13  issuer's key or recognition
+  14  holder's key, other request  20  could not be checked now
+"""
+
+
+@click.command(cls=SharedCommand, epilog=EXIT_CODES)
+@click.argument("source", metavar="FILE|-", type=INPUT)
+@click.option(
+    "--request",
+    "request_file",
+    type=INPUT,
+    help="The request that it answers, as `weid verifier request` wrote it.",
+)
+@click.option("--shown", is_flag=True, help="Accept a code that a wallet shows without a request.")
+@click.option("--unbound", is_flag=True, help="Accept a certificate without holder's key (paper).")
+@click.option(
+    "--anchor",
+    "anchor_file",
+    type=INPUT,
+    help="Its issuance anchor, where the issuer's key was compromised later.",
+)
+@click.option(
+    "--leeway", type=click.IntRange(0, 3600), help="Clock difference to forgive, in seconds."
+)
+@registry_options
+@pass_session
+@click.pass_context
+def verify(  # noqa: PLR0913 - each is one option
+    ctx: click.Context,
+    session: Session,
+    *,
+    source: Path,
+    request_file: Path | None,
+    shown: bool,
+    unbound: bool,
+    anchor_file: Path | None,
+    leeway: int | None,
+    options: RegistryOptions,
+) -> None:
+    """Verify FILE: a presentation, a certificate, or a picture of a code.
+
+    Say how it was handed over: as the answer to a --request, as a --shown code, or --unbound.
+    The report goes to stdout, one line for each check; the claims only when it is accepted.
+    """
+    if (request_file is not None) + shown + unbound != 1:
+        raise click.UsageError(
+            "say how it was handed over: --request FILE, --shown or --unbound (one of them)"
+        )
+    text = read_input(source)
+    request = _read_request(request_file)
+    anchor = read_anchor(anchor_file)
+    choices: dict[str, bool | int] = {
+        "accept_shown_codes": shown,
+        "accept_unbound_credentials": unbound,
+    }
+    if leeway is not None:
+        choices["leeway"] = leeway
+    policy = trust_policy(session, options, **choices)
+    report = _verify(session, policy, text, request, anchor, shown=shown)
+    _show(session, report)
+    ctx.exit(report.exit_code)
+
+
+def _read_request(file: Path | None) -> PresentationRequest | None:
+    if file is None:
+        return None
+    from weid.verification.request import PresentationRequest  # noqa: PLC0415 - with one only
+
+    return PresentationRequest.from_text(read_input(file))
+
+
+def read_anchor(file: Path | None) -> IssuanceAnchor | None:
+    """Return the issuance anchor in a file, as `weid wallet anchor` writes it; None for None."""
+    if file is None:
+        return None
+    from weid.credential.issuance_anchor import IssuanceAnchor  # noqa: PLC0415 - with one only
+    from weid.encoding import json_loads_object  # noqa: PLC0415 - with one only
+
+    return IssuanceAnchor.from_json(json_loads_object(read_input(file), what="the anchor file"))
+
+
+def _verify(
+    session: Session,
+    policy: TrustPolicy,
+    text: str,
+    request: PresentationRequest | None,
+    anchor: IssuanceAnchor | None,
+    *,
+    shown: bool,
+) -> VerificationReport:
+    from weid.cli.replay_file import FileReplayMemory  # noqa: PLC0415 - imported when used
+    from weid.verifier import Verifier  # noqa: PLC0415 - imported when used
+
+    verifier = Verifier(
+        request.audience if request else AUDIENCE,
+        policy=policy,
+        clock=session.clock,
+        replay_memory=FileReplayMemory(session.home / "used-nonces.db", session.clock),
+    )
+    if request is not None:
+        return verifier.verify(text, request, anchor=anchor)
+    if shown:
+        return verifier.verify_shown(text, anchor=anchor)
+    return verifier.verify_credential(text, anchor=anchor)
+
+
+def _show(session: Session, report: VerificationReport) -> None:
+    value = report.to_json()
+    lines = str(report)
+    if report.accepted:
+        verified = report.require()
+        claims = dict(verified.claims)
+        value["claims"] = claims
+        value["issuer"] = {"did": verified.issuer, "name": verified.issuer_name}
+        lines += f"\n\nissuer  {verified.issuer_name or verified.issuer}\n"
+        lines += json_text(claims)
+    session.show(lines, value)

@@ -1,0 +1,164 @@
+"""Commands that let something into the wallet, or out of it, when a person agrees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from weid.cli.command import SharedCommand
+from weid.cli.consents import ask
+from weid.cli.inputs import INPUT, read_input
+from weid.cli.output import Session, pass_session
+from weid.cli.registry_options import loopback_option
+from weid.cli.wallet import NEW_FILE, wallet_options
+
+if TYPE_CHECKING:
+    from weid.wallet.wallet import Wallet
+
+OFFER_SCHEMES = ("openid-credential-offer://", "https://", "http://", "haip-vci://")
+
+
+@click.command(cls=SharedCommand)
+@click.argument("offer")
+@click.option(
+    "--tx-code-file",
+    type=INPUT,
+    help="File with the code that came by another way, or - for stdin (else you are asked).",
+)
+@click.option("-y", "--yes", is_flag=True, help="Accept without being asked.")
+@click.option(
+    "--private-host",
+    "private_hosts",
+    multiple=True,
+    metavar="HOST",
+    help="A host of the issuer that may have an inner address.",
+)
+@loopback_option
+@pass_session
+@wallet_options
+def accept(  # noqa: PLR0913 - each is one option
+    session: Session,
+    *,
+    held: Wallet,
+    offer: str,
+    tx_code_file: Path | None,
+    yes: bool,
+    private_hosts: tuple[str, ...],
+    unsafe_loopback_http: bool,
+) -> None:
+    """Accept OFFER: its openid-credential-offer:// text, or a picture of its code."""
+    from weid.transport import GuardedTransport  # noqa: PLC0415 - imported when used
+    from weid.wallet.consent import consent_to_offer  # noqa: PLC0415 - imported when used
+
+    if not offer.startswith(OFFER_SCHEMES):
+        if offer != "-" and not Path(offer).is_file():
+            raise click.BadParameter(
+                "neither an openid-credential-offer:// text nor a file", param_hint="OFFER"
+            )
+        offer = read_input(Path(offer))
+    transport = GuardedTransport(
+        private_hosts=private_hosts, allow_loopback_http=unsafe_loopback_http
+    )
+    preview = held.read_offer(offer, transport=transport)
+    if not ask(session, consent_to_offer(preview), yes=yes):
+        raise click.Abort
+    code = _transaction_code(tx_code_file) if preview.tx_code is not None else None
+    kept = held.accept(
+        preview,
+        transport=transport,
+        tx_code=code,
+        agree=lambda consent: ask(session, consent, yes=yes),
+    )
+    session.say("Kept.")
+    session.show(kept.id, {"id": kept.id})
+
+
+def _transaction_code(file: Path | None) -> str:
+    from weid.cli.passphrases import ask_passphrase  # noqa: PLC0415 - with a code only
+
+    if file is not None:
+        return read_input(file)
+    return ask_passphrase("transaction code", option="--tx-code-file")
+
+
+@click.command(cls=SharedCommand)
+@click.argument("request", metavar="REQUEST|-", type=INPUT)
+@click.option("--disclose", metavar="A,B,…", help="The fields that you agree to show.")
+@click.option("--credential", "credential_id", help="Which certificate, where several would do.")
+@click.option("-y", "--yes", is_flag=True, help="Answer without being asked.")
+@click.option("--out", type=NEW_FILE, help="Write the answer here.")
+@click.option("--qr", type=NEW_FILE, help="Draw its code here (.png or .svg).")
+@pass_session
+@wallet_options
+def present(  # noqa: PLR0913 - each is one option
+    session: Session,
+    *,
+    held: Wallet,
+    request: Path,
+    disclose: str | None,
+    credential_id: str | None,
+    yes: bool,
+    out: Path | None,
+    qr: Path | None,
+) -> None:
+    """Answer REQUEST: a file, or a picture of its code.
+
+    You are told who asks, what would be shown and what stays hidden before anything is made.
+    """
+    from weid.verification.request import PresentationRequest  # noqa: PLC0415 - imported when used
+
+    asked = PresentationRequest.from_text(read_input(request))
+    text = held.present(
+        asked,
+        disclose=_paths(disclose),
+        credential_id=credential_id,
+        agree=lambda consent: ask(session, consent, yes=yes),
+    )
+    _hand_out(session, text, out, qr)
+
+
+@click.command(cls=SharedCommand)
+@click.argument("credential_id", metavar="ID")
+@click.option("--disclose", metavar="A,B,…", required=True, help="The fields to show.")
+@click.option("-y", "--yes", is_flag=True, help="Show it without being asked.")
+@click.option("--out", type=NEW_FILE, help="Write the text here.")
+@click.option("--qr", type=NEW_FILE, help="Draw its code here (.png or .svg).")
+@pass_session
+@wallet_options
+def show(  # noqa: PLR0913 - each is one option
+    session: Session,
+    *,
+    held: Wallet,
+    credential_id: str,
+    disclose: str,
+    yes: bool,
+    out: Path | None,
+    qr: Path | None,
+) -> None:
+    """Show fields of the certificate ID without being asked, for about two minutes."""
+    text = held.show(
+        credential_id,
+        disclose=_paths(disclose) or [],
+        agree=lambda consent: ask(session, consent, yes=yes),
+    )
+    _hand_out(session, text, out, qr)
+
+
+def _paths(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    return [path.strip() for path in text.split(",") if path.strip()]
+
+
+def _hand_out(session: Session, text: str, out: Path | None, qr: Path | None) -> None:
+    if qr is not None:
+        from weid.cli.pictures import draw  # noqa: PLC0415 - only for pictures
+
+        draw(text, qr, session)
+    if out is not None:
+        out.write_text(text + "\n", encoding="utf-8")
+        session.say(f"Written to {out}.")
+    if (out is None and qr is None) or session.as_json:
+        session.show(text, {"presentation": text})

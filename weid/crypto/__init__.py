@@ -1,0 +1,1 @@
+"""Keys, signatures, key files: values and pure functions over well-kept primitives."""

@@ -1,0 +1,1 @@
+"""What issuing is made of: status lists and their indices, anchors of issuing runs."""

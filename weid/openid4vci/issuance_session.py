@@ -1,0 +1,202 @@
+"""One issuance, from offer to credential: a class for each state, and how states are kept.
+
+    Offered ──token──► TokenIssued ──proof──► KeyAccepted ──signed──► CredentialIssued
+       └─5 wrong transaction codes─► Expired
+
+A transition exists only from the right class, and `SessionStore.replace` lets exactly one of many
+who race make it. Nothing here lets its reader use a session: of code, token and transaction code
+only hashes are kept. What is past its time is not in the store any more (clauses IP-03 to IP-09).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass, field, fields
+from typing import Final, TypeAlias
+
+from weid import limits
+from weid.encoding import JsonObject, base64url_encode, json_dumps, json_loads_object
+from weid.errors import MalformedError
+from weid.openid4vci.token import plain_tx_code
+from weid.sessions import SessionStore
+
+TX_CODE_FAILURES: Final = 5
+"""Wrong transaction codes after which a code is dead, from wherever they came."""
+SESSION_BYTES: Final = 1024 * 1024
+
+_CODE_DOMAIN: Final = b"weid/pre-authorized-code/1\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """An offer is out. `approved` is what was approved: claims, or a reference to them.
+
+    `tx_code_hash` is empty where no transaction code is asked for.
+    """
+
+    configuration_id: str
+    approved: JsonObject = field(repr=False)
+    expires_at: int
+    tx_code_hash: str = ""
+    tx_code_length: int = 0
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TokenIssued:
+    """The code was turned into an access token; the code is used up."""
+
+    configuration_id: str
+    approved: JsonObject = field(repr=False)
+    token_hash: str
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyAccepted:
+    """A proof for this key was accepted and the credential is being made for no other.
+
+    It is kept before the credential is made: after a crash in between, the same key may ask again
+    and gets its one credential (clause IP-09).
+    """
+
+    configuration_id: str
+    approved: JsonObject = field(repr=False)
+    token_hash: str
+    expires_at: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialIssued:
+    """The credential, and its anchor if it has one: what the same key gets when it asks again."""
+
+    configuration_id: str
+    token_hash: str
+    expires_at: int
+    key: str
+    credential: str = field(repr=False)
+    anchor: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """The offer is dead before its time; `reason` is for the issuer's records."""
+
+    reason: str
+
+
+IssuanceSession: TypeAlias = Offered | TokenIssued | KeyAccepted | CredentialIssued | Expired
+Redeemable: TypeAlias = TokenIssued | KeyAccepted | CredentialIssued
+
+_STATES: Final[dict[str, type[IssuanceSession]]] = {
+    state.__name__: state
+    for state in (Offered, TokenIssued, KeyAccepted, CredentialIssued, Expired)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A session as it was loaded, with the bytes that a replacement must find unchanged."""
+
+    issuance_id: str
+    session: IssuanceSession
+    raw: bytes = field(repr=False)
+
+
+class IssuanceSessions:
+    """The issuance sessions of one credential issuer, by their issuance id.
+
+    Several issuers may share a store: the code of one is nothing to another.
+    """
+
+    def __init__(self, sessions: SessionStore, *, credential_issuer: str) -> None:
+        self._sessions = sessions
+        self._prefix = f"issuance:{credential_issuer}:"
+
+    def create(self, issuance_id: str, session: Offered) -> None:
+        """Keep a new offer.
+
+        Raises:
+            MalformedError: the id is taken, or what was approved is not JSON.
+        """
+        if not self._sessions.create(
+            self._prefix + issuance_id, _encode(session), expires_at=session.expires_at
+        ):
+            raise MalformedError("the issuance id is taken")
+
+    def load(self, issuance_id: str) -> Stored | None:
+        """Return a session, or None where there is none or its time is over."""
+        raw = self._sessions.load(self._prefix + issuance_id)
+        return None if raw is None else Stored(issuance_id, _decode(raw), raw)
+
+    def replace(self, old: Stored, new: IssuanceSession) -> bool:
+        """Put a new state in the place of the old; False where somebody was quicker."""
+        until = None if isinstance(new, Expired) else new.expires_at
+        return self._sessions.replace(
+            self._prefix + old.issuance_id, old.raw, _encode(new), expires_at=until
+        )
+
+    def remove(self, issuance_id: str) -> bool:
+        """Withdraw an offer or end a session; False where there was none."""
+        return self._sessions.take(self._prefix + issuance_id) is not None
+
+
+# --- Codes, tokens and their hashes -------------------------------------------------------------
+
+
+def code_of_offer(offer_id: str) -> str:
+    """Return the pre-authorized code of an offer.
+
+    It follows from the offer's id, which is as secret: so an offer by reference can be read again
+    although the code itself is kept nowhere.
+    """
+    return _hash(_CODE_DOMAIN + offer_id.encode("utf-8"))
+
+
+def issuance_of_code(code: str) -> str:
+    """Return the issuance id of a code: its hash, which is no secret."""
+    return _hash(code.encode("utf-8"))
+
+
+def hash_token(secret: str) -> str:
+    """Return the hash by which the secret part of an access token is kept."""
+    return _hash(secret.encode("utf-8"))
+
+
+def hash_tx_code(tx_code: str, *, code: str) -> str:
+    """Return the hash of a transaction code, keyed with the code that is kept nowhere.
+
+    Six digits alone could be found from any hash of them; without the code they cannot.
+    """
+    typed = plain_tx_code(tx_code).encode("utf-8")
+    return base64url_encode(hmac.digest(code.encode("utf-8"), typed, hashlib.sha256))
+
+
+def same(one: str, other: str) -> bool:
+    """Compare two hashes in constant time."""
+    return hmac.compare_digest(one.encode("utf-8"), other.encode("utf-8"))
+
+
+def _hash(data: bytes) -> str:
+    return base64url_encode(hashlib.sha256(data).digest())
+
+
+# --- Keeping ------------------------------------------------------------------------------------
+
+
+def _encode(session: IssuanceSession) -> bytes:
+    members: JsonObject = {field.name: getattr(session, field.name) for field in fields(session)}
+    return json_dumps({"state": type(session).__name__, **members})
+
+
+def _decode(raw: bytes) -> IssuanceSession:
+    members = json_loads_object(
+        raw,
+        what="the issuance session",
+        max_bytes=SESSION_BYTES,
+        max_depth=limits.JSON_DEPTH + 2,
+    )
+    state = _STATES[str(members.pop("state"))]
+    return state(**members)  # type: ignore[arg-type]  # what _encode wrote

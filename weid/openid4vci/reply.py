@@ -1,0 +1,67 @@
+"""What a web application hands to an endpoint and gets back: values, no framework."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from weid.encoding import JsonObject, json_dumps
+from weid.errors import ProtocolError
+
+_JSON: Final = "application/json"
+_NEVER_KEPT: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+RETRY_SECONDS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRequest:
+    """The parts of an HTTP request that the endpoints look at; `query` is without `?`."""
+
+    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    query: str = field(default="", repr=False)
+
+    def header(self, name: str) -> str:
+        """Return a header by its name in any case; empty where it is missing."""
+        return next((v for k, v in self.headers.items() if k.lower() == name.lower()), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP response: status, headers, body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+class UnauthorizedError(ProtocolError):
+    """No access token, or one that opens nothing (RFC 6750 section 3).
+
+    `given` says whether there was one: a request without any learns no error code.
+    """
+
+    def __init__(self, *, given: bool) -> None:
+        super().__init__("invalid_token", "an access token is needed", status=401)
+        self.challenge = 'Bearer error="invalid_token"' if given else "Bearer"
+
+
+def json_reply(value: JsonObject, *, may_be_kept: bool = False) -> Reply:
+    """Return a JSON reply; unless it `may_be_kept`, no cache may keep it."""
+    headers = {"Content-Type": _JSON, **({} if may_be_kept else _NEVER_KEPT)}
+    return Reply(200, headers, json_dumps(value))
+
+
+def error_reply(error: ProtocolError) -> Reply:
+    """Return the reply that a refusal is on the wire."""
+    status, body = error.to_reply()
+    headers = {"Content-Type": _JSON, **_NEVER_KEPT}
+    if isinstance(error, UnauthorizedError):
+        headers["WWW-Authenticate"] = error.challenge
+    elif error.code == "insufficient_scope":
+        headers["WWW-Authenticate"] = 'Bearer error="insufficient_scope"'
+    if status == 503:
+        headers["Retry-After"] = str(RETRY_SECONDS)
+    return Reply(status, headers, json_dumps(body))

@@ -1,0 +1,118 @@
+"""HttpRegistry: a registry behind the HTTP API of its nodes, every answer proved."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from weid.clock import Clock, SystemClock
+from weid.errors import RegistryUnavailableError, TransactionRejectedError
+from weid.registry.codes import ResultCode, describe
+from weid.registry.http_source import HttpSource
+from weid.registry.proved_reader import MAX_HEAD_AGE, TRUST_PERIOD, ProvedReader
+from weid.registry.records import Receipt
+from weid.registry.transaction import SignedTransaction
+from weid.registry.trusted_heads import TrustedHeadStore
+from weid.registry.wire import encode_signed
+from weid.transport import GuardedTransport, HttpTransport
+
+_RECEIPT_PAUSES: Final = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 2.0)
+"""Waits for a receipt's proof (seconds): the header that carries it is sealed right after."""
+
+
+class HttpRegistry(ProvedReader):
+    """A registry that is read and written over HTTP, from one node or several.
+
+    `urls` are the addresses of nodes of the same registry, asked in turn until one answers and
+    proves it; `genesis_hash` says which registry is meant (ask its operator for it). Without
+    `head_store` the newest head is forgotten with this object; a service should keep it in a
+    folder (`FileTrustedHeads`). A head that is remembered for longer than `trust_period` seconds
+    vouches for nothing newer; None takes any. `head_refresh` seconds a head is reused without
+    asking.
+
+    Example: `HttpRegistry("https://node.example", genesis_hash=bytes.fromhex("…"))`.
+    """
+
+    def __init__(  # noqa: PLR0913 - what trust rests on, each named
+        self,
+        *urls: str,
+        genesis_hash: bytes,
+        transport: HttpTransport | None = None,
+        clock: Clock | None = None,
+        head_store: TrustedHeadStore | None = None,
+        max_head_age: int | None = MAX_HEAD_AGE,
+        trust_period: int | None = TRUST_PERIOD,
+        head_refresh: int = 0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        transport = transport or GuardedTransport()
+        self._nodes = [HttpSource(url, transport) for url in urls]
+        self._sleep = sleep
+        super().__init__(
+            self._nodes,
+            genesis_hash=genesis_hash,
+            clock=clock or SystemClock(),
+            head_store=head_store,
+            max_head_age=max_head_age,
+            trust_period=trust_period,
+            head_refresh=head_refresh,
+        )
+
+    def next_sequence(self, did: str) -> int:
+        """Return the sequence number that the author's next transaction must carry."""
+        self.head()
+        account = self.account(did)
+        return 0 if account is None else account.next_sequence
+
+    def submit(self, transaction: SignedTransaction) -> Receipt:
+        """Submit a transaction and return its receipt, proved, once it is durable.
+
+        Safe to repeat: the same transaction id gives the same receipt.
+
+        Raises:
+            TransactionRejectedError: refused. With `receipt`, that is proved; without, it was not
+                admitted, which is the node's word and leaves no trace.
+            RegistryUnavailableError: nothing certain; submit the same transaction again.
+            ProofError: the node said that it is recorded and shows no proof of it.
+        """
+        data = encode_signed(transaction)
+        unavailable: RegistryUnavailableError | None = None
+        for node in self._nodes:
+            try:
+                node.submit(data)
+            except TransactionRejectedError as error:
+                if error.code == ResultCode.SEQUENCE_USED:
+                    # It may be this very transaction that used it, sent before.
+                    receipt = self.receipt(transaction.id)
+                    if receipt is not None:
+                        return _accepted(receipt)
+                raise
+            except RegistryUnavailableError as error:
+                unavailable = unavailable or error
+            else:
+                return _accepted(self._proved_receipt(transaction.id))
+        raise unavailable or RegistryUnavailableError("no node is known")
+
+    def _proved_receipt(self, transaction_id: bytes) -> Receipt:
+        unavailable: RegistryUnavailableError | None = None
+        for pause in _RECEIPT_PAUSES:
+            if pause:
+                self._sleep(pause)
+            try:
+                receipt = self.receipt(transaction_id)
+            except RegistryUnavailableError as error:
+                unavailable = error
+                continue
+            if receipt is not None:
+                return receipt
+        raise unavailable or RegistryUnavailableError(
+            "the node took the transaction but shows no receipt yet",
+            hint="submit the same transaction again; it is done at most once",
+        )
+
+
+def _accepted(receipt: Receipt) -> Receipt:
+    if receipt.code != ResultCode.OK:
+        raise TransactionRejectedError(describe(receipt.code), code=receipt.code, receipt=receipt)
+    return receipt

@@ -1,0 +1,330 @@
+"""The light client: which block headers to believe, knowing only a genesis.
+
+One client for both engines, because both seal headers in CometBFT's format. It does no I/O: a
+`HeaderSource` fetches, a `TrustedHeadStore` remembers, a clock tells the time. What it believes:
+
+- *commit*: more than two thirds of a set's power signed this header (LC-COMMIT);
+- *adjacent*: the next header's set is the one that the trusted header names (LC-ADJACENT);
+- *skipping*: more than one third of the trusted set's power signed too (LC-SKIPPING);
+- never a header below, beside or long before one that it has believed (LC-HEADS, LC-TIME).
+
+Not here: proofs of records against a header's app hash (`weid.registry.proofs`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from weid import limits
+from weid.clock import Clock, format_time
+from weid.crypto.keys import KeyKind, PublicKey
+from weid.errors import InvalidSignatureError, ProofError, RegistryUnavailableError
+from weid.registry.comet_encoding import NANOSECONDS
+from weid.registry.headers import Header, VoteFlag, sign_bytes
+from weid.registry.light_block import LightBlock
+from weid.registry.records import Head
+from weid.registry.trusted_heads import MemoryTrustedHeads, TrustedHeadStore
+from weid.registry.validators import ValidatorSet
+
+_BISECTION_STEPS: Final = 4096
+"""Headers that one update may ask for: 64 for each change of the whole set, with room."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrustRoot:
+    """Where trust begins: what a pinned genesis says about headers.
+
+    `genesis_hash` names the registry; `validators` seal the first block, `initial_height`;
+    `time` is the genesis time in seconds.
+    """
+
+    genesis_hash: bytes
+    chain_id: str
+    validators: ValidatorSet
+    time: int
+    initial_height: int = 1
+
+
+class HeaderSource(Protocol):
+    """Where light blocks come from; nothing that it says is believed unproved."""
+
+    def light_block(self, height: int | None) -> LightBlock:
+        """Return the light block at a height, or the newest.
+
+        Raises:
+            RegistryUnavailableError: no answer can be had now.
+        """
+        ...
+
+
+def verify_commit(chain_id: str, block: LightBlock) -> None:
+    """Verify that more than two thirds of the block's own validators signed its header.
+
+    Every signature that claims to commit must verify, also those past two thirds.
+
+    Raises:
+        ProofError: the parts do not belong together, or the signatures do not carry.
+    """
+    _check_parts(chain_id, block)
+    power = 0
+    entries = block.commit.signatures
+    for validator, entry in zip(block.validators.validators, entries, strict=True):
+        if entry.flag is not VoteFlag.COMMIT:
+            continue
+        if entry.validator_address != validator.address:
+            raise ProofError("a signature of the commit is in another validator's place")
+        try:
+            PublicKey(KeyKind.ED25519, validator.public_key).verify(
+                entry.signature, sign_bytes(chain_id, block.commit, entry.time_ns)
+            )
+        except InvalidSignatureError:
+            raise ProofError("a signature of the commit does not verify") from None
+        power += validator.power
+    if power * 3 <= block.validators.total_power * 2:
+        raise ProofError("no more than two thirds of the validators' power signed the header")
+
+
+def _check_parts(chain_id: str, block: LightBlock) -> None:
+    header, commit, validators = block.header, block.commit, block.validators
+    if header.chain_id != chain_id:
+        raise ProofError(f"the header is of chain {header.chain_id!r}, not {chain_id!r}")
+    if commit.height != header.height:
+        raise ProofError("the commit is for another height than the header")
+    if commit.block_id.hash != header.hash():
+        raise ProofError("the commit is for another header")
+    if header.validators_hash != validators.hash():
+        raise ProofError("the validators are not those that the header names")
+    if len(commit.signatures) != len(validators.validators):
+        raise ProofError("the commit does not have one entry for each validator")
+
+
+def trusted_power(block: LightBlock, trusted: ValidatorSet) -> int:
+    """Return the power, in the trusted set, of those who signed the (verified) block."""
+    signers = {
+        validator.public_key
+        for validator, entry in zip(
+            block.validators.validators, block.commit.signatures, strict=True
+        )
+        if entry.flag is VoteFlag.COMMIT
+    }
+    return sum(v.power for v in trusted.validators if v.public_key in signers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trusted:
+    """What the next header is judged by."""
+
+    height: int
+    time_ns: int
+    next_validators_hash: bytes
+    validators: ValidatorSet
+
+
+class LightClient:
+    """Follows one chain from its genesis.
+
+    `heads` remembers the newest head between runs; without it a restarted client can be shown an
+    older or another history by whoever holds the sealing keys. `trust_period` (seconds) is how
+    long a remembered head may vouch for a later one, None for ever; `max_head_age` (seconds) is
+    the oldest newest head that `update` accepts, None for any; `drift` (seconds) is how far a
+    header may be ahead of `clock`.
+    """
+
+    def __init__(
+        self,
+        root: TrustRoot,
+        *,
+        clock: Clock,
+        heads: TrustedHeadStore | None = None,
+        trust_period: int | None = None,
+        max_head_age: int | None = None,
+        drift: int = limits.HEADER_DRIFT,
+    ) -> None:
+        self._root = root
+        self._clock = clock
+        self._heads: TrustedHeadStore = MemoryTrustedHeads() if heads is None else heads
+        self._trust_period = trust_period
+        self._max_head_age = max_head_age
+        self._drift = drift
+        self._newest: LightBlock | None = None
+        self._remember()
+
+    @property
+    def root(self) -> TrustRoot:
+        """The genesis that this client is pinned to."""
+        return self._root
+
+    @property
+    def newest(self) -> LightBlock | None:
+        """The newest block believed so far, None before the first."""
+        return self._newest
+
+    def update(self, source: HeaderSource) -> Head:
+        """Ask the source for its newest block, believe it or refuse it, and return the head.
+
+        Where the validators changed too much to skip, headers in between are asked for.
+
+        Raises:
+            ProofError: the source shows something that cannot be believed.
+            RegistryUnavailableError: it does not answer, or its newest head is too old.
+        """
+        self._remember()
+        head = self._advance(source.light_block(None), source)
+        self._require_fresh(head)
+        return head
+
+    def accept(self, block: LightBlock) -> Head:
+        """Believe this block, or refuse it, without asking anybody for more.
+
+        Raises:
+            ProofError: it cannot be believed from what is trusted now.
+        """
+        return self._advance(block, None)
+
+    def require_fresh(self) -> Head:
+        """Return the newest head if it is no older than `max_head_age`.
+
+        Raises:
+            RegistryUnavailableError: nothing is believed yet, or the head is too old.
+        """
+        if self._newest is None:
+            raise RegistryUnavailableError("no head of the registry is known yet")
+        head = self._newest.head()
+        self._require_fresh(head)
+        return head
+
+    def verify_past(self, block: LightBlock, *, below: LightBlock | None = None) -> Head:
+        """Verify the block just below a believed one, which names it by its hash.
+
+        `below` is that believed block, the newest when not given.
+
+        Raises:
+            ProofError: it is not the block before.
+        """
+        later = self._newest if below is None else below
+        if later is None or later.header.last_block_id.hash != block.header.hash():
+            raise ProofError("the header is not the one before the trusted header")
+        verify_commit(self._root.chain_id, block)
+        return block.head()
+
+    def _remember(self) -> None:
+        # Another process may have moved on since; what it believed, this client believes.
+        block = self._heads.load(self._root.genesis_hash)
+        if block is not None and block.header.chain_id != self._root.chain_id:
+            raise ProofError("the remembered head is of another chain")
+        if block is not None and (
+            self._newest is None or block.header.height > self._newest.header.height
+        ):
+            self._newest = block
+
+    # --- one step of trust -----------------------------------------------------------------------
+
+    def _advance(self, target: LightBlock, source: HeaderSource | None) -> Head:
+        trusted = self._trusted()
+        if self._newest is not None and target.header.height <= trusted.height:
+            return self._known_or_refused(target)
+        self._check_trust_period()
+        pending = [target]
+        for _ in range(_BISECTION_STEPS):
+            candidate = pending[-1]
+            if self._follows(trusted, candidate):
+                pending.pop()
+                trusted = _trusted_block(candidate)
+                if not pending:
+                    break
+                continue
+            if source is None:
+                raise ProofError(
+                    "no more than one third of the trusted validators' power signed the header",
+                    hint="ask a node for the headers in between",
+                )
+            middle = (trusted.height + candidate.header.height) // 2
+            between = source.light_block(middle)
+            if between.header.height != middle:
+                raise ProofError("the source gave a header of another height than asked for")
+            pending.append(between)
+        else:
+            raise ProofError("the validators changed too often to follow")
+        self._heads.advance(self._root.genesis_hash, target)
+        self._newest = target
+        return target.head()
+
+    def _trusted(self) -> _Trusted:
+        if self._newest is not None:
+            return _trusted_block(self._newest)
+        root = self._root
+        return _Trusted(
+            root.initial_height - 1,
+            # The first header may carry the genesis time itself.
+            root.time * NANOSECONDS - 1,
+            root.validators.hash(),
+            root.validators,
+        )
+
+    def _known_or_refused(self, block: LightBlock) -> Head:
+        newest = self._newest
+        if newest is not None and block.header.hash() == newest.header.hash():
+            verify_commit(self._root.chain_id, block)
+            return newest.head()
+        # Only what trusted validators signed is worth keeping as evidence.
+        verify_commit(self._root.chain_id, block)
+        trusted = self._trusted().validators
+        if trusted_power(block, trusted) * 3 <= trusted.total_power:
+            raise ProofError("the header is not newer than the trusted one, nor sealed by its set")
+        self._heads.advance(self._root.genesis_hash, block)
+        raise ProofError("the header is lower than the trusted one")
+
+    def _follows(self, trusted: _Trusted, block: LightBlock) -> bool:
+        """Return whether the block may be believed now; False asks for one in between."""
+        header = block.header
+        if header.height <= trusted.height:
+            raise ProofError("the header is not above the trusted one")
+        self._check_time(trusted, header)
+        verify_commit(self._root.chain_id, block)
+        if header.height == trusted.height + 1:
+            if header.validators_hash != trusted.next_validators_hash:
+                raise ProofError("the header's validators are not those announced before it")
+            return True
+        return (
+            header.validators_hash == trusted.next_validators_hash
+            or trusted_power(block, trusted.validators) * 3 > trusted.validators.total_power
+        )
+
+    def _check_time(self, trusted: _Trusted, header: Header) -> None:
+        now = self._clock.now()
+        if header.time_ns <= trusted.time_ns:
+            raise ProofError("the header's time is not after the trusted header's")
+        if header.time > now + self._drift:
+            raise ProofError(
+                f"the header is of {format_time(header.time)}, which is in the future",
+                hint="set this machine's clock",
+            )
+
+    def _check_trust_period(self) -> None:
+        """Refuse to go on from a remembered head whose sealing keys may be out of use for long.
+
+        A genesis is not judged: who pins it says that it counts now.
+        """
+        if self._trust_period is None or self._newest is None:
+            return
+        expired = -(-self._newest.header.time_ns // NANOSECONDS) + self._trust_period
+        if expired < self._clock.now():
+            raise ProofError(
+                f"the remembered head vouches for nothing since {format_time(expired)}: "
+                "its trust period has expired",
+                hint="compare the registry's present head with its operator, then remove the "
+                "remembered one",
+            )
+
+    def _require_fresh(self, head: Head) -> None:
+        if self._max_head_age is not None and head.time + self._max_head_age < self._clock.now():
+            raise RegistryUnavailableError(
+                f"the registry's newest block is of {format_time(head.time)}, which is too old",
+                hint="try again later, or ask another node",
+            )
+
+
+def _trusted_block(block: LightBlock) -> _Trusted:
+    header = block.header
+    return _Trusted(header.height, header.time_ns, header.next_validators_hash, block.validators)

@@ -1,0 +1,220 @@
+"""ProvedReader: a registry behind a source that is believed in nothing (R40, R41, B26).
+
+Each answer must lead to the app hash of a header that the light client believes, for the very
+record that was asked for. "There is none" needs a proof too. What cannot be proved is a
+`ProofError`; what cannot be had, or is too old, a `RegistryUnavailableError`.
+
+Rules, by clauses of specs/node-api.md:
+1. A head is believed by the light client only, and is at most `max_head_age` old (NA-05).
+2. A record is believed under the app hash of a believed head, present or absent (NA-06).
+3. A former version is believed because the version after it names its hash (NA-07).
+4. A list is believed whole, from its index record, all pages of one state (NA-08).
+5. A receipt is believed by its place in the log of a believed head (NA-10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from weid import limits
+from weid.clock import Clock
+from weid.errors import NotFoundError
+from weid.registry.proof_source import ProofSource
+from weid.registry.prover import Prover
+from weid.registry.records import (
+    AccountRecord,
+    AccreditationRecord,
+    BatchRecord,
+    DidRecord,
+    EvidenceRecord,
+    Head,
+    OrganisationRecord,
+    ParameterRecord,
+    ProposalRecord,
+    Receipt,
+    RecognitionRecord,
+    RoleRecord,
+    StatusListRecord,
+    TemplateRecord,
+)
+from weid.registry.state_keys import (
+    PROPOSALS,
+    ROLES,
+    TEMPLATES,
+    issuers_list,
+    statuses_list,
+    template_id,
+    trust_id,
+)
+from weid.registry.trusted_heads import TrustedHeadStore
+
+MAX_HEAD_AGE: Final = 4 * limits.HEARTBEAT
+"""Oldest head of a live node that is believed (seconds): three heartbeats may fail."""
+
+TRUST_PERIOD: Final = 30 * 86_400
+"""How long a remembered head may vouch for a later one (seconds); see LC-TIME."""
+
+
+class ProvedReader:
+    """A RegistryReader over sources of answers, of which each is tried until one proves itself.
+
+    `genesis_hash` says which registry is meant; `head_store` remembers the newest head believed (in
+    memory when not given: then a restart forgets it, and with it the defence against history
+    shown twice). `max_head_age` is in seconds, None for any age; `trust_period` is for how many
+    seconds a remembered head vouches for later ones, None for ever. Within `head_refresh` seconds
+    a head is used again without asking; 0 asks each time.
+    """
+
+    def __init__(  # noqa: PLR0913 - what trust rests on, each named
+        self,
+        sources: Sequence[ProofSource],
+        *,
+        genesis_hash: bytes,
+        clock: Clock,
+        head_store: TrustedHeadStore | None = None,
+        max_head_age: int | None = MAX_HEAD_AGE,
+        trust_period: int | None = TRUST_PERIOD,
+        head_refresh: int = 0,
+    ) -> None:
+        self._prover = Prover(
+            sources,
+            genesis_hash=genesis_hash,
+            clock=clock,
+            head_store=head_store,
+            max_head_age=max_head_age,
+            trust_period=trust_period,
+            head_refresh=head_refresh,
+        )
+        self._genesis_hash = genesis_hash
+
+    # --- RegistryReader --------------------------------------------------------------------------
+
+    @property
+    def network(self) -> str:
+        """The network's name, as the genesis has it; the first use asks for the genesis."""
+        return self._prover.genesis().network
+
+    @property
+    def genesis_hash(self) -> bytes:
+        """SHA-256 that names the genesis: what this reader was told to believe."""
+        return self._genesis_hash
+
+    def head(self) -> Head:
+        """Return the newest head that can be believed."""
+        return self._prover.head()
+
+    def did(
+        self, did: str, *, version: int | None = None, at_time: int | None = None
+    ) -> DidRecord | None:
+        """Return a DID's record: the current one, or a version, or the one in force at a time."""
+        current = self._prover.record(DidRecord, did.encode())
+        if current is None or (version is None and at_time is None):
+            return current
+        return self._prover.as_of(current, version, at_time)
+
+    def organisation(self, did: str) -> OrganisationRecord | None:
+        """Return the confirmed display name of a DID."""
+        return self._prover.record(OrganisationRecord, did.encode())
+
+    def roles(self, did: str) -> RoleRecord | None:
+        """Return the roles of a DID."""
+        return self._prover.record(RoleRecord, did.encode())
+
+    def template(self, cpt_id: str, version: int) -> TemplateRecord | None:
+        """Return the record of one template version."""
+        return self._prover.record(TemplateRecord, template_id(cpt_id, version))
+
+    def template_document(self, record: TemplateRecord) -> bytes:
+        """Return a template's JSON bytes, whose digest is the record's.
+
+        Raises:
+            NotFoundError: no source keeps the bytes.
+        """
+        content = self._prover.content(record.digest)
+        if content is None:
+            raise NotFoundError(
+                f"the document of template {record.cpt_id} version {record.template_version} "
+                "is not kept there",
+                hint="ask another node, or the template's publisher, for the document",
+            )
+        return content
+
+    def recognition(self, issuer: str, cpt_id: str) -> RecognitionRecord | None:
+        """Return an issuer's recognition for a template."""
+        return self._prover.record(RecognitionRecord, trust_id(issuer, cpt_id))
+
+    def accreditation(self, accreditor: str, cpt_id: str) -> AccreditationRecord | None:
+        """Return a DID's accreditation for a template."""
+        return self._prover.record(AccreditationRecord, trust_id(accreditor, cpt_id))
+
+    def status_list(self, uri: str) -> StatusListRecord | None:
+        """Return the record of a status list."""
+        return self._prover.record(StatusListRecord, uri.encode())
+
+    def evidence(self, digest: bytes) -> EvidenceRecord | None:
+        """Return the record of an anchored digest."""
+        return self._prover.record(EvidenceRecord, digest)
+
+    def batch(self, root: bytes) -> BatchRecord | None:
+        """Return the record of an anchored batch root."""
+        return self._prover.record(BatchRecord, root)
+
+    def proposal(self, proposal_id: bytes) -> ProposalRecord | None:
+        """Return a governance proposal."""
+        return self._prover.record(ProposalRecord, proposal_id)
+
+    def parameter(self, name: str) -> ParameterRecord | None:
+        """Return a chain parameter."""
+        return self._prover.record(ParameterRecord, name.encode())
+
+    def templates(self) -> tuple[TemplateRecord, ...]:
+        """Return every template version, complete, ordered by id and version."""
+        found = self._prover.records(TemplateRecord, TEMPLATES)
+        return tuple(sorted(found, key=lambda t: (t.cpt_id, t.template_version)))
+
+    def recognized_issuers(self, cpt_id: str) -> tuple[RecognitionRecord, ...]:
+        """Return every recognition ever given for a template, complete, ordered by issuer."""
+        found = self._prover.records(RecognitionRecord, issuers_list(cpt_id))
+        return tuple(sorted(found, key=lambda r: r.issuer))
+
+    def status_lists(self, issuer: str) -> tuple[StatusListRecord, ...]:
+        """Return every status list of an issuer, complete, ordered by URI."""
+        found = self._prover.records(StatusListRecord, statuses_list(issuer))
+        return tuple(sorted(found, key=lambda s: s.uri))
+
+    def role_holders(self) -> tuple[RoleRecord, ...]:
+        """Return every DID that has or had a role, complete, ordered by DID."""
+        return tuple(sorted(self._prover.records(RoleRecord, ROLES), key=lambda r: r.did))
+
+    def receipt(self, transaction_id: bytes) -> Receipt | None:
+        """Return what became of a transaction; its height is the node's word, the rest is proved.
+
+        None: no source knows a receipt. Only here None is not proof that there is none.
+        """
+        return self._prover.receipt(transaction_id)
+
+    # --- Beyond the protocol ---------------------------------------------------------------------
+
+    @property
+    def sources(self) -> tuple[ProofSource, ...]:
+        """Where the answers come from, in the order in which they are asked."""
+        return self._prover.sources
+
+    def proposals(self) -> tuple[ProposalRecord, ...]:
+        """Return every governance proposal, complete, ordered by id."""
+        return tuple(
+            sorted(self._prover.records(ProposalRecord, PROPOSALS), key=lambda p: p.proposal_id)
+        )
+
+    def account(self, did: str) -> AccountRecord | None:
+        """Return the account of an author, which has its next sequence number."""
+        return self._prover.record(AccountRecord, did.encode())
+
+    def log(self, *, since: tuple[int, bytes] = (0, bytes(32))) -> tuple[int, bytes]:
+        """Return size and root of the operation log, proved to have grown from an earlier state.
+
+        Keep what it returns and give it back later: a history that was rewritten in between
+        cannot be proved, and raises ProofError (NA-11).
+        """
+        return self._prover.log(*since)

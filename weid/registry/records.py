@@ -1,0 +1,289 @@
+"""What the registry answers: records, receipts and heads, as frozen values.
+
+Meaning only; bytes are in `weid.registry.wire`, proofs in `weid.registry.proofs`. Records are
+never deleted: an end is a field, and each record holds the height and block time of its version
+and the hash of the version before it, so that history is provable from today's record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from weid.registry.operations import GovernedAction, KeyPurpose, NewService, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Where a version of a record stands: number from 1, block height and time, and the past.
+
+    `previous` is the SHA-256 of the bytes of the version before, empty for the first.
+    """
+
+    number: int
+    height: int
+    time: int
+    previous: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredKey:
+    """A key of a DID with its window (block times, seconds) and, if marked, its compromise."""
+
+    id: str
+    multikey: bytes
+    purposes: tuple[KeyPurpose, ...]
+    valid_from: int
+    retired_at: int | None = None
+    compromised_since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DidRecord:
+    """A DID as the registry holds it; the DID document is a pure rendering of this."""
+
+    did: str
+    controllers: tuple[bytes, ...]
+    threshold: int
+    next_keys: bytes
+    recovery_keys: tuple[bytes, ...]
+    keys: tuple[RegisteredKey, ...]
+    services: tuple[NewService, ...]
+    created: int
+    deactivated_at: int | None
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRecord:
+    """The next sequence number of an author; a sequence is burnt once and never comes back."""
+
+    did: str
+    next_sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationRecord:
+    """The display name of a DID, as a registrar or governance confirmed it."""
+
+    did: str
+    name: str
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class RoleRecord:
+    """The roles of a DID, in ascending order."""
+
+    did: str
+    roles: tuple[Role, ...]
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateRecord:
+    """One version of a credential template; `digest` is the SHA-256 of its JSON bytes."""
+
+    cpt_id: str
+    template_version: int
+    publisher: str
+    digest: bytes
+    deactivated_at: int | None
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class StatusListRecord:
+    """The current state of a status list and, for a short grace, the one before.
+
+    `digest` is `status_list_digest(bits, size, raw bytes)`; `superseded` the digest that it
+    replaced (empty for the first), at block time `version.time`.
+    """
+
+    uri: str
+    issuer: str
+    cpt_id: str
+    bits: int
+    size: int
+    sequence: int
+    digest: bytes
+    superseded: bytes
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceEntry:
+    """One signer's note on an evidence record."""
+
+    signer: str
+    note: str
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRecord:
+    """An anchored digest with its signers and log."""
+
+    digest: bytes
+    entries: tuple[EvidenceEntry, ...]
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRecord:
+    """An anchored Merkle root of a batch."""
+
+    root: bytes
+    author: str
+    count: int
+    purpose: str
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class RecognitionRecord:
+    """An issuer's recognition for a template.
+
+    `recognized_by` is the accreditor's DID, or empty for governance. After an end,
+    `ended_at` is its block time, `compromised_since` the date from which nothing counts, and
+    `ended_by_governance` whether an accreditor may not reopen it. `not_before` is the end of the
+    last compromise before this window, which no window reaches back over (clause OP-16).
+    """
+
+    issuer: str
+    cpt_id: str
+    recognized_by: str
+    valid_from: int
+    valid_until: int | None
+    ended_at: int | None
+    compromised_since: int | None
+    ended_by_governance: bool
+    not_before: int | None
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class AccreditationRecord:
+    """A DID's accreditation to recognize issuers of a template; see `RecognitionRecord`."""
+
+    accreditor: str
+    cpt_id: str
+    accredited_by: str
+    may_accredit: bool
+    valid_from: int
+    valid_until: int | None
+    ended_at: int | None
+    compromised_since: int | None
+    ended_by_governance: bool
+    not_before: int | None
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalRecord:
+    """A governance proposal; `executed_at` is the block time at which it was carried out."""
+
+    proposal_id: bytes
+    proposer: str
+    action: GovernedAction
+    reason: str
+    approvals: tuple[str, ...]
+    threshold: int
+    expires: int
+    executed_at: int | None
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterRecord:
+    """A chain parameter."""
+
+    name: str
+    value: int
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRecord:
+    """A provably complete list: its count and the root of its own sparse Merkle tree."""
+
+    list_id: str
+    count: int
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CounterRecord:
+    """A number that the rules keep: `value` counts within `period` (such as a day since 1970).
+
+    `governors` (period 0) is how many DIDs govern now; `open_did` how many transactions entered
+    today without role and endorser.
+    """
+
+    name: str
+    period: int
+    value: int
+
+
+Record: TypeAlias = (
+    DidRecord
+    | AccountRecord
+    | OrganisationRecord
+    | RoleRecord
+    | TemplateRecord
+    | StatusListRecord
+    | EvidenceRecord
+    | BatchRecord
+    | RecognitionRecord
+    | AccreditationRecord
+    | ProposalRecord
+    | ParameterRecord
+    | IndexRecord
+    | CounterRecord
+)
+
+NAMESPACES: Final[dict[str, type[Record]]] = {
+    "did": DidRecord,
+    "account": AccountRecord,
+    "organisation": OrganisationRecord,
+    "role": RoleRecord,
+    "template": TemplateRecord,
+    "status": StatusListRecord,
+    "evidence": EvidenceRecord,
+    "batch": BatchRecord,
+    "recognition": RecognitionRecord,
+    "accreditation": AccreditationRecord,
+    "proposal": ProposalRecord,
+    "parameter": ParameterRecord,
+    "index": IndexRecord,
+    "counter": CounterRecord,
+}
+"""Namespace of the state tree → the record kind that lives there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a transaction: `code` 0 is done, any other says which rule refused.
+
+    `data` is what the rule returned (for example a proposal id); `position` is the transaction's
+    place in the operation log, from 0.
+    """
+
+    transaction_id: bytes
+    height: int
+    position: int
+    code: int
+    data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest block that the reader trusts.
+
+    `app_hash` is the root of the state that this block's header carries; `time` its header time.
+    """
+
+    height: int
+    time: int
+    app_hash: bytes
+    block_hash: bytes

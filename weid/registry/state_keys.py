@@ -1,0 +1,131 @@
+"""Where a record lives in the state tree: record ids and the hash that is the key (clause ST-01).
+
+`state_key(namespace, id)` is 32 bytes; nothing about the record can be read from it, and no two
+records share one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, Final
+
+from weid.registry.records import (
+    NAMESPACES,
+    AccountRecord,
+    AccreditationRecord,
+    BatchRecord,
+    CounterRecord,
+    DidRecord,
+    EvidenceRecord,
+    IndexRecord,
+    OrganisationRecord,
+    ParameterRecord,
+    ProposalRecord,
+    RecognitionRecord,
+    Record,
+    RoleRecord,
+    StatusListRecord,
+    TemplateRecord,
+)
+
+_KEY_TAG: Final = b"weid/key/1"
+
+
+def state_key(namespace: str, record_id: bytes) -> bytes:
+    """Return the key of a record in the state tree (32 bytes)."""
+    return hashlib.sha256(_KEY_TAG + namespace.encode("ascii") + b"\0" + record_id).digest()
+
+
+def template_id(cpt_id: str, version: int) -> bytes:
+    """Return the record id of a template version."""
+    return f"{cpt_id}/{version}".encode()
+
+
+def trust_id(did: str, cpt_id: str) -> bytes:
+    """Return the record id of a recognition or an accreditation."""
+    return f"{did}/{cpt_id}".encode()
+
+
+_IDS: Final[dict[type, Callable[[Any], bytes]]] = {
+    DidRecord: lambda record: record.did.encode(),
+    AccountRecord: lambda record: record.did.encode(),
+    OrganisationRecord: lambda record: record.did.encode(),
+    RoleRecord: lambda record: record.did.encode(),
+    TemplateRecord: lambda record: template_id(record.cpt_id, record.template_version),
+    StatusListRecord: lambda record: record.uri.encode(),
+    EvidenceRecord: lambda record: record.digest,
+    BatchRecord: lambda record: record.root,
+    RecognitionRecord: lambda record: trust_id(record.issuer, record.cpt_id),
+    AccreditationRecord: lambda record: trust_id(record.accreditor, record.cpt_id),
+    ProposalRecord: lambda record: record.proposal_id,
+    ParameterRecord: lambda record: record.name.encode(),
+    IndexRecord: lambda record: record.list_id.encode(),
+    CounterRecord: lambda record: record.name.encode(),
+}
+
+NAMESPACE_OF: Final[dict[type, str]] = {kind: name for name, kind in NAMESPACES.items()}
+"""Record kind → the namespace where it lives."""
+
+
+def record_id(record: Record) -> bytes:
+    """Return the id of a record inside its namespace."""
+    return _IDS[type(record)](record)
+
+
+def record_key(record: Record) -> bytes:
+    """Return the key under which the state tree holds this record."""
+    return state_key(NAMESPACE_OF[type(record)], record_id(record))
+
+
+# --- Lists ---------------------------------------------------------------------------------------
+
+TEMPLATES: Final = "templates"
+ROLES: Final = "roles"
+PROPOSALS: Final = "proposals"
+ORGANISATIONS: Final = "organisations"
+
+
+def issuers_list(cpt_id: str) -> str:
+    """Return the id of the list of recognitions for a template."""
+    return f"issuers/{cpt_id}"
+
+
+def statuses_list(issuer: str) -> str:
+    """Return the id of the list of an issuer's status lists."""
+    return f"statuses/{issuer}"
+
+
+_LISTS: Final[dict[type, Callable[[Any], str]]] = {
+    TemplateRecord: lambda _: TEMPLATES,
+    RoleRecord: lambda _: ROLES,
+    ProposalRecord: lambda _: PROPOSALS,
+    OrganisationRecord: lambda _: ORGANISATIONS,
+    RecognitionRecord: lambda record: issuers_list(record.cpt_id),
+    StatusListRecord: lambda record: statuses_list(record.issuer),
+}
+
+
+def list_of(record: Record) -> str | None:
+    """Return the id of the provably complete list to which a record belongs, if any."""
+    find = _LISTS.get(type(record))
+    return None if find is None else find(record)
+
+
+def list_namespace(list_id: str) -> str:
+    """Return the namespace of the records in a list.
+
+    Raises:
+        KeyError: no such list can exist.
+    """
+    return _LIST_NAMESPACES[list_id.partition("/")[0]]
+
+
+_LIST_NAMESPACES: Final = {
+    "templates": "template",
+    "roles": "role",
+    "proposals": "proposal",
+    "organisations": "organisation",
+    "issuers": "recognition",
+    "statuses": "status",
+}

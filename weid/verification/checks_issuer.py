@@ -1,0 +1,81 @@
+"""Checks of who issued: `issuer_key`, `issuer_signature`, `issuer_recognition`.
+
+Clauses VF-21 … VF-23, VF-34 and VF-38 of specs/verification.md.
+"""
+
+from __future__ import annotations
+
+from weid.clock import format_time
+from weid.crypto.jws import verify_jws
+from weid.errors import InvalidSignatureError, UnsupportedAlgorithmError
+from weid.registry.authority import issuer_authority
+from weid.verification.anchors import anchored_before
+from weid.verification.context import Context, IssuerInRegistry, Subject
+from weid.verification.credential_types import template_of
+from weid.verification.finding import Finding, failed, good
+from weid.verification.issuer_keys import (
+    age_warnings,
+    find_record,
+    find_registered_key,
+    find_trust,
+    key_fragment,
+    public_key_of,
+)
+from weid.verification.listed_issuers import find_listed_key
+from weid.verification.reasons import reason
+
+
+def check_issuer_key(subject: Subject, context: Context) -> Finding:
+    """The key that `kid` names is the issuer's and was in force at `iat` (VF-21)."""
+    fragment = key_fragment(subject.sd_jwt.issuer_jws.header.get("kid"), issuer=subject.issuer)
+    trust = find_trust(subject.issuer, context)
+    subject.trust = trust
+    if not isinstance(trust, IssuerInRegistry):
+        subject.issuer_key = find_listed_key(trust.did, fragment, context)
+        return good("issuer_key_good")
+    record = find_record(subject.issuer, trust)
+    at = subject.issued_at
+    if record.deactivated_at is not None:
+        before = at <= record.deactivated_at + trust.lag
+        if not (before and context.policy.accept_deactivated_issuers):
+            raise failed("issuer_deactivated", time=format_time(record.deactivated_at))
+    key = find_registered_key(record, fragment, signed_at=at, lag=trust.lag)
+    subject.issuer_key = public_key_of(key)
+    warnings = age_warnings(trust, context)
+    if key.compromised_since is None:
+        return good("issuer_key_good", *warnings)
+    if not anchored_before(key.compromised_since, subject, trust, context):
+        raise failed("key_compromised", time=format_time(key.compromised_since))
+    return good("issuer_key_proved_earlier", *warnings)
+
+
+def check_issuer_signature(subject: Subject, context: Context) -> Finding:
+    """The signature is that key's (VF-22)."""
+    del context
+    jws = subject.sd_jwt.issuer_jws
+    if jws.header["alg"] != subject.issuer_key.algorithm:
+        raise failed("algorithm_wrong")
+    try:
+        verify_jws(jws, subject.issuer_key)
+    except (InvalidSignatureError, UnsupportedAlgorithmError):
+        raise failed("signature_wrong") from None
+    return good("issuer_signature_good")
+
+
+def check_issuer_recognition(subject: Subject, context: Context) -> Finding:
+    """The issuer may issue this template, and might when it did (VF-23, VF-38)."""
+    trust = subject.trust
+    if not isinstance(trust, IssuerInRegistry):
+        if subject.vct not in trust.types:
+            raise failed("issuer_not_listed")
+        return good("issuer_listed")
+    cpt_id, _ = template_of(subject.vct, trust.name)
+    authority = issuer_authority(
+        trust.answers, subject.issuer, cpt_id, subject.issued_at, lag=trust.lag
+    )
+    if not authority.recognized:
+        raise failed("issuer_not_recognized")
+    since = authority.compromised_since
+    if since is not None and not anchored_before(since, subject, trust, context):
+        raise failed("issuer_compromised", time=format_time(since))
+    return good("issuer_recognition_good", *(reason(code) for code in authority.warnings))

@@ -1,0 +1,155 @@
+"""A presentation request: what is asked, for whom, and the nonce that binds the answer to it.
+
+Written as the request parameters of OpenID for Verifiable Presentations 1.0 (section 5), so that
+the same value goes into a QR code, a file or a request over the web.
+Clauses PP-07 … PP-10 of specs/presentation-profile.md.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from weid import limits
+from weid.encoding import JsonObject, json_dumps, json_loads_object
+from weid.errors import MalformedError
+from weid.verification.dcql import CredentialQuery, DcqlQuery
+
+RESPONSE_TYPE: Final = "vp_token"
+DIRECT_POST: Final = "direct_post"
+SHOWN_AUDIENCE: Final = "weid:shown"
+"""The audience of a shown code: nobody asked, so it is bound to nobody."""
+
+_NONCE: Final = re.compile(r"[A-Za-z0-9._~-]{1,512}\Z")
+_TIME_MAX: Final = limits.SAFE_INTEGER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresentationRequest:
+    """A request for credentials.
+
+    `audience` is the verifier's identifier (`client_id` on the wire) that the answer must name;
+    `nonce` the verifier's random text, used once; `created_at` and `expires_at` seconds;
+    `response_uri` where a wallet posts its answer, None where the answer is shown as a code;
+    `state` what the wallet returns beside the answer; `client_name` what people call the verifier,
+    which nothing proves.
+    """
+
+    audience: str
+    nonce: str
+    query: DcqlQuery
+    created_at: int | None = None
+    expires_at: int | None = None
+    response_uri: str | None = None
+    state: str | None = None
+    client_name: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.audience or len(self.audience) > limits.TEXT_FIELD:
+            raise MalformedError("client_id of the request is missing or too long")
+        if self.audience == SHOWN_AUDIENCE:
+            raise MalformedError("client_id of a request cannot be that of a shown code")
+        if _NONCE.match(self.nonce) is None:
+            raise MalformedError("nonce of the request is not URL-safe text")
+
+    def credential_query(self, query_id: str | None = None) -> CredentialQuery:
+        """Return the credential query of that id; without an id, the only one there is.
+
+        Raises:
+            MalformedError: there is none of that id, or more than one and no id was given.
+        """
+        if query_id is None:
+            if len(self.query.credentials) != 1:
+                raise MalformedError("the request asks for several credentials: say which by id")
+            return self.query.credentials[0]
+        found = self.query.credential(query_id)
+        if found is None:
+            raise MalformedError(f"the request has no credential query {query_id}")
+        return found
+
+    def to_json(self) -> JsonObject:
+        """Return the request parameters as a JSON object."""
+        value: JsonObject = {
+            "response_type": RESPONSE_TYPE,
+            "client_id": self.audience,
+            "nonce": self.nonce,
+            "dcql_query": self.query.to_json(),
+        }
+        if self.response_uri is not None:
+            value["response_mode"] = DIRECT_POST
+            value["response_uri"] = self.response_uri
+        optional: dict[str, str | int | None] = {
+            "state": self.state,
+            "iat": self.created_at,
+            "exp": self.expires_at,
+        }
+        value |= {name: member for name, member in optional.items() if member is not None}
+        if self.client_name is not None:
+            value["client_metadata"] = {"client_name": self.client_name}
+        return value
+
+    def to_text(self) -> str:
+        """Return the request as compact JSON text, which a QR envelope takes."""
+        return json_dumps(self.to_json()).decode("utf-8")
+
+    @classmethod
+    def from_json(cls, value: JsonObject) -> PresentationRequest:
+        """Read request parameters; unknown ones are ignored (section 5).
+
+        Raises:
+            MalformedError: with what is wrong and where.
+        """
+        if value.get("response_type") != RESPONSE_TYPE:
+            raise MalformedError("response_type of the request is not vp_token")
+        mode = value.get("response_mode")
+        response_uri = _text(value, "response_uri")
+        if (mode == DIRECT_POST) != (response_uri is not None) or mode not in (None, DIRECT_POST):
+            raise MalformedError("response_mode and response_uri of the request do not fit")
+        client_id = _text(value, "client_id")
+        nonce = _text(value, "nonce")
+        if client_id is None or nonce is None:
+            raise MalformedError("the request has no client_id or no nonce")
+        metadata = value.get("client_metadata", {})
+        if not isinstance(metadata, dict):
+            raise MalformedError("client_metadata of the request is not an object")
+        return cls(
+            audience=client_id,
+            nonce=nonce,
+            query=DcqlQuery.from_json(value.get("dcql_query")),
+            created_at=_time(value, "iat"),
+            expires_at=_time(value, "exp"),
+            response_uri=response_uri,
+            state=_text(value, "state"),
+            client_name=_text(metadata, "client_name"),
+        )
+
+    @classmethod
+    def from_text(cls, text: str | bytes) -> PresentationRequest:
+        """Read a request from JSON text.
+
+        Raises:
+            MalformedError: with what is wrong and where.
+        """
+        what = "the presentation request"
+        return cls.from_json(
+            json_loads_object(text, what=what, max_bytes=limits.PRESENTATION_BYTES)
+        )
+
+
+def _text(members: JsonObject, name: str) -> str | None:
+    value = members.get(name)
+    if value is None and name not in members:
+        return None
+    if not isinstance(value, str) or not value or len(value) > 2 * limits.TEXT_FIELD:
+        raise MalformedError(f"{name} of the request is not a short text")
+    return value
+
+
+def _time(members: JsonObject, name: str) -> int | None:
+    value = members.get(name)
+    if value is None and name not in members:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _TIME_MAX:
+        raise MalformedError(f"{name} of the request is not a time in seconds")
+    return value

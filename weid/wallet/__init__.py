@@ -1,0 +1,1 @@
+"""The wallet: one encrypted file, consent in words, answers and shown codes."""

@@ -1,0 +1,242 @@
+"""What a person reads before agreeing: who asks, what would be shown, what stays hidden.
+
+Pure: values in, text out. Names and values are strangers' text, so each is cut, stripped of what
+is invisible, and isolated (`weid.qr.content.display_text`): it cannot reorder or fake the words
+around it. The issuer's name comes from a registry or is said to be unconfirmed; never from the
+credential. Clauses IP-22 to IP-25.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Protocol
+from urllib.parse import urlsplit
+
+from weid.clock import format_time
+from weid.credential.claim_path import ClaimPath
+from weid.credential.registered_claims import REGISTERED_CLAIMS
+from weid.credential.sd_jwt import SdJwt, reconstruct
+from weid.encoding import JsonObject, JsonValue
+from weid.errors import WeidError
+from weid.openid4vci.client import OfferPreview
+from weid.qr.content import display_text
+from weid.registry.records import OrganisationRecord
+from weid.verification.request import PresentationRequest
+
+PAGE_LINES: Final = 20
+"""Lines of one page: what fits a small screen."""
+
+_VALUE_CHARACTERS: Final = 120
+
+
+class OrganisationNames(Protocol):
+    """Where confirmed names come from; a `RegistryReader` is one."""
+
+    def organisation(self, did: str) -> OrganisationRecord | None:
+        """Return the confirmed display name of a DID."""
+        ...
+
+
+class ConsentKind(StrEnum):
+    """What is to be agreed to."""
+
+    OFFER = "offer"
+    RECEIVED = "received"
+    REQUEST = "request"
+    SHOW = "show"
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentItem:
+    """One claim: its path in words and, where it would be shown, its value. Safe to display."""
+
+    label: str
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """A question to a person. All texts are safe to display.
+
+    `headlines` say who and what; `shown` would leave (or come in), `hidden` would stay. The
+    `question` stands last: nobody can agree to what was not on the screen.
+    """
+
+    kind: ConsentKind
+    headlines: tuple[str, ...]
+    shown: tuple[ConsentItem, ...]
+    hidden: tuple[ConsentItem, ...]
+    question: str
+
+    def lines(self) -> Iterator[str]:
+        """Yield the whole text by lines, claims grouped by the part before their first dot."""
+        yield from self.headlines
+        if self.shown:
+            yield f"Shown ({len(self.shown)}):"
+            yield from _grouped(self.shown)
+        if self.hidden:
+            yield f"Not shown ({len(self.hidden)}):"
+            yield from _grouped(self.hidden)
+        yield self.question
+
+    def text(self) -> str:
+        """Return the whole text."""
+        return "\n".join(self.lines())
+
+    def pages(self, lines: int = PAGE_LINES) -> tuple[str, ...]:
+        """Return the text in pages, the question on the last: show each before asking."""
+        every = list(self.lines())
+        return tuple("\n".join(every[at : at + lines]) for at in range(0, len(every), lines))
+
+
+def consent_to_offer(preview: OfferPreview, *, language: str = "en") -> Consent:
+    """Return the question before an offer is redeemed."""
+    host = urlsplit(preview.credential_issuer).netloc
+    headlines = [
+        f"An offer from {display_text(host)}",
+        f"which calls itself {display_text(preview.issuer_name(language))} (not confirmed).",
+        f"It offers: {display_text(preview.credential_name(language))}",
+    ]
+    if preview.tx_code is not None:
+        headlines.append("You need the transaction code that it sent you by another way.")
+    question = "Did you expect this offer? Accept it?"
+    return Consent(ConsentKind.OFFER, tuple(headlines), (), (), question)
+
+
+def consent_to_keep(text: str, *, names: OrganisationNames | None = None) -> Consent:
+    """Return the question before a received credential is kept: whose it is, from whom."""
+    whole = SdJwt.parse(text)
+    shown = tuple(_item(path, value) for path, value in _leaves(_claims(whole), ()))
+    return Consent(
+        ConsentKind.RECEIVED,
+        ("You received a credential.", *_about(whole, names)),
+        shown,
+        (),
+        "Is this about you? Keep it?",
+    )
+
+
+def consent_to_present(
+    request: PresentationRequest,
+    held: str,
+    chosen: str,
+    *,
+    names: OrganisationNames | None = None,
+) -> Consent:
+    """Return the question before a request is answered.
+
+    `held` is the whole credential, `chosen` the same with the disclosures that would be shown.
+    """
+    asker = f"Asked by {display_text(request.audience)}"
+    if request.client_name:
+        asker += f", which calls itself {display_text(request.client_name)} (not confirmed)"
+    shown, hidden = _split(held, chosen)
+    return Consent(
+        ConsentKind.REQUEST,
+        (f"{asker}.", *_about(SdJwt.parse(held), names)),
+        shown,
+        hidden,
+        "Show these claims to this verifier?",
+    )
+
+
+def consent_to_show(held: str, chosen: str, *, names: OrganisationNames | None = None) -> Consent:
+    """Return the question before a code is shown that nobody in particular asked for."""
+    shown, hidden = _split(held, chosen)
+    headlines = (
+        "Nobody asked: whoever photographs the code sees these claims.",
+        *_about(SdJwt.parse(held), names),
+    )
+    return Consent(ConsentKind.SHOW, headlines, shown, hidden, "Show this code?")
+
+
+# --- How ----------------------------------------------------------------------------------------
+
+
+def _about(credential: SdJwt, names: OrganisationNames | None) -> Iterator[str]:
+    payload = credential.payload()
+    issuer = payload.get("iss")
+    did = issuer if isinstance(issuer, str) else ""
+    record = _confirmed(did, names)
+    if record is not None:
+        yield f"Issuer: {display_text(record.name)} (confirmed by the registry)"
+    else:
+        yield f"Issuer: {display_text(did or 'not named')} (no confirmed name)"
+    yield f"Type: {display_text(str(payload.get('vct', '')))}"
+    expires = payload.get("exp")
+    if isinstance(expires, int) and not isinstance(expires, bool) and 0 <= expires < 2**37:
+        yield f"Valid until: {format_time(expires)}"
+
+
+def _confirmed(did: str, names: OrganisationNames | None) -> OrganisationRecord | None:
+    """Return the registry's record; a registry that cannot be asked now confirms nothing."""
+    try:
+        return names.organisation(did) if names is not None and did else None
+    except WeidError:
+        return None
+
+
+def _claims(credential: SdJwt) -> JsonObject:
+    claims = reconstruct(credential).claims
+    return {name: value for name, value in claims.items() if name not in REGISTERED_CLAIMS}
+
+
+def _split(held: str, chosen: str) -> tuple[tuple[ConsentItem, ...], tuple[ConsentItem, ...]]:
+    shown = list(_leaves(_claims(SdJwt.parse(chosen)), ()))
+    places = {path for path, _ in shown}
+    every = _leaves(_claims(SdJwt.parse(held)), ())
+    return (
+        tuple(_item(path, value) for path, value in shown),
+        tuple(ConsentItem(_label(path)) for path, _ in every if path not in places),
+    )
+
+
+def _item(path: tuple[str | int, ...], value: JsonValue) -> ConsentItem:
+    return ConsentItem(_label(path), display_text(_words(value), limit=_VALUE_CHARACTERS))
+
+
+def _label(path: tuple[str | int, ...]) -> str:
+    return display_text(str(ClaimPath(path)), limit=_VALUE_CHARACTERS)
+
+
+def _leaves(
+    value: JsonValue, path: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], JsonValue]]:
+    if isinstance(value, dict) and value:
+        for name, member in value.items():
+            yield from _leaves(member, (*path, name))
+    elif isinstance(value, list) and value:
+        for index, element in enumerate(value):
+            yield from _leaves(element, (*path, index))
+    else:
+        yield path, value
+
+
+def _words(value: JsonValue) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value in ({}, []):
+        return "empty"
+    return str(value)
+
+
+def _grouped(items: Iterable[ConsentItem]) -> Iterator[str]:
+    """Yield a line for each claim, those of one group together under its name."""
+    groups: dict[str, list[ConsentItem]] = {}
+    for item in items:
+        groups.setdefault(_group(item.label), []).append(item)
+    for group, members in groups.items():
+        if len(members) > 1:
+            yield f"  {group}"
+        indent = "    " if len(members) > 1 else "  "
+        for item in members:
+            yield f"{indent}{item.label}: {item.value}" if item.value else f"{indent}{item.label}"
+
+
+def _group(label: str) -> str:
+    """Return the first step of a label, isolated like the label itself."""
+    inner = label.removeprefix("\u2068").removesuffix("\u2069")
+    first = inner.split(".", 1)[0].split("[", 1)[0]
+    return display_text(first)

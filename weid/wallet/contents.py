@@ -1,0 +1,217 @@
+"""What a wallet holds, as frozen values, and as the JSON that the file seals."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final
+
+from weid.credential.credential import Credential
+from weid.credential.issuance_anchor import IssuanceAnchor
+from weid.crypto.keys import PrivateKey
+from weid.encoding import JsonObject, base64url_encode, json_dumps, json_loads_object
+from weid.errors import CredentialNotHeldError, MalformedError, WalletFileError, WeidError
+from weid.wallet.sealed_file import FILE_BYTES
+
+SCHEMA: Final = 1
+"""Version of the contents; what an older version held is brought forward when it is read."""
+_DEPTH: Final = 40
+_ID_BYTES: Final = 12
+
+
+class UseKind(StrEnum):
+    """How claims left the wallet."""
+
+    PRESENTED = "presented"
+    SHOWN = "shown"
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One time that a credential was used: when, how, for whom, and which claims by path.
+
+    `audience` is who asked; empty for a shown code, which is bound to nobody. Values are not kept.
+    """
+
+    at: int
+    kind: UseKind
+    audience: str
+    claims: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldKey:
+    """A key of the wallet, for one credential; pending until that credential is there."""
+
+    private: PrivateKey = field(repr=False)
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCredential:
+    """A credential in the wallet.
+
+    `key` is the thumbprint of the key that it is bound to. `source` is the credential issuer's
+    URL where it came by an offer, else empty. `anchor` is its issuance anchor, where it has one.
+    `restored_at` is set where the wallet was restored from a backup: the credential may have been
+    used since that backup, which `uses` cannot know.
+    """
+
+    id: str
+    text: str = field(repr=False)
+    key: str
+    added_at: int
+    source: str = ""
+    anchor: IssuanceAnchor | None = field(default=None, repr=False)
+    uses: tuple[Use, ...] = ()
+    restored_at: int | None = None
+
+    @property
+    def credential(self) -> Credential:
+        """The credential read, with its anchor; nothing of it is verified here."""
+        return Credential.parse(self.text, self.anchor)
+
+    @property
+    def used(self) -> bool:
+        """Whether claims of it have left the wallet, or may have."""
+        return bool(self.uses) or self.restored_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Everything in a wallet; every change makes a new value."""
+
+    keys: Mapping[str, HeldKey] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    credentials: tuple[HeldCredential, ...] = ()
+
+    def with_key(self, key: HeldKey) -> Contents:
+        """Return the contents with one more key."""
+        keys = {**self.keys, key.private.public.thumbprint(): key}
+        return replace(self, keys=MappingProxyType(keys))
+
+    def with_credential(self, credential: HeldCredential) -> Contents:
+        """Return the contents with a credential added, or in the place of the one of its id."""
+        others = tuple(held for held in self.credentials if held.id != credential.id)
+        if len(others) == len(self.credentials):
+            return replace(self, credentials=(*self.credentials, credential))
+        changed = tuple(
+            credential if held.id == credential.id else held for held in self.credentials
+        )
+        return replace(self, credentials=changed)
+
+    def without(self, credential_id: str) -> Contents:
+        """Return the contents without a credential and without its key, if no other needs it."""
+        gone = self.credential(credential_id)
+        left = tuple(held for held in self.credentials if held.id != credential_id)
+        keys = dict(self.keys)
+        if all(held.key != gone.key for held in left):
+            keys.pop(gone.key, None)
+        return Contents(MappingProxyType(keys), left)
+
+    def credential(self, credential_id: str) -> HeldCredential:
+        """Return a credential by its id, or by the beginning of it that only it has.
+
+        Raises:
+            CredentialNotHeldError: there is none, or several begin like that.
+        """
+        found = [held for held in self.credentials if held.id.startswith(credential_id)]
+        if len(found) != 1 or not credential_id:
+            raise CredentialNotHeldError(
+                "the wallet holds no such credential"
+                if not found
+                else "several credentials begin with this id",
+                hint="List what it holds with: weid wallet list",
+            )
+        return found[0]
+
+    def restored(self, at: int) -> Contents:
+        """Return the contents with every credential marked as restored at that time."""
+        marked = tuple(replace(held, restored_at=at) for held in self.credentials)
+        return replace(self, credentials=marked)
+
+
+def credential_id(issuer_jws: str) -> str:
+    """Return the id of a credential: from its signed part, the same in every wallet."""
+    return base64url_encode(hashlib.sha256(issuer_jws.encode("utf-8")).digest()[:_ID_BYTES])
+
+
+# --- As JSON ------------------------------------------------------------------------------------
+
+
+def encode_contents(contents: Contents) -> bytes:
+    """Return the contents as JSON text, private keys included: to be sealed and nothing else."""
+    value: JsonObject = {
+        "schema": SCHEMA,
+        "keys": [
+            {"jwk": key.private.to_private_jwk(), "created_at": key.created_at}
+            for key in contents.keys.values()
+        ],
+        "credentials": [_write(held) for held in contents.credentials],
+    }
+    return json_dumps(value)
+
+
+def decode_contents(data: bytes) -> Contents:
+    """Read the contents.
+
+    Raises:
+        WalletFileError: they are of a newer version, or not what this version writes.
+    """
+    what = "the wallet's contents"
+    try:
+        value: dict[str, Any] = json_loads_object(
+            data, what=what, max_bytes=FILE_BYTES, max_depth=_DEPTH
+        )
+        schema = value["schema"]
+        if isinstance(schema, int) and schema > SCHEMA:
+            raise WalletFileError(
+                f"the wallet's contents are of version {schema}, this weid knows {SCHEMA}",
+                hint="Open it with the version of weid that wrote it, or a newer one.",
+            )
+        held = [HeldKey(PrivateKey.from_jwk(k["jwk"]), k["created_at"]) for k in value["keys"]]
+        keys = {key.private.public.thumbprint(): key for key in held}
+        credentials = tuple(_read(members) for members in value["credentials"])
+    except WalletFileError:
+        raise
+    except (WeidError, KeyError, TypeError, ValueError):
+        raise WalletFileError(f"{what} cannot be read") from None
+    return Contents(MappingProxyType(keys), credentials)
+
+
+def _write(held: HeldCredential) -> JsonObject:
+    return {
+        "id": held.id,
+        "text": held.text,
+        "key": held.key,
+        "added_at": held.added_at,
+        "source": held.source,
+        "anchor": None if held.anchor is None else held.anchor.to_json(),
+        "uses": [
+            {"at": use.at, "kind": use.kind, "audience": use.audience, "claims": list(use.claims)}
+            for use in held.uses
+        ],
+        "restored_at": held.restored_at,
+    }
+
+
+def _read(members: dict[str, Any]) -> HeldCredential:
+    uses = tuple(
+        Use(use["at"], UseKind(use["kind"]), use["audience"], tuple(use["claims"]))
+        for use in members["uses"]
+    )
+    text = members["text"]
+    if not isinstance(text, str):
+        raise MalformedError("a credential is not text")
+    return HeldCredential(
+        members["id"],
+        text,
+        members["key"],
+        members["added_at"],
+        members["source"],
+        None if members["anchor"] is None else IssuanceAnchor.from_json(members["anchor"]),
+        uses,
+        members["restored_at"],
+    )
