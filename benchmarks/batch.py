@@ -152,6 +152,7 @@ def _officer(accounts: Accounts, organisation: str) -> Person:
 
 
 def _check(database: Database, registry: LocalRegistry, batch_id: str, content: bytes) -> None:
+    did = database.value("SELECT did FROM organisations")
     rows = database.query(
         "SELECT credential, list_index, root FROM certificates JOIN anchors"
         " ON anchors.id = anchor_id WHERE batch_id = ? AND certificates.state = 'signed'",
@@ -163,7 +164,7 @@ def _check(database: Database, registry: LocalRegistry, batch_id: str, content: 
         status = Credential.parse(row["credential"]).status_reference
         assert status is not None
         assert status.index == row["list_index"]
-        assert registry.batch(row["root"]) is not None
+        assert registry.batch(did, row["root"]) is not None
 
 
 def run(*, rounds: int = 3, rows: int = ROWS) -> list[dict[str, object]]:

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from demo.processes import plain_environment, run
-from demo.town import Town
+from demo.town import NETWORK, Town
 
 VERDICTS = tuple(range(21))
 """Exit codes that carry a verdict: the story looks at each itself."""
@@ -29,6 +29,10 @@ class Citizen:
     def wallet(self, *command: str) -> str:
         """Run a `weid wallet` command with the wallet's passphrase."""
         return self.weid("wallet", *command, "--passphrase-file", str(self._town.passphrase))
+
+    def trust(self) -> None:
+        """Trust the registry, so that the wallet can tell whose certificate it is offered."""
+        self.weid("trust", "add", NETWORK, *self._town.registry_options)
 
     def accept(self, offer: str) -> str:
         """Take a certificate in and return its id in the wallet."""

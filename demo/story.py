@@ -81,6 +81,7 @@ def _keep(town: Town, officer: Officer, batch: str) -> tuple[Citizen, str]:
     teller.chapter("A citizen takes one into a wallet")
     citizen = Citizen(town)
     citizen.wallet("create")
+    citizen.trust()
     kept = citizen.accept(officer.offers(batch)[0]["offer"])
     teller.good("the wallet made the key; the agency signed for it and never saw it")
     return citizen, kept

@@ -140,7 +140,7 @@ def build_services(
         organisation_name=agency.name,
         accounts=accounts,
         audit=audit,
-        home=Home(pages, certificates),
+        home=Home(pages, certificates, anchoring),
         templates=templates,
         batches=Batches(database, audit, templates, clock=clock),
         batch_pages=pages,

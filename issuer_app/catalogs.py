@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
@@ -20,7 +20,13 @@ from babel.messages.pofile import read_po, write_po
 HERE: Final = Path(__file__).parent
 TRANSLATIONS: Final = HERE / "translations"
 _METHODS: Final = [("**.py", "python"), ("templates/**.html", "jinja2.ext.babel_extract")]
-_KEYWORDS: Final = {"_": None, "_l": None, "gettext": None, "lazy_gettext": None}
+_KEYWORDS: Final = {
+    "_": None,
+    "_l": None,
+    "gettext": None,
+    "lazy_gettext": None,
+    "ngettext": (1, 2),
+}
 
 
 def gather() -> Catalog:
@@ -49,8 +55,17 @@ def missing(path: Path) -> list[str]:
     return [
         str(message.id)
         for message in gather()
-        if message.id and not getattr(known.get(message.id), "string", "")
+        if message.id and not all(translations(known.get(message.id)))
     ]
+
+
+def translations(message: Message | None) -> tuple[str, ...]:
+    """Return a message's translations: one, or one for each number that the language tells apart.
+
+    A message that is not there has one empty translation.
+    """
+    found = message.string if message is not None else ""
+    return tuple(found) if isinstance(found, tuple | list) else (found or "",)
 
 
 def compiled(path: Path) -> bytes:

@@ -21,10 +21,26 @@ from dataclasses import dataclass
 from weid.errors import WeidError
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a form or file: a code of `web/sentences.py` and its numbers or names."""
+
+    code: str
+    field: str = ""
+    details: Mapping[str, str | int] = dataclasses.field(default_factory=dict)
+
+
 class AppError(WeidError):
-    """A refusal that a person sees as a page with its HTTP status."""
+    """A refusal that a person sees as a page with its HTTP status.
+
+    `problems` become sentences in the person's language; without any, the status has its own.
+    """
 
     status = 400
+
+    def __init__(self, message: str, *problems: Problem, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.problems = problems
 
 
 class SignInRequiredError(AppError):
@@ -61,23 +77,13 @@ class TooManyRequestsError(AppError):
         self.retry_after = retry_after
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing wrong in a form or file: a code of `web/sentences.py` and its numbers or names."""
-
-    code: str
-    field: str = ""
-    details: Mapping[str, str | int] = dataclasses.field(default_factory=dict)
-
-
 class InputRefusedError(AppError):
     """A form or a file is not usable; `problems` say where and why."""
 
     status = 422
 
     def __init__(self, *problems: Problem) -> None:
-        super().__init__(", ".join(problem.code for problem in problems))
-        self.problems = problems
+        super().__init__(", ".join(problem.code for problem in problems), *problems)
 
 
 class StoreFullError(AppError):

@@ -20,11 +20,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from issuer_app.errors import SettingsError
+from issuer_app.listening import split_address
 from weid import limits
 
 SECRET_BYTES: Final = 32
 """Least length of the session secret."""
 _PREFIX: Final = "WEID_"
+_EXAMPLE: Final = "issuer_app/settings.example.toml shows one."
 
 
 class Settings(BaseModel):
@@ -37,6 +39,7 @@ class Settings(BaseModel):
     data_dir: Path
     """Holds issuer.sqlite, secret.key, passphrase and keys/."""
     listen: str = "127.0.0.1:8480"
+    """host:port; port 0 takes any free one."""
     threads: Annotated[int, Field(ge=2, le=64)] = 8
     debug: bool = False
     """Refused by the server; it exists so that asking for it is noticed."""
@@ -86,6 +89,12 @@ class Settings(BaseModel):
             raise ValueError("public_url may be http only on this machine's loopback")
         return url.rstrip("/")
 
+    @field_validator("listen")
+    @classmethod
+    def _an_address(cls, address: str) -> str:
+        split_address(address)
+        return address
+
     @field_validator("time_zone")
     @classmethod
     def _a_zone(cls, name: str) -> str:
@@ -134,8 +143,7 @@ class Settings(BaseModel):
         if self.passphrase_descriptor is not None:
             with os.fdopen(os.dup(self.passphrase_descriptor), "rb") as stream:
                 return stream.read(4096).decode("utf-8").strip()
-        path = self.passphrase_file or self.data_dir / "passphrase"
-        return read_secret(path, least=12).decode("utf-8").strip()
+        return read_text_secret(self.passphrase_file or self.data_dir / "passphrase", least=12)
 
 
 def is_loopback(host: str) -> bool:
@@ -157,12 +165,25 @@ def read_secret(path: Path, *, least: int) -> bytes:
         secret = path.read_bytes()
     except OSError as error:
         raise SettingsError(
-            f"{path} cannot be read: {error.strerror}", hint="Run: issuer-app init"
+            f"{path} cannot be read: {error.strerror}", hint="issuer-app init makes what is missing"
         ) from error
     require_private(path, mode)
     if len(secret.strip()) < least:
-        raise SettingsError(f"{path} holds fewer than {least} bytes", hint="Make a new one.")
+        short = "is empty" if least == 1 else f"holds fewer than {least} bytes"
+        raise SettingsError(f"{path} {short}", hint="put the right one there.")
     return secret
+
+
+def read_text_secret(path: Path, *, least: int) -> str:
+    """Return the text of a secret file, without the line break at its end.
+
+    Raises:
+        SettingsError: as `read_secret`, or the file is not text in UTF-8.
+    """
+    try:
+        return read_secret(path, least=least).decode("utf-8").strip()
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} is not text in UTF-8", hint="save it as UTF-8.") from None
 
 
 def require_private(path: Path, mode: int | None = None) -> None:
@@ -171,7 +192,7 @@ def require_private(path: Path, mode: int | None = None) -> None:
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise SettingsError(
             f"{path} is open to other users (mode {stat.S_IMODE(mode):04o})",
-            hint=f"Run: chmod 600 {path}",
+            hint=f"chmod 600 {path}",
         )
 
 
@@ -181,13 +202,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: names the setting that is wrong, never its value.
     """
-    values: dict[str, object] = {}
-    if path is not None:
-        try:
-            text = path.read_text(encoding="utf-8")
-            values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-        except (OSError, ValueError) as error:
-            raise SettingsError(f"{path} cannot be read as settings: {error}") from error
+    values = _values_of(path) if path is not None else {}
     for name in Settings.model_fields:
         given = environ.get(_PREFIX + name.upper())
         if given is not None:
@@ -196,10 +211,22 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
         return Settings.model_validate(values)
     except ValidationError as error:
         wrong = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc']) or 'settings'}: {fault['msg']}"
+            f"{'.'.join(str(part) for part in fault['loc']) or 'settings'}:"
+            f" {fault['msg'].removeprefix('Value error, ')}"
             for fault in error.errors()
         )
         raise SettingsError(
             f"settings are not usable: {wrong}",
-            hint="Name a file with --settings; issuer_app/settings.example.toml shows one.",
+            hint=f"name a file with --settings before the command; {_EXAMPLE}",
         ) from None
+
+
+def _values_of(path: Path) -> dict[str, object]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} cannot be read as settings: {error}", hint=_EXAMPLE) from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path} is not an object of settings", hint=_EXAMPLE)
+    return values

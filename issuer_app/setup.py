@@ -5,6 +5,7 @@ Everything may be run again: what is there already stays as it is.
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ from issuer_app.errors import SettingsError
 from issuer_app.services.accounts import Accounts, Passwords, SessionLimits
 from issuer_app.services.agency import Agency
 from issuer_app.services.audit import AuditLog
+from issuer_app.services.checked_key import CheckedKey
 from issuer_app.services.people import server_person
 from issuer_app.services.templates import Templates
 from issuer_app.settings import Settings, is_loopback, read_secret
@@ -24,8 +26,9 @@ from issuer_app.store.database import Database, Row, new_id
 from weid.clock import Clock, SystemClock
 from weid.credential.template import CredentialTemplate
 from weid.crypto.key_file import load_key_file
-from weid.crypto.signer import InMemorySigner
-from weid.issuer import Issuer, IssuerKeys
+from weid.crypto.signer import InMemorySigner, Signer
+from weid.errors import RegistryUnavailableError
+from weid.issuer import CONTROL_KEY, Issuer, IssuerKeys
 from weid.issuing.status_lists import StatusListSettings
 from weid.registry.author import Author
 from weid.registry.http_client import HttpRegistry
@@ -34,6 +37,7 @@ from weid.registry.trusted_heads import FileTrustedHeads
 from weid.transport import GuardedTransport
 
 POLICIES: Final = ("one_person", "two_person")
+_LOG: Final = logging.getLogger("issuer_app")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def open_registry(settings: Settings, *, clock: Clock | None = None) -> HttpRegi
     if not settings.node_url or len(genesis) != 32:
         raise SettingsError(
             "node_url and genesis_hash (64 hexadecimal digits) say which registry is meant",
-            hint="Ask the registry's operator for both.",
+            hint="ask the registry's operator for both and set them in the settings.",
         )
     loopback = is_loopback(urlsplit(settings.node_url).hostname or "")
     return HttpRegistry(
@@ -101,6 +105,23 @@ def make_secret(path: Path) -> None:
         os.fsync(stream.fileno())
 
 
+def require_set_up(settings: Settings) -> None:
+    """Refuse to go on before `issuer-app init`; nothing is made, not even the folder.
+
+    Raises:
+        SettingsError: there is no store.
+    """
+    if not settings.database_path.exists():
+        raise _not_set_up(settings)
+
+
+def _not_set_up(settings: Settings) -> SettingsError:
+    return SettingsError(
+        f"not set up yet: there is no agency in {settings.data_dir.absolute()}",
+        hint="issuer-app init --name NAME (issuer-app init --help says more), or correct data_dir.",
+    )
+
+
 def find_organisation(settings: Settings, database: Database) -> Row:
     """Return the organisation that this server issues for.
 
@@ -108,11 +129,14 @@ def find_organisation(settings: Settings, database: Database) -> Row:
         SettingsError: there is none, or several and the settings do not say which.
     """
     rows = database.query("SELECT organisation, name, did FROM organisations")
+    if not rows:
+        raise _not_set_up(settings)
     chosen = [row for row in rows if settings.organisation in {"", row["organisation"]}]
     if len(chosen) != 1:
+        known = ", ".join(f"{row['organisation']} ({row['name']})" for row in rows)
         raise SettingsError(
-            f"the store holds {len(rows)} organisations, {len(chosen)} of them meant",
-            hint="Run: issuer-app init" if not rows else "Set organisation to its id.",
+            f"the settings do not say which organisation is meant: {known}",
+            hint="set organisation to its identifier.",
         )
     return chosen[0]
 
@@ -122,23 +146,41 @@ def open_agency(
 ) -> Agency:
     """Return the organisation with its keys, ready to issue.
 
+    Where the registry does not answer now, signing waits until it has confirmed the key.
+
     Raises:
         SettingsError: not set up yet, or a secret file is missing or open to others.
         KeyFileError: the keys cannot be opened.
+        NotFoundError: the registry does not have this key for this organisation.
     """
     row = find_organisation(settings, database)
     keys = IssuerKeys.load(settings.keys_path, passphrase=settings.passphrase())
     clock = clock or SystemClock()
-    signer = InMemorySigner(keys.assertion)
-    issuer = Issuer.open(
-        row["did"],
-        control=InMemorySigner(keys.control),
-        assertion=signer,
+    control, assertion = InMemorySigner(keys.control), InMemorySigner(keys.assertion)
+
+    def confirm() -> None:
+        Issuer.open(
+            row["did"],
+            control=control,
+            assertion=assertion,
+            registry=registry,
+            status_settings=_status_settings(settings),
+            clock=clock,
+        )
+
+    signer = CheckedKey(assertion, confirm)
+    try:
+        signer.require()
+    except RegistryUnavailableError as error:
+        _LOG.warning("the registry cannot be reached, signing waits until it can: %s", error)
+    issuer = Issuer(
+        author=Author(row["did"], {CONTROL_KEY: control}, registry, clock),
+        signer=signer,
         registry=registry,
         status_settings=_status_settings(settings),
         clock=clock,
     )
-    return _agency(settings, row, issuer, keys, registry, clock)
+    return _agency(settings, row, issuer, signer, registry, clock)
 
 
 def _status_settings(settings: Settings) -> StatusListSettings:
@@ -149,7 +191,7 @@ def _agency(
     settings: Settings,
     row: Row,
     issuer: Issuer,
-    keys: IssuerKeys,
+    signer: Signer,
     registry: Registry,
     clock: Clock,
 ) -> Agency:
@@ -157,7 +199,7 @@ def _agency(
         row["organisation"],
         row["name"],
         issuer=issuer,
-        signer=InMemorySigner(keys.assertion),
+        signer=signer,
         registry=registry,
         clock=clock,
         status_ttl=settings.status_ttl_seconds,
@@ -184,7 +226,7 @@ def set_up(  # noqa: PLR0913 - each is an option of the command
     """
     clock = clock or SystemClock()
     co_signer = _author(endorser, registry, clock) if endorser else None
-    audit = _audit(settings, database, clock)
+    audit = open_audit(settings, database, clock)
     rows = database.query("SELECT organisation, name, did FROM organisations")
     keys = _keys(settings)
     if rows:
@@ -208,7 +250,7 @@ def set_up(  # noqa: PLR0913 - each is an option of the command
             clock=clock,
         )
         row = _keep_organisation(database, audit, name, issuer.did, policy, clock)
-    agency = _agency(settings, row, issuer, keys, registry, clock)
+    agency = _agency(settings, row, issuer, InMemorySigner(keys.assertion), registry, clock)
     service = Templates(database, audit, agency, clock=clock)
     person = server_person(row["organisation"])
     published = [
@@ -233,7 +275,8 @@ def _author(endorser: Endorser, registry: Registry, clock: Clock) -> Author:
     return Author(endorser.did, {endorser.key_id: InMemorySigner(key)}, registry, clock)
 
 
-def _audit(settings: Settings, database: Database, clock: Clock) -> AuditLog:
+def open_audit(settings: Settings, database: Database, clock: Clock) -> AuditLog:
+    """Return the audit log of a store."""
     return AuditLog(database, clock=clock, checkpoint=settings.data_dir / "audit-heads.json")
 
 
@@ -258,7 +301,7 @@ def open_accounts(settings: Settings, database: Database) -> Accounts:
     clock = SystemClock()
     return Accounts(
         database,
-        _audit(settings, database, clock),
+        open_audit(settings, database, clock),
         Passwords(settings.password_cost),
         clock=clock,
         sessions=SessionLimits(settings.idle_minutes * 60, settings.session_hours * 3600),

@@ -42,7 +42,7 @@ from registry_chain.storage.sealed_block import (
     results_root,
 )
 from registry_chain.storage.store import ChainStore, Checkpoint, Table
-from registry_chain.storage.stored_event import StoredEvent, encode_event
+from registry_chain.storage.stored_event import encode_events
 from weid import limits
 from weid.errors import RegistryUnavailableError
 from weid.registry.comet_encoding import merkle_root
@@ -299,10 +299,9 @@ def _writes(
         writes[Table.RECEIPTS].update(
             {receipt.transaction_id: encode_receipt(receipt) for receipt in outcome.receipts}
         )
-        for event in outcome.events:
-            stored = StoredEvent(events, summary.height, summary.time, event)
-            writes[Table.EVENTS][height_key(events)] = encode_event(stored)
-            events += 1
+        runs = encode_events(outcome.events, first=events, height=summary.height, time=summary.time)
+        writes[Table.EVENTS].update(runs)
+        events += len(outcome.events)
     for block in blocks:
         writes[Table.BLOCKS][height_key(block.header.height)] = encode_block(block)
     position = replace(before, summary=outcomes[-1].summary, events=events)

@@ -1,5 +1,5 @@
-"""The verifier's web face: ask, scan, see one of four outcomes. It stores nothing."""
+"""The verifier's web face: ask, scan, see one of four outcomes. It stores nothing.
 
-from verifier_app.app import create_app
-
-__all__ = ["create_app"]
+`create_app` (app.py) is the application, `build` (wiring.py) puts it together from settings,
+`serve.py` starts it.
+"""

@@ -11,21 +11,31 @@ from werkzeug.exceptions import HTTPException
 
 from verifier_app import security
 from verifier_app.counter import Counter
-from verifier_app.languages import Languages
+from verifier_app.languages import Languages, Words, told
 from verifier_app.routes import health, requests, scan, trust
 from verifier_app.settings import Settings
 from verifier_app.trust_view import TrustView
 from weid import limits
-from weid.errors import RegistryUnavailableError, WeidError
+from weid.errors import ProofError, RegistryUnavailableError, WeidError
 
 HERE = Path(__file__).parent
 MESSAGES = {
-    400: "The page sent something that cannot be used.",
-    403: "This form is no longer good. Go back and try again.",
-    404: "There is no such page.",
-    405: "There is no such page.",
-    413: "That is too large.",
+    400: told("The page sent something that cannot be used."),
+    403: told("This form is no longer good. Go back and try again."),
+    404: told("There is no such page."),
+    405: told("There is no such page."),
+    413: told("That is too large."),
 }
+WENT_WRONG = told("Something went wrong here.")
+UNREACHABLE = (
+    told("The registry cannot be reached now."),
+    told("Nothing is known to be wrong. Try again when the connection is back."),
+)
+UNPROVED = (
+    told("The registry's answer cannot be believed."),
+    told("Tell the technician: the node may be faulty, or set up wrongly here."),
+)
+"""Message and hint of a registry that is away, and of one that proves nothing."""
 
 
 def create_app(
@@ -63,16 +73,22 @@ def _install_languages(app: Flask, settings: Settings) -> None:
     def text(message: str) -> str:
         return languages.text(g.language, message)
 
+    def plural(one: str, many: str, number: int) -> str:
+        return languages.plural(g.language, one, many, number)
+
+    words_now = Words(text, plural)
+
     @app.before_request
     def choose() -> None:
         accepted = [tag for tag, _ in request.accept_languages]
         g.language = languages.best(session.get("language"), accepted)
-        g.text = text
+        g.text, g.words = text, words_now
 
     @app.context_processor
     def words() -> dict[str, object]:
         return {
             "_": text,
+            "plural": plural,
             "language": g.language,
             "languages": languages.choices,
             "counter_name": settings.counter_name,
@@ -88,18 +104,19 @@ def _install_faults(app: Flask) -> None:
 
     @app.errorhandler(WeidError)
     def ours(error: WeidError) -> Response:
-        unavailable = isinstance(error, RegistryUnavailableError)
-        return page(error.message, error.hint, 503 if unavailable else 400)
+        if isinstance(error, RegistryUnavailableError):
+            return page(*UNREACHABLE, 503)
+        if isinstance(error, ProofError):
+            return page(*UNPROVED, 503)
+        return page(error.message, error.hint, 400)
 
     @app.errorhandler(HTTPException)
     def theirs(error: HTTPException) -> Response:
         status = error.code or 500
-        return page(MESSAGES.get(status, "Something went wrong here."), None, status)
+        return page(MESSAGES.get(status, WENT_WRONG), None, status)
 
     @app.errorhandler(Exception)
     def unforeseen(error: Exception) -> Response:
         # The kind of error and nothing of what was sent: requests carry personal data.
         app.logger.error("unforeseen %s at %s", type(error).__name__, request.endpoint)
-        return page(
-            "Something went wrong here.", "Try again; tell the technician if it stays.", 500
-        )
+        return page(WENT_WRONG, told("Try again; tell the technician if it stays."), 500)

@@ -9,14 +9,15 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from verifier_app.languages import told
 from verifier_app.result_view import ResultView
 from verifier_app.settings import Wish
 from verifier_app.templates_seen import TemplatesSeen
-from weid.clock import Clock, format_time
-from weid.errors import MalformedError, NotFoundError
+from weid.clock import Clock
+from weid.errors import MalformedError, NoCodeError, NotFoundError, SeveralCodesError
 from weid.qr.envelope import decode_envelope, encode_envelope
 from weid.qr.image import draw_svg, read_image
-from weid.verification.report import VerificationReport
+from weid.verification.report import Conclusion, VerificationReport
 from weid.verification.request import PresentationRequest
 from weid.verifier import Verifier
 
@@ -47,12 +48,12 @@ class OpenRequest:
 
 @dataclass(frozen=True, slots=True)
 class OpenRequestView:
-    """An open request as its page shows it."""
+    """An open request as its page shows it; the minutes are begun ones."""
 
     id: str
     wish: WishView
     text: str
-    expires_text: str
+    minutes_left: int
 
 
 class Counter:
@@ -87,7 +88,7 @@ class Counter:
         """Open a request of a browser and return its id (128 random bits)."""
         wish = self._wishes.get(wish_id)
         if wish is None:
-            raise NotFoundError("There is no such saved request.")
+            raise NotFoundError(told("There is no such saved request."))
         template = self._templates.published(wish.network, wish.cpt_id, wish.version)
         request = self._verifier.request(template, *wish.fields, valid_for=self._request_seconds)
         opened = OpenRequest(
@@ -109,7 +110,7 @@ class Counter:
             id=opened.id,
             wish=self._wish_view(opened.wish, language),
             text=encode_envelope(opened.request.to_text()),
-            expires_text=format_time(opened.expires_at),
+            minutes_left=max(1, -(-(opened.expires_at - self._clock.now()) // 60)),
         )
 
     def request_picture(self, request_id: str, *, browser: str) -> str:
@@ -118,20 +119,47 @@ class Counter:
         return draw_svg(encode_envelope(opened.request.to_text()))
 
     def answer(self, request_id: str, text: str, *, browser: str) -> ResultView:
-        """Check the answer to an open request, which is used up by it."""
+        """Check the answer to an open request, which is used up by it.
+
+        Only where it could not be checked the request stays open.
+        """
         opened = self._find(request_id, browser)
         presentation = _presentation(text)
         with self._lock:
             if self._open.pop(opened.id, None) is None:
                 raise _gone()
         report = self._verifier.verify(presentation, opened.request)
+        if report.conclusion is Conclusion.COULD_NOT_CHECK:
+            # Nothing was decided: the same answer, or another, may still come.
+            with self._lock:
+                self._open[opened.id] = opened
         return self._view(report)
 
     # --- checking --------------------------------------------------------------------------------
 
     def read_picture(self, picture: bytes) -> str:
-        """Return the text of the one code in a picture."""
-        return read_image(picture)
+        """Return the text of the one code in a picture.
+
+        Raises:
+            MalformedError: it is no picture, or shows no code, or several.
+        """
+        try:
+            return read_image(picture)
+        except NoCodeError:
+            raise NoCodeError(
+                told("There is no code in the picture that can be read."),
+                hint=told("Take it again: nearer, sharper, in good light, the whole code in it."),
+            ) from None
+        except SeveralCodesError:
+            raise SeveralCodesError(
+                told("The picture shows more than one code."),
+                hint=told("Cut it so that it shows only the one that is meant."),
+            ) from None
+        except MalformedError:
+            raise MalformedError(
+                told("This file is not a picture that can be used."),
+                hint=told("Take a photo or a screenshot of the code, as PNG or JPEG."),
+            ) from None
 
     def check(self, text: str) -> ResultView:
         """Check something that was not asked for: a shown code, or a certificate on paper.
@@ -182,20 +210,30 @@ class Counter:
 
 
 def _gone() -> NotFoundError:
-    return NotFoundError("This request is no longer open.", hint="Make a new request.")
+    return NotFoundError(told("This request is no longer open."), hint=told("Make a new request."))
 
 
 def _presentation(text: str) -> str:
     """Return the presentation that a scanned or pasted text holds."""
-    plain = decode_envelope(text) if text.startswith(("WI1:", "WI3:")) else text
+    plain = _decoded(text) if text.startswith(("WI1:", "WI3:")) else text
     if plain.startswith("{"):
         raise MalformedError(
-            "This is a request, not a certificate.",
-            hint="Scan the code that the wallet shows as its answer.",
+            told("This is a request, not a certificate."),
+            hint=told("Scan the code that the wallet shows as its answer."),
         )
     if "~" not in plain or plain.count(".") < 2:
         raise MalformedError(
-            "This is not a certificate code.",
-            hint="Ask the person to open the certificate in the wallet and choose “Show”.",
+            told("This is not a certificate code."),
+            hint=told("Ask the person to open the certificate in the wallet and choose “Show”."),
         )
     return plain
+
+
+def _decoded(code: str) -> str:
+    try:
+        return decode_envelope(code)
+    except MalformedError:
+        raise MalformedError(
+            told("This code is damaged, not whole, or of a newer kind."),
+            hint=told("Let the person show it again and scan it once more."),
+        ) from None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gettext
 import io
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from babel.messages.mofile import write_mo
@@ -38,6 +40,23 @@ class Languages:
     def text(self, language: str, message: str) -> str:
         """Return a message in a language; English where it has no translation."""
         return self._catalogs[language].gettext(message)
+
+    def plural(self, language: str, one: str, many: str, number: int) -> str:
+        """Return the message that fits a number, which the caller fills in."""
+        return self._catalogs[language].ngettext(one, many, number)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of one language: what a page, or a part of it, is written with."""
+
+    text: Callable[[str], str]
+    plural: Callable[[str, str, int], str]
+
+
+def told(message: str) -> str:
+    """Return a sentence as it is, marked to be translated where it is shown."""
+    return message
 
 
 def _widening(tag: str) -> list[str]:

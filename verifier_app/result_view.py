@@ -2,44 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
 
+from verifier_app.languages import Words, told
 from weid.clock import format_time
 from weid.credential.template import CredentialTemplate
 from weid.encoding import JsonValue
 from weid.verification.reasons import REASONS, Reason
 from weid.verification.report import Check, Conclusion, Outcome, VerificationReport
 
-Text = Callable[[str], str]
-
 OUTCOMES = {
-    Conclusion.VALID: ("valid", "Genuine and in force"),
-    Conclusion.VALID_BUT_CHECK: ("valid_but", "Genuine, but check"),
-    Conclusion.NOT_VALID: ("not_valid", "Not valid"),
-    Conclusion.COULD_NOT_CHECK: ("could_not_check", "Could not check"),
+    Conclusion.VALID: ("valid", told("Genuine and in force")),
+    Conclusion.VALID_BUT_CHECK: ("valid_but", told("Genuine, but check")),
+    Conclusion.NOT_VALID: ("not_valid", told("Not valid")),
+    Conclusion.COULD_NOT_CHECK: ("could_not_check", told("Could not check")),
 }
 """Conclusion → what the page's style and icon are called, and the headline."""
 
 CHECK_TITLES = {
-    "format": "Readable certificate",
-    "issuer_key": "Issuer's key",
-    "issuer_signature": "Issuer's signature",
-    "issuer_recognition": "Recognized issuer",
-    "disclosure_integrity": "Unchanged fields",
-    "template_conformance": "Follows its template",
-    "validity_period": "Within its dates",
-    "status": "Not revoked",
-    "key_binding": "Shown by its holder",
-    "request_binding": "Answers this request",
-    "requested_claims": "Has what was asked for",
+    "format": told("Readable certificate"),
+    "issuer_key": told("Issuer's key"),
+    "issuer_signature": told("Issuer's signature"),
+    "issuer_recognition": told("Recognized issuer"),
+    "disclosure_integrity": told("Unchanged fields"),
+    "template_conformance": told("Follows its template"),
+    "validity_period": told("Within its dates"),
+    "status": told("Not revoked"),
+    "key_binding": told("Shown by its holder"),
+    "request_binding": told("Answers this request"),
+    "requested_claims": told("Has what was asked for"),
 }
 
 _OUTCOME_WORDS = {
-    Outcome.PASSED: ("passed", "valid", "passed"),
-    Outcome.FAILED: ("failed", "not_valid", "failed"),
-    Outcome.SKIPPED: ("skipped", "could_not_check", "not checked"),
-    Outcome.UNDETERMINED: ("undetermined", "could_not_check", "could not be checked"),
+    Outcome.PASSED: ("passed", "valid", told("passed")),
+    Outcome.FAILED: ("failed", "not_valid", told("failed")),
+    Outcome.SKIPPED: ("skipped", "could_not_check", told("not checked")),
+    Outcome.UNDETERMINED: ("undetermined", "could_not_check", told("could not be checked")),
+}
+_AGE = re.compile(r"([0-9]{1,9}) (s|hours|days)")
+"""How a reason's parameter says an age."""
+_AGES = {
+    "s": ("%d second", "%d seconds"),
+    "hours": ("%d hour", "%d hours"),
+    "days": ("%d day", "%d days"),
 }
 NAME_CLAIMS = ("name", "family_name", "given_name")
 """Claims that a clerk compares with an identity document: shown large."""
@@ -79,24 +85,25 @@ class ResultView:
     report: VerificationReport
     template: CredentialTemplate | None
 
-    def in_language(self, text: Text, language: str) -> ResultPage:
+    def in_language(self, words: Words, language: str) -> ResultPage:
         """Return the page's contents in a language."""
+        text = words.text
         outcome, headline = OUTCOMES[self.report.conclusion]
-        told = self._told()
+        reasons = self._told()
         verified = self.report.require() if self.report.accepted else None
         claims = dict(verified.claims) if verified is not None else {}
         name = " ".join(str(claims[key]) for key in NAME_CLAIMS if isinstance(claims.get(key), str))
-        advice = [told_text for one in told if (told_text := _hint(one, text))]
+        advice = [told_text for one in reasons if (told_text := _hint(one, words))]
         return ResultPage(
             outcome=outcome,
             headline=text(headline),
-            reasons=[_sentence(one, text) for one in told],
+            reasons=[_sentence(one, words) for one in reasons],
             advice=" ".join(dict.fromkeys(advice)) or None,
             certificate=self.template.name(language) if self.template else "",
             name=name or None,
             fields=self._fields(claims, language),
             issuer=(verified.issuer_name or verified.issuer) if verified is not None else None,
-            checks=[_line(check, text) for check in self.report.checks],
+            checks=[_line(check, words) for check in self.report.checks],
             technical=self._technical(),
         )
 
@@ -133,21 +140,34 @@ class ResultView:
         return lines
 
 
-def _sentence(one: Reason, text: Text) -> str:
-    return text(REASONS[one.code].sentence).format_map(dict(one.parameters))
+def _sentence(one: Reason, words: Words) -> str:
+    return words.text(REASONS[one.code].sentence).format_map(_parameters(one, words))
 
 
-def _hint(one: Reason, text: Text) -> str | None:
+def _hint(one: Reason, words: Words) -> str | None:
     hint = REASONS[one.code].hint
-    return text(hint).format_map(dict(one.parameters)) if hint else None
+    return words.text(hint).format_map(_parameters(one, words)) if hint else None
 
 
-def _line(check: Check, text: Text) -> CheckLine:
+def _parameters(one: Reason, words: Words) -> dict[str, str]:
+    """Return a reason's parameters, those that are English words in the page's language."""
+    shown = dict(one.parameters)
+    if shown.get("check") in CHECK_TITLES:
+        shown["check"] = f"“{words.text(CHECK_TITLES[shown['check']])}”"
+    age = _AGE.fullmatch(shown.get("age", ""))
+    if age:
+        number = int(age[1])
+        shown["age"] = words.plural(*_AGES[age[2]], number) % number
+    return shown
+
+
+def _line(check: Check, words: Words) -> CheckLine:
+    text = words.text
     look, icon, word = _OUTCOME_WORDS[check.outcome]
-    details = [_sentence(check.reason, text)]
+    details = [_sentence(check.reason, words)]
     if check.passed and check.warnings:
         look, icon = "warned", "valid_but"
-        details += [_sentence(warning, text) for warning in check.warnings]
+        details += [_sentence(warning, words) for warning in check.warnings]
     return CheckLine(text(CHECK_TITLES[check.name]), "; ".join(details), look, icon, text(word))
 
 

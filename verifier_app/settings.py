@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import stat
 import tomllib
 from pathlib import Path
 from typing import Annotated
@@ -81,6 +83,7 @@ class Settings(BaseModel):
     request_seconds: Annotated[int, Field(ge=30, le=3600)] = 300
     head_folder: Path
     unsafe_loopback_http: bool = False
+    """Lets nodes and status lists be asked by http on this machine; for trials."""
 
     @field_validator("public_url")
     @classmethod
@@ -92,6 +95,32 @@ class Settings(BaseModel):
         if parts.scheme != "https" and not (parts.scheme == "http" and on_loopback(url)):
             raise ValueError("must be https (http only on loopback)")
         return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def askable_nodes(self) -> Settings:
+        """Https, or http on loopback where that is allowed: other nodes would never be reached."""
+        for url in (url for network in self.networks for url in network.nodes):
+            parts = urlsplit(url)
+            plain = parts.scheme == "http" and on_loopback(url)
+            if plain and not self.unsafe_loopback_http:
+                raise ValueError(f"the node {url} needs unsafe_loopback_http = true (for trials)")
+            if not parts.hostname or not (plain or parts.scheme == "https"):
+                raise ValueError(f"the node {url} must be https (http only on loopback)")
+        return self
+
+    @model_validator(mode="after")
+    def known_names(self) -> Settings:
+        """Each network and saved request once, and no request for an unknown network."""
+        networks = [network.name for network in self.networks]
+        wishes = [wish.id for wish in self.wishes]
+        for what, names in (("networks", networks), ("wishes", wishes)):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{what} has {twice[0]} twice")
+        for wish in self.wishes:
+            if wish.network not in networks:
+                raise ValueError(f"the wish {wish.id} names no network of these settings")
+        return self
 
     @property
     def development(self) -> bool:
@@ -114,24 +143,42 @@ def load_settings(path: Path) -> Settings:
     """Read the settings file.
 
     Raises:
-        MalformedError: the file cannot be read or a setting is wrong; names it, never its value.
+        MalformedError: the file cannot be read, others may read the secret in it, or a setting is
+            wrong; names it, never its value.
     """
     try:
         with path.open("rb") as file:
-            return Settings.model_validate(tomllib.load(file))
+            mode = os.fstat(file.fileno()).st_mode
+            values = tomllib.load(file)
+        if "secret_key" in values:
+            _require_private(path, mode)
+        return Settings.model_validate(values)
     except OSError as error:
         raise MalformedError(
             f"the settings file {path} cannot be read: {error.strerror}",
-            hint="Copy verifier_app/settings.example.toml and edit it.",
+            hint="copy verifier_app/settings.example.toml and edit it.",
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MalformedError(f"the settings file {path} is not TOML: {error}") from None
+        raise MalformedError(
+            f"the settings file {path} is not TOML: {error}",
+            hint="verifier_app/settings.example.toml shows the form.",
+        ) from None
     except ValidationError as error:
         faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+            f"{'.'.join(str(part) for part in fault['loc']) or 'settings'}:"
+            f" {fault['msg'].removeprefix('Value error, ')}"
             for fault in error.errors(include_input=False, include_url=False)
         )
         raise MalformedError(
             f"the settings file {path} is wrong at {faults}",
-            hint="See verifier_app/settings.example.toml for every setting.",
+            hint="verifier_app/settings.example.toml shows every setting.",
         ) from None
+
+
+def _require_private(path: Path, mode: int) -> None:
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise MalformedError(
+            f"the settings file {path} holds secret_key and is open to other users"
+            f" (mode {stat.S_IMODE(mode):04o})",
+            hint=f"chmod 600 {path}",
+        )

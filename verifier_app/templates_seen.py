@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
+from verifier_app.languages import told
 from weid.credential.template import CredentialTemplate
 from weid.errors import NotFoundError, RegistryError
 from weid.registry.registry import RegistryReader
@@ -32,7 +33,10 @@ class TemplatesSeen:
         reader = self._readers.get(network)
         record = reader.template(cpt_id, version) if reader is not None else None
         if reader is None or record is None:
-            raise NotFoundError(f"the registry has no template {cpt_id} version {version}")
+            raise NotFoundError(
+                told("The registry does not have the certificate that this request asks for."),
+                hint=told("Tell the technician: the settings of this counter name it wrongly."),
+            )
         template = CredentialTemplate.from_json(reader.template_document(record))
         with self._lock:
             self._seen[key] = template

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from verifier_app.languages import Words, told
 from verifier_app.settings import TrustedNetworkSettings
 from verifier_app.templates_seen import TemplatesSeen
 from weid.clock import Clock
-from weid.errors import RegistryError
-from weid.registry.records import RecognitionRecord
+from weid.errors import WeidError
+from weid.registry.records import Head, RecognitionRecord
 from weid.registry.registry import RegistryReader
 
-Text = Callable[[str], str]
+
+@dataclass(frozen=True, slots=True)
+class SeenNetwork:
+    """A trusted network, how it is read, and from what age (seconds) its state is not used."""
+
+    settings: TrustedNetworkSettings
+    reader: RegistryReader
+    refuse_after: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,7 @@ class TrustView:
 
     def __init__(
         self,
-        networks: Sequence[tuple[TrustedNetworkSettings, RegistryReader]],
+        networks: Sequence[SeenNetwork],
         *,
         templates: TemplatesSeen,
         clock: Clock,
@@ -52,43 +60,49 @@ class TrustView:
         self._templates = templates
         self._clock = clock
 
-    def networks(self, text: Text, language: str) -> list[NetworkView]:
+    def networks(self, words: Words, language: str) -> list[NetworkView]:
         """Return every network with its recognized issuers, or that it cannot be read now."""
-        return [self._view(settings, reader, text, language) for settings, reader in self._networks]
+        return [self._view(network, words, language) for network in self._networks]
 
     def unavailable(self) -> list[str]:
-        """Return the names of the networks that cannot be read now."""
+        """Return the names of the networks by which nothing can be verified now."""
         missing = []
-        for settings, reader in self._networks:
+        for network in self._networks:
             try:
-                reader.head()
-            except RegistryError:
-                missing.append(settings.name)
+                head = network.reader.head()
+            except WeidError:
+                missing.append(network.settings.name)
+            else:
+                if self._too_old(network, head):
+                    missing.append(network.settings.name)
         return missing
 
-    def _view(
-        self, settings: TrustedNetworkSettings, reader: RegistryReader, text: Text, language: str
-    ) -> NetworkView:
+    def _too_old(self, network: SeenNetwork, head: Head) -> bool:
+        return self._clock.now() - head.time > network.refuse_after
+
+    def _view(self, network: SeenNetwork, words: Words, language: str) -> NetworkView:
+        text, settings, reader = words.text, network.settings, network.reader
         source = text("live node") if settings.nodes else text("trust bundle file")
         try:
             head = reader.head()
             issuers = self._issuers(settings.name, reader, text, language)
-        except RegistryError:
+        except WeidError:
             return NetworkView(
                 settings.name, source, text("cannot be read now"), settings.genesis_hash
             )
+        old = self._too_old(network, head)
         return NetworkView(
             name=settings.name,
             source=source,
-            state=text("can be read"),
+            state=text("too old to be used") if old else text("can be read"),
             genesis=settings.genesis_hash,
             height=head.height,
-            age=age_in_words(self._clock.now() - head.time, text),
+            age=age_in_words(self._clock.now() - head.time, words.plural),
             issuers=issuers,
         )
 
     def _issuers(
-        self, network: str, reader: RegistryReader, text: Text, language: str
+        self, network: str, reader: RegistryReader, text: Callable[[str], str], language: str
     ) -> list[IssuerLine]:
         lines = []
         for cpt_id in dict.fromkeys(record.cpt_id for record in reader.templates()):
@@ -107,17 +121,20 @@ class TrustView:
 
     def _state(self, recognition: RecognitionRecord) -> str:
         now = self._clock.now()
-        if recognition.ended_at is not None:
-            return "ended"
-        if recognition.valid_from > now:
-            return "not yet in force"
         over = recognition.valid_until is not None and recognition.valid_until < now
-        return "ended" if over else "in force"
+        if over or recognition.ended_at is not None:
+            return told("ended")
+        return told("not yet in force") if recognition.valid_from > now else told("in force")
 
 
-def age_in_words(seconds: int, text: Text) -> str:
-    """Return an age in its largest fitting unit."""
-    for unit, message in ((86_400, "%d days"), (3_600, "%d hours"), (60, "%d minutes")):
-        if seconds >= 2 * unit:
-            return text(message) % (seconds // unit)
-    return text("%d seconds") % max(seconds, 0)
+def age_in_words(seconds: int, plural: Callable[[str, str, int], str]) -> str:
+    """Return an age in its largest unit of which there are two at least."""
+    days, hours, minutes = seconds // 86_400, seconds // 3_600, seconds // 60
+    if days >= 2:
+        return plural("%d day", "%d days", days) % days
+    if hours >= 2:
+        return plural("%d hour", "%d hours", hours) % hours
+    if minutes >= 2:
+        return plural("%d minute", "%d minutes", minutes) % minutes
+    seconds = max(seconds, 0)
+    return plural("%d second", "%d seconds", seconds) % seconds

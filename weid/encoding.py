@@ -7,9 +7,11 @@ what has two spellings can be signed in one and read in the other.
 from __future__ import annotations
 
 import json
+import marshal
 import math
 import re
-from typing import Final, TypeAlias
+from collections.abc import Iterable
+from typing import Final, TypeAlias, cast
 
 import base58
 import cbor2
@@ -163,7 +165,7 @@ def json_loads(
     Raises:
         MalformedError: with what is wrong.
     """
-    if len(data) > max_bytes:
+    if len(data) > max_bytes or (isinstance(data, str) and _utf8_size(data) > max_bytes):
         raise MalformedError(f"{what} is larger than {max_bytes} bytes")
     # No text with this few brackets can be too deep.
     if isinstance(data, bytes) and data.count(b"{") + data.count(b"[") <= max_depth:
@@ -196,7 +198,11 @@ def json_loads_each(
                 return values
         except (ValueError, TypeError):
             pass
-    return [json_loads(text, what=what) for text in texts]
+    return [json_loads(text, what=what, max_bytes=max_bytes) for text in texts]
+
+
+def _utf8_size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def _read_strictly(data: bytes | str, what: str, max_depth: int) -> JsonValue:
@@ -238,27 +244,20 @@ def json_loads_object(
 
 
 _WRITER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-_PLAIN_VALUES: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
-"""Leaves to us what orjson would write of its own accord; only UUIDs and enumerations it keeps."""
 
 
 def json_dumps(value: object) -> bytes:
-    """Return compact UTF-8 JSON, member order as given.
+    """Return compact UTF-8 JSON, member order as given; a tuple is an array.
 
     Raises:
-        MalformedError: something that JSON does not have, such as NaN, bytes or a lone surrogate.
+        MalformedError: something that JSON does not have, such as NaN, bytes, a lone surrogate, a
+            date, a UUID, a member of an enumeration or any other subclass of the built-in types,
+            or an integer that `json_loads` would refuse.
     """
     try:
-        written = orjson.dumps(value, option=_PLAIN_VALUES)
-        # orjson writes null for NaN too.
-        if b"null" not in written:
-            return written
-    except TypeError:
-        pass  # what orjson does not write, such as a number past 64 bits, may still be JSON
-    try:
-        return _WRITER.encode(value).encode("utf-8")
-    except (TypeError, ValueError, RecursionError) as error:
-        raise MalformedError(f"the value cannot be written as JSON: {error}") from None
+        return _write_quickly(value)
+    except (TypeError, ValueError):
+        return _write_strictly(value)
 
 
 def json_dumps_each(values: list[JsonValue]) -> list[bytes]:
@@ -268,12 +267,50 @@ def json_dumps_each(values: list[JsonValue]) -> list[bytes]:
         MalformedError: something that JSON does not have.
     """
     try:
-        written = [orjson.dumps(value, option=_PLAIN_VALUES) for value in values]
+        marshal.dumps(values)  # as in `_write_quickly`
+        written = list(map(orjson.dumps, values))
         if b"null" not in b"".join(written):
             return written
-    except TypeError:
+    except (TypeError, ValueError):
         pass
     return [json_dumps(value) for value in values]
+
+
+def _write_quickly(value: object) -> bytes:
+    # orjson writes dates, UUIDs, enumerations and more; marshal takes the built-in types alone.
+    marshal.dumps(value)  # type: ignore[arg-type]  # whether it can is the question
+    written = orjson.dumps(value)
+    # orjson writes null for NaN too.
+    if b"null" in written and orjson.loads(written) != value:
+        raise ValueError
+    return written
+
+
+def _write_strictly(value: object) -> bytes:
+    """Write what orjson does not (past 64 bits), and say of anything else what is wrong."""
+    try:
+        _check_plain(value)
+        return _WRITER.encode(value).encode("utf-8")
+    except _Refused as refused:
+        raise MalformedError(f"the value {refused}") from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise MalformedError(f"the value cannot be written as JSON: {error}") from None
+
+
+def _check_plain(value: object) -> None:
+    kind = type(value)
+    if kind in {list, tuple}:
+        for item in cast("list[object]", value):
+            _check_plain(item)
+    elif kind is dict:
+        for name, member in cast("dict[object, object]", value).items():
+            if type(name) is not str:
+                raise _Refused("has a member whose name is not text")
+            _check_plain(member)
+    elif kind is int:
+        _integer(str(value))  # what is written must be what the reader takes
+    elif kind not in {str, float, bool, type(None)}:
+        raise _Refused(f"has a {kind.__name__}, which JSON does not have")
 
 
 def json_canonical(value: JsonValue) -> bytes:
@@ -312,7 +349,7 @@ def cbor_decode(
     try:
         # Bytes after the value show when it is written again.
         value: CborValue = cbor2.loads(data, tag_hook=_no_tag, semantic_decoders=_NO_SHARED_VALUES)
-        _check_cbor(value, what, max_depth)
+        _check_items((value,), what, max_depth)
         again = cbor2.dumps(value, canonical=True)
     except MalformedError:
         raise
@@ -330,28 +367,32 @@ def _no_tag(*_: object) -> object:
 # Tags 28 and 29 would let few bytes stand for a value of any size, and for one that holds itself.
 _NO_SHARED_VALUES: Final = {28: _no_tag, 29: _no_tag}
 
-_SCALARS: Final = (str, bytes, bool, type(None))
-_PLAIN: Final = frozenset(_SCALARS)
+_PLAIN: Final = frozenset({str, bytes, bool, type(None)})
+_KINDS_OF_KEYS: Final[tuple[set[type], ...]] = (set(), {str}, {int})
 
 
-def _check_cbor(value: object, what: str, max_depth: int) -> None:
-    if isinstance(value, _SCALARS):
-        return
-    if isinstance(value, int):
-        if not -(2**63) <= value < 2**64:
-            raise MalformedError(f"{what} has an integer past 64 bits")
-        return
-    if max_depth == 0:
-        raise MalformedError(f"{what} is nested too deep")
-    if isinstance(value, dict):
-        kinds = {type(key) for key in value}
-        if kinds not in ({str}, {int}, set()) or (kinds == {int} and min(value) < 0):
-            raise MalformedError(f"{what} has a map whose keys are of other or mixed kinds")
-        items = list(value.values())
-    elif isinstance(value, list):
-        items = value
-    else:
-        raise MalformedError(f"{what} has a value of a kind that we do not use")
+def _check_items(items: Iterable[object], what: str, max_depth: int) -> None:
+    # Types are compared and not asked of: the reader makes no subclasses, and this runs for every
+    # item of every transaction.
     for item in items:
-        if type(item) not in _PLAIN:  # most items are, and cost no call
-            _check_cbor(item, what, max_depth - 1)
+        kind = type(item)
+        if kind in _PLAIN:
+            continue
+        if kind is int:
+            if not -(2**63) <= item < 2**64:  # type: ignore[operator]  # an int
+                raise MalformedError(f"{what} has an integer past 64 bits")
+        elif max_depth == 0:
+            raise MalformedError(f"{what} is nested too deep")
+        elif kind is list:
+            _check_items(item, what, max_depth - 1)  # type: ignore[arg-type]  # a list
+        elif kind is dict:
+            _check_items(_map_values(item, what), what, max_depth - 1)  # type: ignore[arg-type]
+        else:
+            raise MalformedError(f"{what} has a value of a kind that we do not use")
+
+
+def _map_values(value: dict[object, object], what: str) -> Iterable[object]:
+    kinds = {type(key) for key in value}
+    if kinds not in _KINDS_OF_KEYS or (kinds == {int} and min(value) < 0):  # type: ignore[type-var,operator]
+        raise MalformedError(f"{what} has a map whose keys are of other or mixed kinds")
+    return value.values()

@@ -1,7 +1,7 @@
 """Evidence: anchor digests on the registry, and prove later that they were there, and by whom.
 
-One digest becomes a record of its own, to which others may add themselves as signers; many become
-one Merkle root, and each keeps a short proof. Only digests travel: salt what could be guessed.
+One digest becomes a record of its own for each who signs for it; many become one Merkle root, and
+each keeps a short proof. Only digests travel: salt what could be guessed.
 Clauses VF-60 … VF-63 of specs/verification.md.
 """
 
@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from weid.crypto.keys import RandomBytes
+from weid.did.syntax import Did
 from weid.encoding import CborValue, cbor_decode, cbor_encode
 from weid.errors import MalformedError, ProofError
 from weid.registry.batch_tree import BatchProof, build_batch, verify_batch_proof
 from weid.registry.operations import AnchorBatch, AnchorEvidence, Operation
-from weid.registry.records import EvidenceEntry, Receipt
+from weid.registry.records import EvidenceRecord, Receipt
 from weid.registry.registry import RegistryReader
 
 PURPOSE: Final = "evidence"
@@ -64,14 +65,15 @@ def salted_digest(document: bytes, salt: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class BatchEvidence:
-    """What proves that a digest is in an anchored batch: the batch's root and the path to it."""
+    """What proves that a digest is in an anchored batch: its author, its root, the path to it."""
 
+    author: str
     root: bytes
     proof: BatchProof
 
     def to_bytes(self) -> bytes:
         """Return the evidence as CBOR, to be kept beside the document."""
-        return cbor_encode([1, self.root, self.proof.to_bytes()])
+        return cbor_encode([1, self.author, self.root, self.proof.to_bytes()])
 
     @classmethod
     def from_bytes(cls, data: bytes) -> BatchEvidence:
@@ -81,16 +83,23 @@ class BatchEvidence:
             MalformedError: not evidence in its only spelling.
         """
         value: CborValue = cbor_decode(data, what="the evidence", max_bytes=_PROOF_BYTES)
-        if not isinstance(value, list) or len(value) != 3 or value[0] != 1:
-            raise MalformedError("the evidence has another form or version")
-        root, proof = value[1], value[2]
-        if (
-            not isinstance(root, bytes)
-            or len(root) != _DIGEST_BYTES
-            or not isinstance(proof, bytes)
-        ):
-            raise MalformedError("the evidence has no proper root and proof")
-        return cls(root, BatchProof.from_bytes(proof))
+        match value:
+            case [1, str(author), bytes(root), bytes(proof)] if len(root) == _DIGEST_BYTES:
+                found = cls(str(Did.parse(author)), root, BatchProof.from_bytes(proof))
+            case _:
+                raise MalformedError("the evidence has another form or version")
+        if found.to_bytes() != data:
+            raise MalformedError("the evidence is not in its only spelling")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceEntry:
+    """One signer's note on a digest, at a block time (seconds)."""
+
+    signer: str
+    note: str
+    time: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +120,7 @@ class ProvedEvidence:
 
 
 def anchor_digest(author: Submitter, digest: bytes, *, note: str = "") -> Receipt:
-    """Anchor a digest (32 bytes), or add the author as signer to one that is there.
+    """Anchor a digest (32 bytes) with the author as signer, or add a note of the author's.
 
     `note` is public for ever: nothing personal belongs in it.
     """
@@ -125,25 +134,53 @@ def anchor_digests(author: Submitter, digests: Sequence[bytes]) -> tuple[BatchEv
         _check_digest(digest)
     batch = build_batch(digests)
     author.submit(AnchorBatch(batch.root, batch.count, PURPOSE))
-    return tuple(BatchEvidence(batch.root, proof) for proof in batch.proofs)
+    return tuple(BatchEvidence(author.did, batch.root, proof) for proof in batch.proofs)
 
 
 def prove_digest(
-    registry: RegistryReader, digest: bytes, *, evidence: BatchEvidence | None = None
+    registry: RegistryReader,
+    digest: bytes,
+    *,
+    signer: str | None = None,
+    evidence: BatchEvidence | None = None,
 ) -> ProvedEvidence:
     """Return who anchored a digest and when; for one of a batch, with its evidence.
+
+    `signer` is the DID on whose word it rests: then nobody else's counts, however many signed.
 
     Raises:
         ProofError: the registry has no such record, or the evidence does not lead to it.
         RegistryUnavailableError: nothing can be said now.
     """
     _check_digest(digest)
-    if evidence is None:
-        record = registry.evidence(digest)
-        if record is None or not record.entries:
-            raise ProofError("the registry has no evidence of this digest")
-        return ProvedEvidence(digest, record.entries)
-    batch = registry.batch(evidence.root)
+    if evidence is not None:
+        return _prove_in_batch(registry, digest, evidence, signer)
+    entries = [
+        EvidenceEntry(record.signer, note.text, note.time)
+        for record in _records_of(registry, digest, signer)
+        for note in record.notes
+    ]
+    if not entries:
+        raise ProofError("the registry has no evidence of this digest")
+    # Stable: of one time, the first signer's stay first and each one's notes in their order.
+    return ProvedEvidence(digest, tuple(sorted(entries, key=lambda entry: entry.time)))
+
+
+def _records_of(
+    registry: RegistryReader, digest: bytes, signer: str | None
+) -> tuple[EvidenceRecord, ...]:
+    if signer is None:
+        return registry.evidence(digest)
+    record = registry.evidence_by(signer, digest)
+    return () if record is None else (record,)
+
+
+def _prove_in_batch(
+    registry: RegistryReader, digest: bytes, evidence: BatchEvidence, signer: str | None
+) -> ProvedEvidence:
+    if signer not in {None, evidence.author}:
+        raise ProofError("the evidence is of a batch that somebody else anchored")
+    batch = registry.batch(evidence.author, evidence.root)
     if batch is None or batch.purpose != PURPOSE:
         raise ProofError("the registry has no evidence batch of this root")
     verify_batch_proof(evidence.root, digest, evidence.proof, expected_size=batch.count)
@@ -156,6 +193,7 @@ def prove_document(
     document: bytes,
     salt: bytes,
     *,
+    signer: str | None = None,
     evidence: BatchEvidence | None = None,
 ) -> ProvedEvidence:
     """Return who anchored a document and when; see `prove_digest`.
@@ -163,7 +201,8 @@ def prove_document(
     Raises:
         ProofError: the document is not the one that was anchored, or none was.
     """
-    return prove_digest(registry, salted_digest(document, salt), evidence=evidence)
+    digest = salted_digest(document, salt)
+    return prove_digest(registry, digest, signer=signer, evidence=evidence)
 
 
 def _check_digest(digest: bytes) -> None:

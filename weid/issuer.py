@@ -22,7 +22,7 @@ from weid.credential.template import CredentialTemplate
 from weid.crypto.keys import PublicKey, RandomBytes
 from weid.crypto.signer import InMemorySigner, Signer
 from weid.encoding import JsonObject
-from weid.errors import MalformedError, NotFoundError, TransactionRejectedError
+from weid.errors import MalformedError, NotFoundError
 from weid.issuing.issuance import IssueRow, Run, check_rows, sign_rows
 from weid.issuing.issuer_keys import IssuerKeys
 from weid.issuing.status_lists import (
@@ -33,7 +33,6 @@ from weid.issuing.status_lists import (
 )
 from weid.issuing.status_store import MemoryStatusStore, StatusStore
 from weid.registry.author import Author, KeyToAdd, create_did
-from weid.registry.codes import ResultCode
 from weid.registry.operations import AnchorBatch, NameOrganisation, PublishTemplate
 from weid.registry.records import TemplateRecord
 from weid.registry.registry import Registry
@@ -43,7 +42,6 @@ __all__ = ["ASSERTION_KEY", "IssueRow", "Issuer", "IssuerKeys"]
 CONTROL_KEY: Final = "control-1"
 ASSERTION_KEY: Final = "assertion-1"
 _PURPOSE: Final = "issuance"
-_ANCHOR_ATTEMPTS: Final = 4
 
 
 class Issuer:
@@ -256,16 +254,8 @@ class Issuer:
         check_rows(template, every, issued_at=now)
         references = self._lists.reserve(template.cpt_id, len(every))
         run = Run(template, self.did, self._kid, self._signer, now, self._random)
-        for left in reversed(range(_ANCHOR_ATTEMPTS)):
-            root, issued = sign_rows(run, every, references)
-            try:
-                self._author.submit(AnchorBatch(root, len(issued), _PURPOSE))
-            except TransactionRejectedError as error:
-                # Somebody who saw it on its way anchored it first: new salts give a new root.
-                if error.code != ResultCode.BATCH_EXISTS or not left:
-                    raise
-            else:
-                break
+        root, issued = sign_rows(run, every, references)
+        self._author.submit(AnchorBatch(root, len(issued), _PURPOSE))
         return issued
 
     def _check_published(self, template: CredentialTemplate) -> None:

@@ -46,6 +46,15 @@ STATUS_LIST_MIN_ENTRIES: Final = 2**17
 STATUS_SUPERSEDED_GRACE: Final = 60
 """How long the digest just superseded passes, with a warning."""
 
+STATUS_LISTS_KEPT: Final = 64 * 1024 * 1024
+"""Bytes of inflated status lists that one verifier keeps between presentations."""
+
+# --- Files sealed with a passphrase --------------------------------------------------------------
+PASSPHRASE_MEMORY: Final = 256 * 1024 * 1024
+"""Memory that opening a key or wallet file may take: twice what ours ask for, whoever made it."""
+PASSPHRASE_OPERATIONS: Final = 8
+"""Passes over that memory: at most about two seconds for a file that will not open after all."""
+
 # --- DIDs ---------------------------------------------------------------------------------------
 DID_CHARS: Final = 2048
 """A DID or DID URL as text: a did:jwk with every member that we take stays below 1,000."""
@@ -73,9 +82,10 @@ PROPOSAL_LIFETIME: Final = 90 * 86_400
 """Longest time from a proposal's block to its expiry."""
 ACCREDITATION_DEPTH: Final = 4
 """Accreditors between governance and an issuer."""
-EVIDENCE_SIGNERS: Final = 32
-EVIDENCE_ENTRIES: Final = 64
-"""Notes on one evidence record: enough for a log, small enough to rewrite."""
+TRUST_VERSIONS: Final = 256
+"""Versions of a recognition or accreditation that are looked back on; each may cost a question."""
+EVIDENCE_NOTES: Final = 64
+"""Notes of one signer on one digest: enough for a log, small enough to rewrite."""
 BATCH_ROWS: Final = 100_000
 """Rows of one uploaded batch."""
 TEXT_FIELD: Final = 512
@@ -86,6 +96,8 @@ HEARTBEAT: Final = 30
 """Longest time between two blocks of the embedded engine."""
 VALIDATORS: Final = 256
 """Validators of one network: far above what CometBFT runs well with, small against floods."""
+TRUST_PERIOD: Final = 30 * 86_400
+"""How long a remembered head may vouch for a later one: sealing keys must be kept safe so long."""
 HEADER_DRIFT: Final = 60
 """Seconds by which a header may be ahead of the reader's clock."""
 HEAD_BYTES: Final = 512 * 1024

@@ -35,6 +35,11 @@ _CHUNK: Final = 64 * 1024
 # IPv4 hidden in IPv6 beyond what `ipaddress` names itself: NAT64 (RFC 6052), IPv4-compatible.
 _EMBEDDING: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
 
+_HTTPS_ELSEWHERE: Final = "use its https address: plain http never leaves this machine"
+_HTTP_HERE: Final = (
+    "give its https address; for development, --unsafe-loopback-http allows http to this machine"
+)
+
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 LookUp: TypeAlias = Callable[[str, int], list[str]]
 """Host and port → addresses in digits."""
@@ -146,7 +151,8 @@ class _Target:
 def _parse_url(url: str, *, allow_http: bool) -> _Target:
     match = _URL.fullmatch(url) if len(url) <= _URL_CHARS else None
     if match is None or (match["scheme"] == "http" and not allow_http):
-        raise TransportError("the URL is not a plain https URL", refused=True)
+        hint = None if match is None else _hint_of_http(match["host"])
+        raise TransportError("the URL is not a plain https URL", refused=True, hint=hint)
     secure = match["scheme"] == "https"
     port = int(match["port"] or (443 if secure else 80))
     if port > 65535:
@@ -154,6 +160,12 @@ def _parse_url(url: str, *, allow_http: bool) -> _Target:
     target = match["target"]
     path = target if target.startswith("/") else f"/{target}"
     return _Target(secure, match["host"].strip("[]").lower(), port, path)
+
+
+def _hint_of_http(host: str) -> str:
+    if host.lower() == "localhost" or _is_loopback(host.strip("[]")):
+        return _HTTP_HERE
+    return _HTTPS_ELSEWHERE
 
 
 class _Deadline:
@@ -328,7 +340,9 @@ class GuardedTransport:
         if self._allow_loopback_http and all(map(_is_loopback, addresses)):
             return addresses
         if not target.secure:
-            raise TransportError("plain http is for this machine only", refused=True)
+            raise TransportError(
+                "plain http is for this machine only", refused=True, hint=_HTTPS_ELSEWHERE
+            )
         # All of them: a name with one inner address among public ones is an attempt.
         if target.host not in self._private_hosts and not all(map(is_public_address, addresses)):
             raise TransportError(f"{target.host} has an address that is not public", refused=True)

@@ -14,7 +14,7 @@ from issuer_app.web.downloads import send_download
 from issuer_app.web.forms import number_of, page_of
 from issuer_app.web.language import template_languages
 from issuer_app.web.pages import show_page, show_problems
-from issuer_app.web.sentences import finding_sentence
+from issuer_app.web.sentences import finding_text
 from issuer_app.web.session import current_person
 from issuer_app.wiring import services
 
@@ -78,8 +78,10 @@ def progress(batch_id: str) -> ResponseReturnValue:
 @pages.get("/batches/<batch_id>/errors.csv")
 def error_file(batch_id: str) -> ResponseReturnValue:
     """Download the faulty rows with what is wrong in each."""
-    person = current_person()
-    content = services().batch_pages.error_file(person, batch_id, say=finding_sentence)
+    person, reading = current_person(), services().batch_pages
+    template_id = reading.find(person, batch_id)["template_id"]
+    columns = services().templates.view(person, template_id).columns
+    content = reading.error_file(person, batch_id, columns=columns, say=finding_text)
     return send_download(content, f"errors-{batch_id[:8]}.csv")
 
 

@@ -52,6 +52,7 @@ def change(
     certificate_id: str, action: str, problems: tuple[Problem, ...] = ()
 ) -> ResponseReturnValue:
     """Show what a change would do, and ask for the reason."""
+    services().certificates.require_change(current_person(), certificate_id, action)
     status = 422 if problems else 200
     values = {"action": action, "reasons": REASONS[action], "problems": problems}
     return _page("certificate_change.html", certificate_id, status=status, **values)

@@ -7,12 +7,12 @@ any of the template's languages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from issuer_app.errors import InputRefusedError, Problem
-from issuer_app.rows.sheet import clean_header
+from issuer_app.rows.sheet import FILE_PROBLEMS, HeaderRefusedError, clean_header
 from weid.credential.claim_schema import find_schema
 from weid.encoding import JsonObject, JsonValue
 
@@ -104,13 +104,31 @@ def match_header(header: tuple[str, ...], columns: tuple[Column, ...]) -> Column
         InputRefusedError: a name that the template does not have, one claim twice, or a required
             column that is missing; all of them at once.
     """
+    plan, problems = _matched(header, columns)
+    if problems:
+        raise InputRefusedError(*problems[:FILE_PROBLEMS])
+    return plan
+
+
+def header_problems(
+    refused: HeaderRefusedError, columns: tuple[Column, ...], leave: Collection[str]
+) -> InputRefusedError:
+    """Return the refusal of a header with what the template says of it too, but for `leave`."""
+    names = dict.fromkeys(name for name in refused.header if name and name not in leave)
+    _, problems = _matched(tuple({fold(name): name for name in names}.values()), columns)
+    return InputRefusedError(*[*refused.problems, *problems][:FILE_PROBLEMS])
+
+
+def _matched(
+    header: tuple[str, ...], columns: tuple[Column, ...]
+) -> tuple[ColumnPlan, list[Problem]]:
     known = _known_names(columns)
     problems: list[Problem] = []
     placed: dict[Path, int] = {}
     holder_key = None
     for position, name in enumerate(header):
-        column = known.get(_fold(name))
-        if _fold(name) == HOLDER_KEY:
+        column = known.get(fold(name))
+        if fold(name) == HOLDER_KEY:
             holder_key = position
         elif column is None:
             problems.append(Problem("column_unknown", "file", {"name": name[:100]}))
@@ -123,24 +141,21 @@ def match_header(header: tuple[str, ...], columns: tuple[Column, ...]) -> Column
         for column in columns
         if column.required and column.path not in placed
     ]
-    if problems:
-        raise InputRefusedError(*problems[:20])
-    return ColumnPlan(
-        columns=tuple((placed[column.path], column) for column in columns if column.path in placed),
-        holder_key=holder_key,
-    )
+    found = tuple((placed[column.path], column) for column in columns if column.path in placed)
+    return ColumnPlan(found, holder_key), problems
 
 
 def _known_names(columns: tuple[Column, ...]) -> dict[str, Column]:
     """Return header name → column; a display name that two claims share means neither."""
     shown: dict[str, Column | None] = {}
     for column in columns:
-        for name in {_fold(name) for name in column.names}:
+        for name in {fold(name) for name in column.names}:
             shown[name] = None if name in shown else column
     known = {name: column for name, column in shown.items() if column is not None}
-    known.update({_fold(column.header): column for column in columns})
+    known.update({fold(column.header): column for column in columns})
     return known
 
 
-def _fold(name: str) -> str:
+def fold(name: str) -> str:
+    """Return a column's name as it is compared: one spelling, one case."""
     return clean_header(name).casefold()

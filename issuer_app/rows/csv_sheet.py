@@ -16,6 +16,7 @@ from issuer_app.rows.sheet import (
     refuse_file,
     require_header,
     spoilt_cells,
+    surplus_cells,
 )
 
 ENCODINGS: Final = {
@@ -108,4 +109,4 @@ def _row(number: int, cells: list[str], width: int) -> SheetRow:
         spoilt += ((width, "cells_past_header"),)
     if len(cells) < width:
         spoilt += ((len(cells), "cells_missing"),)
-    return SheetRow(number, fitted, spoilt)
+    return SheetRow(number, fitted, spoilt, surplus_cells(cells[width:]) if surplus else ())

@@ -43,8 +43,20 @@ def shown_file_name(name: str) -> str:
 
 
 def guard_cell(text: str) -> str:
-    """Return a cell for a file that we hand out: no spreadsheet takes it for a formula."""
-    return f"'{text}" if looks_like_formula(text) else text
+    """Return a cell for a file that we hand out: no spreadsheet takes it for a formula.
+
+    A text that looks guarded already is guarded once more, so that `unguard_cell` gives it back.
+    """
+    return f"'{text}" if _needs_guard(text) else text
+
+
+def unguard_cell(text: str) -> str:
+    """Return the text that `guard_cell` guarded."""
+    return text[1:] if text.startswith("'") and _needs_guard(text) else text
+
+
+def _needs_guard(text: str) -> bool:
+    return looks_like_formula(text.lstrip("'"))
 
 
 def write_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:

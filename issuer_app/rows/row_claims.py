@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-from issuer_app.rows.columns import Column, ColumnPlan
+from issuer_app.rows.columns import Column, ColumnPlan, Path
 from issuer_app.rows.sheet import SheetRow, looks_like_formula
 from weid.encoding import JsonObject, JsonValue
 
@@ -32,12 +32,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class RowClaims:
-    """What became of a row's cells."""
+    """What became of a row's cells; `faulty` are the claims that faulty cells leave out."""
 
     claims: JsonObject
     holder_jwk: str | None
     faults: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
+    faulty: frozenset[Path] = frozenset()
 
 
 class _CellError(Exception):
@@ -52,12 +53,15 @@ def read_row(row: SheetRow, plan: ColumnPlan, header: tuple[str, ...]) -> RowCla
     faults = [Finding(code, _name(header, position)) for position, code in row.spoilt]
     warnings: list[Finding] = []
     spoilt = {position for position, _ in row.spoilt}
+    faulty: set[Path] = set()
     for position, column in plan.columns:
         cell = unicodedata.normalize("NFC", row.cells[position])
         if position in spoilt:
+            faulty.add(column.path)
             continue
         if not cell:
             if column.required:
+                faulty.add(column.path)
                 faults.append(Finding("cell_required", header[position]))
             continue
         if looks_like_formula(cell):
@@ -65,9 +69,12 @@ def read_row(row: SheetRow, plan: ColumnPlan, header: tuple[str, ...]) -> RowCla
         try:
             _place(claims, column.path, _value(cell, column))
         except _CellError as error:
+            faulty.add(column.path)
             faults.append(Finding(error.code, header[position], column.example))
-    key = row.cells[plan.holder_key] if plan.holder_key is not None else ""
-    return RowClaims(claims, key or None, tuple(faults), tuple(warnings))
+    key = ""
+    if plan.holder_key is not None and plan.holder_key not in spoilt:
+        key = row.cells[plan.holder_key]
+    return RowClaims(claims, key or None, tuple(faults), tuple(warnings), frozenset(faulty))
 
 
 def _name(header: tuple[str, ...], position: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +14,8 @@ CELL_CHARACTERS: Final = 48 * 1024
 """One cell: room for a small photo as text, which is the longest that a template takes."""
 COLUMNS: Final = 200
 ROWS: Final = limits.BATCH_ROWS
+FILE_PROBLEMS: Final = 20
+"""Problems of a whole file that are told at once."""
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "|", "%")
 """First characters that a spreadsheet may take for a formula."""
 
@@ -21,12 +24,14 @@ FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "|", "%")
 class SheetRow:
     """One row: `number` as the spreadsheet shows it (the header is 1), cells as text.
 
-    `spoilt` names cells by position that cannot be used at all, with the reason's code.
+    `spoilt` names cells by position that cannot be used at all, with the reason's code. `surplus`
+    are the cells right of the last column, where one of them has a value.
     """
 
     number: int
     cells: tuple[str, ...]
     spoilt: tuple[tuple[int, str], ...] = ()
+    surplus: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,14 @@ class Sheet:
 
     header: tuple[str, ...]
     rows: tuple[SheetRow, ...]
+
+
+class HeaderRefusedError(InputRefusedError):
+    """A header with empty or repeated names; `header` has them, so that more can be told."""
+
+    def __init__(self, header: tuple[str, ...], *problems: Problem) -> None:
+        super().__init__(*problems)
+        self.header = header
 
 
 def refuse_file(code: str, **details: str | int) -> InputRefusedError:
@@ -46,7 +59,8 @@ def require_header(cells: tuple[str, ...]) -> tuple[str, ...]:
     """Return the header without empty columns at its end.
 
     Raises:
-        InputRefusedError: no header, too many columns, one empty, or one twice.
+        InputRefusedError: no header, or too many columns.
+        HeaderRefusedError: names that are empty or there twice, all of them.
     """
     names = [clean_header(cell) for cell in cells]
     while names and not names[-1]:
@@ -55,19 +69,30 @@ def require_header(cells: tuple[str, ...]) -> tuple[str, ...]:
         raise refuse_file("header_missing")
     if len(names) > COLUMNS:
         raise refuse_file("too_many_columns", most=COLUMNS)
+    problems: list[Problem] = []
     seen: set[str] = set()
     for position, name in enumerate(names, start=1):
         if not name:
-            raise refuse_file("header_empty", column=position)
-        if name.casefold() in seen:
-            raise refuse_file("header_twice", name=name[:100])
+            problems.append(Problem("header_empty", "file", {"column": position}))
+        elif name.casefold() in seen:
+            problems.append(Problem("header_twice", "file", {"name": name[:100]}))
         seen.add(name.casefold())
+    if problems:
+        raise HeaderRefusedError(tuple(names), *problems[:FILE_PROBLEMS])
     return tuple(names)
 
 
 def clean_header(cell: str) -> str:
     """Return a header cell in one spelling: NFC, single spaces."""
     return " ".join(unicodedata.normalize("NFC", cell).split())
+
+
+def surplus_cells(cells: Sequence[str]) -> tuple[str, ...]:
+    """Return cells right of the last column up to the last one with a value, bounded."""
+    found = [cell[:CELL_CHARACTERS] for cell in cells[:COLUMNS]]
+    while found and not found[-1].strip():
+        found.pop()
+    return tuple(found)
 
 
 def spoilt_cells(cells: tuple[str, ...]) -> tuple[tuple[int, str], ...]:

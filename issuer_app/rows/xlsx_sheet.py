@@ -20,6 +20,7 @@ from issuer_app.rows.sheet import (
     refuse_file,
     require_header,
     spoilt_cells,
+    surplus_cells,
 )
 
 UNPACKED_BYTES: Final = 160 * 2**20
@@ -136,6 +137,7 @@ def _row(number: int, cells: tuple[str, ...], formulas: frozenset[int], width: i
     fitted = cells[:width] + ("",) * (width - len(cells))
     spoilt = spoilt_cells(fitted)
     spoilt += tuple((position, "cell_formula") for position in sorted(formulas) if position < width)
-    if any(cells[width:]):
+    surplus = surplus_cells(cells[width:])
+    if surplus:
         spoilt += ((width, "cells_past_header"),)
-    return SheetRow(number, fitted, spoilt)
+    return SheetRow(number, fitted, spoilt, surplus)

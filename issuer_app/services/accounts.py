@@ -35,6 +35,7 @@ FIRST_LOCK: Final = 30
 LONGEST_LOCK: Final = 3600
 _SEEN_STEP: Final = 30
 """A session's last use is written at most this often (seconds)."""
+_PASSWORD_PROBLEM: Final = Problem("password_form", "password", {"least": PASSWORD_LEAST})
 _LOGIN: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}\Z")
 _COSTS: Final = {
     "interactive": (pwhash.argon2id.OPSLIMIT_INTERACTIVE, pwhash.argon2id.MEMLIMIT_INTERACTIVE),
@@ -262,17 +263,53 @@ class Accounts:
             self._audit.record(person, "user_added", user["id"], roles=user["roles"])
         return str(user["id"])
 
+    def set_password(self, person: Person, *, login: str, password: str) -> None:
+        """Give a user of the person's organisation another password; every session ends.
+
+        A name that was locked by wrong tries is free again. API tokens stay.
+
+        Raises:
+            MissingError: there is no such user, or the access has ended.
+            InputRefusedError: the password is not one.
+        """
+        login = login.strip().lower()
+        if not _is_password(password, login):
+            raise InputRefusedError(_PASSWORD_PROBLEM)
+        stored = self._passwords.hash(password)
+        with self._database.write():
+            user_id = self._database.value(
+                "SELECT id FROM users WHERE login = ? AND organisation = ? AND disabled_at IS NULL",
+                (login, person.organisation),
+            )
+            if user_id is None:
+                raise MissingError(
+                    f"there is no user {login!r}, or the access has ended",
+                    hint="issuer-app create-user LOGIN adds one.",
+                )
+            self._database.execute(
+                "UPDATE users SET password_hash = ?, version = version + 1 WHERE id = ?",
+                (stored, user_id),
+            )
+            self._database.execute("DELETE FROM browser_sessions WHERE user_id = ?", (user_id,))
+            self._database.execute(
+                "DELETE FROM sign_in_failures WHERE organisation = ? AND login_hash = ?",
+                (person.organisation, _digest(login)),
+            )
+            self._audit.record(person, "password_set", user_id)
+
     def disable_user(self, person: Person, user_id: str, *, expected_version: int) -> None:
         """End a user's access at once, sessions included; nobody disables himself."""
         if user_id == person.id:
-            raise ConflictError("nobody can end his own access")
+            raise ConflictError("nobody can end his own access", Problem("own_access"))
         with self._database.write():
-            found = self._database.value(
-                "SELECT 1 FROM users WHERE id = ? AND organisation = ?",
+            found = self._database.first(
+                "SELECT disabled_at FROM users WHERE id = ? AND organisation = ?",
                 (user_id, person.organisation),
             )
-            if not found:
+            if found is None:
                 raise MissingError("no such user")
+            if found["disabled_at"] is not None:
+                raise ConflictError("the user's access has ended", Problem("access_ended"))
             changed = self._database.execute(
                 "UPDATE users SET disabled_at = ?, version = version + 1 WHERE id = ?"
                 " AND organisation = ? AND version = ? AND disabled_at IS NULL",
@@ -284,14 +321,18 @@ class Accounts:
             self._audit.record(person, "user_disabled", user_id)
 
 
+def _is_password(password: str, login: str) -> bool:
+    return PASSWORD_LEAST <= len(password) <= PASSWORD_MOST and password.lower() != login
+
+
 def _user_problems(login: str, name: str, password: str, roles: Collection[str]) -> list[Problem]:
     problems = []
     if _LOGIN.match(login) is None:
         problems.append(Problem("login_form", "login"))
     if not name:
         problems.append(Problem("name_missing", "name"))
-    if not PASSWORD_LEAST <= len(password) <= PASSWORD_MOST or password.lower() == login:
-        problems.append(Problem("password_form", "password", {"least": PASSWORD_LEAST}))
+    if not _is_password(password, login):
+        problems.append(_PASSWORD_PROBLEM)
     if not roles or not set(roles) <= {role.value for role in Role}:
         problems.append(Problem("roles_missing", "roles"))
     return problems

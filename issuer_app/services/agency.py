@@ -158,7 +158,7 @@ class Agency:
         """
         with self._publishing:
             statuses = StatusList.create(content.size, bits=content.bits).set_all(content.statuses)
-            record = self._registry.status_list(content.uri)
+            record = self._registry.status_list(self.did, content.uri)
             sequence = 1 if record is None else record.sequence
             if record is None or record.digest != statuses.digest:
                 sequence = 1 if record is None else record.sequence + 1
@@ -190,7 +190,5 @@ class Agency:
         Raises:
             RegistryError: the registry refuses or does not answer.
         """
-        record = self._registry.batch(root)
-        # Another's record of this root would prove nothing about when this issuer signed.
-        if record is None or record.author != self.did:
+        if self._registry.batch(self.did, root) is None:
             self._issuer.author.submit(AnchorBatch(root, count, _PURPOSE))

@@ -1,24 +1,51 @@
 """Anchoring: what was signed since the last run becomes leaves of one Merkle root in the registry.
 
 The run is written down before the registry is asked, so that after a crash the same root is asked
-for again and no certificate falls between two runs.
+for again and no certificate falls between two runs. A run that the registry refuses keeps no other
+from its turn: its trouble is written down for people to see, and it is tried again, less and less
+often, because every refusal may be recorded in the chain.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
+from dataclasses import dataclass
 from typing import Final
 
 from issuer_app.services.agency import Agency
 from issuer_app.services.audit import AuditLog
-from issuer_app.services.people import server_person
+from issuer_app.services.people import Person, server_person
+from issuer_app.services.trouble import words_of
 from issuer_app.store.database import Database, Row, new_id
 from weid import limits
 from weid.clock import Clock
 from weid.encoding import JsonObject, base64url_encode
+from weid.errors import RegistryError, RegistryUnavailableError, WeidError
 from weid.registry.batch_tree import build_batch, issuance_leaf
 
 LEAVES: Final = limits.BATCH_ROWS
+FIRST_WAIT: Final = 5
+"""Seconds until a refused run is tried again; doubled by each further refusal."""
+LONGEST_WAIT: Final = 3600
+_LOG: Final = logging.getLogger("issuer_app.anchoring")
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRuns:
+    """Runs that the registry refuses for one reason: why, since when, of how many certificates."""
+
+    trouble: str
+    since: int
+    certificates: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """How long a refused run rests (seconds), and until when."""
+
+    seconds: int
+    until: int
 
 
 class Anchoring:
@@ -32,18 +59,21 @@ class Anchoring:
         self._agency = agency
         self._clock = clock
         self._one_run = threading.Lock()
+        # In memory: after a restart every run is tried at once.
+        self._waits: dict[str, _Wait] = {}
 
     def run(self) -> int:
         """Anchor everything that waits and return how many certificates that were.
 
+        Runs that are refused stay behind with their trouble; the others go on.
+
         Raises:
-            RegistryError: the registry does not answer or refuses; the next run goes on.
+            RegistryUnavailableError: the registry does not answer; the next run goes on.
         """
         with self._one_run:
             done = self._finish()
-            while (number := self._gather()) > 0:
-                self._finish()
-                done += number
+            while self._gather() > 0:
+                done += self._finish()
             return done
 
     def _gather(self) -> int:
@@ -79,28 +109,94 @@ class Anchoring:
         return len(waiting)
 
     def _finish(self) -> int:
-        """Put every run that is written down into the registry."""
-        organisation, done = self._agency.organisation, 0
+        """Put every run that is written down into the registry, except those that rest."""
+        done = 0
         for run in self._database.query(
-            "SELECT id, root, leaf_count FROM anchors WHERE organisation = ?"
+            "SELECT id, root, leaf_count, trouble FROM anchors WHERE organisation = ?"
             " AND anchored_at IS NULL ORDER BY made_at, rowid",
-            (organisation,),
+            (self._agency.organisation,),
         ):
-            self._agency.anchor(run["root"], run["leaf_count"])
-            with self._database.write():
-                self._database.execute(
-                    "UPDATE anchors SET anchored_at = ? WHERE id = ?",
-                    (self._clock.now(), run["id"]),
-                )
-                self._audit.record(
-                    server_person(organisation),
-                    "batch_anchored",
-                    run["id"],
-                    certificates=run["leaf_count"],
-                    root=run["root"].hex(),
-                )
-            done += run["leaf_count"]
+            wait = self._waits.get(run["id"])
+            if wait is not None and self._clock.now() < wait.until:
+                continue
+            try:
+                self._agency.anchor(run["root"], run["leaf_count"])
+            except RegistryUnavailableError:
+                raise
+            except WeidError as error:
+                self._put_off(run, words_of(error))
+            else:
+                self._waits.pop(run["id"], None)
+                self._note_done(run)
+                done += run["leaf_count"]
         return done
+
+    def _note_done(self, run: Row) -> None:
+        with self._database.write():
+            self._database.execute(
+                "UPDATE anchors SET anchored_at = ?, trouble = '' WHERE id = ?",
+                (self._clock.now(), run["id"]),
+            )
+            self._audit.record(
+                server_person(self._agency.organisation),
+                "batch_anchored",
+                run["id"],
+                certificates=run["leaf_count"],
+                root=run["root"].hex(),
+            )
+
+    # --- what the registry refuses ---------------------------------------------------------------
+
+    def _put_off(self, run: Row, trouble: str) -> None:
+        """Write down why a run was refused, and let it rest for longer than the last time."""
+        before = self._waits.get(run["id"])
+        seconds = FIRST_WAIT if before is None else min(2 * before.seconds, LONGEST_WAIT)
+        self._waits[run["id"]] = _Wait(seconds, self._clock.now() + seconds)
+        _LOG.warning(
+            "anchoring run %s (certificates: %d) is refused, tried again in %d s: %s",
+            run["id"],
+            run["leaf_count"],
+            seconds,
+            trouble,
+        )
+        if trouble == run["trouble"]:
+            return
+        with self._database.write():
+            self._database.execute(
+                "UPDATE anchors SET trouble = ? WHERE id = ?", (trouble, run["id"])
+            )
+            self._audit.record(
+                server_person(self._agency.organisation),
+                "batch_anchor_refused",
+                run["id"],
+                certificates=run["leaf_count"],
+            )
+
+    def refused(self, person: Person) -> list[RefusedRuns]:
+        """Return what the registry refuses of the person's organisation so far, oldest first."""
+        rows = self._database.query(
+            "SELECT trouble, min(made_at) AS since, sum(leaf_count) AS certificates FROM anchors"
+            " WHERE organisation = ? AND anchored_at IS NULL AND trouble <> ''"
+            " GROUP BY trouble ORDER BY since, trouble",
+            (person.organisation,),
+        )
+        return [RefusedRuns(**row) for row in rows]
+
+    def require_anchored(self, batch_id: str) -> None:
+        """Require that every signed certificate of a batch is anchored.
+
+        Raises:
+            RegistryError: one is not; with the registry's words where it refused.
+        """
+        waiting = self._database.first(
+            "SELECT trouble FROM certificates LEFT JOIN anchors ON anchors.id = anchor_id"
+            " WHERE batch_id = ? AND certificates.organisation = ?"
+            " AND certificates.state = 'signed' AND anchored_at IS NULL"
+            " ORDER BY trouble DESC LIMIT 1",
+            (batch_id, self._agency.organisation),
+        )
+        if waiting is not None:
+            raise RegistryError(waiting["trouble"] or "The certificates are not anchored yet.")
 
     def anchor_of(self, certificate_id: str) -> JsonObject | None:
         """Return salt and proof of an anchored certificate, for its holder's wallet."""

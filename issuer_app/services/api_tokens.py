@@ -67,7 +67,10 @@ class ApiTokens:
                 (login.strip().lower(), by.organisation),
             )
             if user_id is None:
-                raise MissingError("no such user", hint="Run: issuer-app create-user LOGIN")
+                raise MissingError(
+                    f"there is no user {login!r}, or the access has ended",
+                    hint="issuer-app create-user LOGIN adds one.",
+                )
             if self._named(user_id, name):
                 raise ConflictError(
                     f"the user has a token {name}", hint="Choose another name, or revoke it first."
@@ -144,7 +147,10 @@ class ApiTokens:
                 (self._clock.now(), token_id, by.organisation),
             )
             if not changed:
-                raise MissingError("no such token", hint="Run: issuer-app list-tokens")
+                raise MissingError(
+                    f"there is no token {token_id!r} that is still alive",
+                    hint="issuer-app list-tokens shows their identifiers.",
+                )
             self._audit.record(by, "api_token_revoked", token_id)
 
 

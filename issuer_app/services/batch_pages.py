@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from issuer_app.errors import MissingError
-from issuer_app.rows.files import write_csv
+from issuer_app.rows.columns import Column
+from issuer_app.rows.report import FaultyRow, write_report
 from issuer_app.services.people import Person
 from issuer_app.store.database import Database, Row
 
@@ -26,6 +27,8 @@ class BatchPage:
     page: int
     pages: int
     only_faulty: bool
+    returned: Row | None
+    """Who sent it back, when and why, if that was the last decision."""
 
 
 class BatchPages:
@@ -86,7 +89,18 @@ class BatchPages:
             page=page,
             pages=pages,
             only_faulty=only_faulty,
+            returned=self._returned(person, batch_id),
         )
+
+    def _returned(self, person: Person, batch_id: str) -> Row | None:
+        last = self._database.first(
+            "SELECT decision, note, at, users.name AS by_name FROM approvals"
+            " JOIN users ON users.id = user_id"
+            " WHERE batch_id = ? AND approvals.organisation = ?"
+            " ORDER BY approvals.rowid DESC LIMIT 1",
+            (batch_id, person.organisation),
+        )
+        return last if last is not None and last["decision"] == "returned" else None
 
     def _previews(self, person: Person, batch_id: str) -> list[Row]:
         rows = self._database.query(
@@ -103,26 +117,35 @@ class BatchPages:
             "SELECT count(*) FROM batch_rows WHERE batch_id = ? AND state = 'ready'", (batch_id,)
         )
         counted = self._database.query(
-            "SELECT state, count(*) AS number FROM certificates WHERE batch_id = ? GROUP BY state",
+            "SELECT state, count(*) AS number, sum(status = 'valid') AS valid FROM certificates"
+            " WHERE batch_id = ? GROUP BY state",
             (batch_id,),
         )
         numbers = {row["state"]: row["number"] for row in counted}
+        # One that was revoked or suspended waits for no wallet.
+        waiting = sum(row["valid"] for row in counted if row["state"] == "offered")
         forms = 2 if batch["form"] == "both" else 1
         return {
             "state": batch["state"],
             "total": ready * forms,
             "done": numbers.get("signed", 0) + numbers.get("offered", 0),
             "signed": numbers.get("signed", 0),
-            "offered": numbers.get("offered", 0),
+            "offered": waiting,
             "trouble": batch["trouble"],
         }
 
     def error_file(
-        self, person: Person, batch_id: str, *, say: Callable[[Mapping[str, Any]], str]
+        self,
+        person: Person,
+        batch_id: str,
+        *,
+        columns: Iterable[Column],
+        say: Callable[[Mapping[str, Any]], str],
     ) -> bytes:
         """Return the faulty rows as they came, with columns `row` and `error` at the end.
 
-        `say` turns a finding into a sentence of the reader's language.
+        Mended, it can be uploaded as it is. `columns` are those of the batch's template; `say`
+        turns a finding into a sentence of the reader's language.
         """
         batch = self.find(person, batch_id)
         rows = self._database.query(
@@ -130,20 +153,18 @@ class BatchPages:
             " AND organisation = ? AND state IN ('faulty', 'left_out') ORDER BY row_number",
             (batch_id, person.organisation),
         )
-        return write_csv(
-            [*batch["header"], "row", "error"],
-            (
-                [
-                    *json.loads(row["cells"]),
-                    str(row["row_number"]),
-                    "; ".join(
-                        f"{fault['column']}: {say(fault)}".removeprefix(": ")
-                        for fault in json.loads(row["faults"])
-                    ),
-                ]
-                for row in rows
-            ),
+        faulty = (
+            FaultyRow(
+                row["row_number"],
+                json.loads(row["cells"]),
+                "; ".join(
+                    f"{fault['column']}: {say(fault)}".removeprefix(": ")
+                    for fault in json.loads(row["faults"])
+                ),
+            )
+            for row in rows
         )
+        return write_report(batch["header"], faulty, tuple(columns))
 
     def policy(self, person: Person) -> str:
         """Return the organisation's approval policy."""
@@ -164,7 +185,7 @@ def _shown(row: Row, header: list[str]) -> Row:
         "state": row["state"],
         "cells": [
             {"text": text, "faulty": name in marked, "column": name}
-            for name, text in zip(header, cells, strict=True)
+            for name, text in zip(header, cells, strict=False)
         ],
         "faults": faults,
         "warnings": warnings,

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from issuer_app.errors import ConflictError, ForbiddenError, InputRefusedError, Problem
+from issuer_app.rows.columns import header_problems
 from issuer_app.rows.files import read_sheet, shown_file_name
-from issuer_app.rows.sheet import Sheet
+from issuer_app.rows.report import report_columns, without_report
+from issuer_app.rows.sheet import HeaderRefusedError, Sheet
 from issuer_app.services.audit import AuditLog
 from issuer_app.services.batch_pages import BatchPages
 from issuer_app.services.people import Person
@@ -92,7 +94,12 @@ class Batches:
 
     def _read(self, person: Person, upload: Upload) -> tuple[Sheet, list[CheckedRow]]:
         template = self._templates.view(person, upload.template_id)
-        sheet = read_sheet(upload.content, encoding=upload.encoding)
+        try:
+            sheet = read_sheet(upload.content, encoding=upload.encoding)
+        except HeaderRefusedError as refused:
+            columns = template.columns
+            raise header_problems(refused, columns, report_columns(columns)) from None
+        sheet = without_report(sheet, template.columns)
         if not sheet.rows:
             raise InputRefusedError(Problem("no_rows", "file"))
         rows = list(
@@ -241,7 +248,7 @@ class Batches:
         if batch["sent_at"] is None:
             raise ConflictError("the batch was not sent for approval")
         if batch["created_by"] == person.id:
-            raise ForbiddenError("nobody approves a batch of his own")
+            raise ForbiddenError("nobody approves a batch of his own", Problem("own_batch"))
 
     def _approve(self, person: Person, batch_id: str, version: int, policy: str) -> None:
         self._change(
@@ -280,7 +287,12 @@ class Batches:
     ) -> Row:
         """Change a batch if it is still as the person saw it."""
         batch = self._pages.find(person, batch_id)
-        if batch["version"] != expected_version or batch["state"] not in allowed:
+        state = batch["state"]
+        if state not in allowed:
+            raise ConflictError(
+                f"the batch is {state}", Problem("batch_state", "", {"state": state})
+            )
+        if batch["version"] != expected_version:
             raise ConflictError(
                 "the batch changed meanwhile", hint="Reload the page and look again."
             )

@@ -38,12 +38,20 @@ _TRANSITIONS: Final[Mapping[str, tuple[tuple[str, ...], str, str]]] = {
     "suspend": (("valid",), "suspended", "suspended"),
     "reinstate": (("suspended",), "valid", "reinstated"),
 }
+_REFUSALS: Final[Mapping[tuple[str, str], str]] = {
+    ("valid", "reinstate"): "not_suspended",
+    ("suspended", "suspend"): "already_suspended",
+    ("revoked", "suspend"): "revoked_no_suspend",
+    ("revoked", "reinstate"): "revoked_no_reinstate",
+    ("revoked", "revoke"): "already_revoked",
+}
+"""Status and action that do not go together → the problem that says what is so."""
 _FILTERS: Final[Mapping[str, str]] = {
     "": "",
     "valid": " AND certificates.status = 'valid'",
     "suspended": " AND certificates.status = 'suspended'",
     "revoked": " AND certificates.status = 'revoked'",
-    "offered": " AND certificates.state = 'offered'",
+    "offered": " AND certificates.state = 'offered' AND certificates.status = 'valid'",
 }
 
 
@@ -111,7 +119,8 @@ class Certificates:
             MissingError: there is none.
         """
         found = self._database.first(
-            "SELECT certificates.*, uri AS list_uri, file_name, root, anchored_at"
+            "SELECT certificates.*, uri AS list_uri, file_name, root, anchored_at,"
+            " anchors.trouble AS anchor_trouble"
             " FROM certificates JOIN status_lists ON status_lists.id = list_id"
             " JOIN batches ON batches.id = batch_id"
             " LEFT JOIN anchors ON anchors.id = anchor_id"
@@ -132,6 +141,25 @@ class Certificates:
             "events": events,
         }
 
+    def require_change(self, person: Person, certificate_id: str, action: str) -> Row:
+        """Return a certificate whose status allows an action.
+
+        Raises:
+            MissingError: there is no such certificate, or no such action.
+            ConflictError: its status does not allow this; says what it is and since when.
+        """
+        if action not in _TRANSITIONS:
+            raise MissingError("no such action")
+        row = self.find(person, certificate_id)
+        status = row["status"]
+        if status in _TRANSITIONS[action][0]:
+            return row
+        since = [event["at"] for event in row["events"] if event["action"] == status]
+        details = {"since": since[-1]} if since else {"since": row["reserved_at"]}
+        raise ConflictError(
+            f"the certificate is {status}", Problem(_REFUSALS[status, action], "", details)
+        )
+
     def change(
         self,
         person: Person,
@@ -146,18 +174,17 @@ class Certificates:
 
         Raises:
             InputRefusedError: no reason of the list, or a note that is too long.
-            ConflictError: it was changed meanwhile, or its state does not allow this.
+            ConflictError: it was changed meanwhile, or its status does not allow this.
         """
-        if action not in _TRANSITIONS:
-            raise MissingError("no such action")
+        self.require_change(person, certificate_id, action)
         if reason not in REASONS[action]:
             raise InputRefusedError(Problem("reason_missing", "reason"))
         if len(note) > NOTE_CHARACTERS:
             raise InputRefusedError(Problem("note_too_long", "note", {"most": NOTE_CHARACTERS}))
-        before, after, done = _TRANSITIONS[action]
+        _, after, done = _TRANSITIONS[action]
         with self._database.write():
-            row = self.find(person, certificate_id)
-            if row["version"] != expected_version or row["status"] not in before:
+            row = self.require_change(person, certificate_id, action)
+            if row["version"] != expected_version:
                 raise ConflictError("the certificate was changed meanwhile")
             self._database.execute(
                 "UPDATE certificates SET status = ?, version = version + 1 WHERE id = ?",

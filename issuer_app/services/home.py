@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from issuer_app.services.anchoring import Anchoring, RefusedRuns
 from issuer_app.services.batch_pages import BatchPages
 from issuer_app.services.certificates import Certificates
 from issuer_app.services.people import Person, Role
@@ -19,6 +20,7 @@ class HomePage:
     to_approve: list[Row]
     running: list[Row]
     troubled: list[Row]
+    refused_runs: list[RefusedRuns] = field(default_factory=list)
     issued_week: int = 0
     waiting_offers: int = 0
     revoked_week: int = 0
@@ -27,14 +29,25 @@ class HomePage:
 class Home:
     """Gathers the start page."""
 
-    def __init__(self, batches: BatchPages, certificates: Certificates) -> None:
+    def __init__(
+        self, batches: BatchPages, certificates: Certificates, anchoring: Anchoring
+    ) -> None:
         self._batches = batches
         self._certificates = certificates
+        self._anchoring = anchoring
 
     def of(self, person: Person) -> HomePage:
         """Return what waits for the person; nothing about citizens for other roles."""
+        refused = self._anchoring.refused(person)
         if not person.may(Role.OFFICER, Role.APPROVER):
-            return HomePage(sees_batches=False, drafts=[], to_approve=[], running=[], troubled=[])
+            return HomePage(
+                sees_batches=False,
+                drafts=[],
+                to_approve=[],
+                running=[],
+                troubled=[],
+                refused_runs=refused,
+            )
         batches = self._batches.list_all(person)
         waiting = [row for row in batches if row["state"] == "checked" and row["sent_at"]]
         approver = person.may(Role.APPROVER)
@@ -54,5 +67,6 @@ class Home:
                 or (row in waiting and row not in mine)
             ],
             troubled=[row for row in batches if row["trouble"]],
+            refused_runs=refused,
             **self._certificates.numbers(person),
         )

@@ -92,6 +92,7 @@ class Issuing:
             while self._issue_some(batch["id"], view, form):
                 pass
         self._anchoring.run()
+        self._anchoring.require_anchored(batch["id"])
         with self._database.write():
             self._database.execute(
                 "UPDATE batches SET issued_at = ? WHERE id = ?", (self._clock.now(), batch["id"])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from issuer_app.errors import ConflictError
+from issuer_app.errors import ConflictError, Problem
 from issuer_app.rows.files import write_csv
 from issuer_app.services.audit import AuditLog
 from issuer_app.services.batch_pages import BatchPages
@@ -92,7 +92,7 @@ class Offers:
             (certificate_id, person.organisation),
         )
         if offer is None or certificate["state"] != "offered" or certificate["status"] != "valid":
-            raise ConflictError("this certificate has no offer any more")
+            raise ConflictError("this certificate has no offer any more", Problem("offer_gone"))
         return offer
 
     def _uri(self, offer: Row) -> str:
@@ -157,7 +157,7 @@ class Offers:
         """Return the code of a paper form; empty where the certificate does not fit one code."""
         certificate = self._certificates.find(person, certificate_id)
         if certificate["form"] != "paper" or not certificate["credential"]:
-            raise ConflictError("this certificate has no paper form")
+            raise ConflictError("this certificate has no paper form", Problem("paper_missing"))
         with self._database.write():
             self._audit.record(person, "paper_shown", certificate_id)
         try:

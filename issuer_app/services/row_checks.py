@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 from dataclasses import asdict, dataclass
 
 from issuer_app.rows.columns import Path, match_header
 from issuer_app.rows.row_claims import Finding, RowClaims, read_row
 from issuer_app.rows.sheet import Sheet, SheetRow
-from issuer_app.services.template_view import TemplateView
+from issuer_app.services.template_view import ClaimProblem, TemplateView
 from weid.crypto.keys import PublicKey
 from weid.encoding import JsonObject, json_dumps, json_loads_object
 from weid.errors import WeidError
@@ -22,7 +22,10 @@ from weid.errors import WeidError
 
 @dataclass(frozen=True, slots=True)
 class CheckedRow:
-    """A row ready to be stored: its number, cells, claims and findings, as JSON texts."""
+    """A row ready to be stored: its number, cells, claims and findings, as JSON texts.
+
+    `cells` are those of the header's columns and then whatever stood right of them.
+    """
 
     number: int
     cells: str
@@ -46,7 +49,7 @@ def check_rows(
     *,
     issued_before: Callable[[Collection[str]], Collection[str]],
 ) -> Iterator[CheckedRow]:
-    """Yield every row with its findings.
+    """Yield every row with all its findings: cells, template, holder's key, rows above.
 
     `issued_before` answers which of some claims hashes have a certificate already.
 
@@ -59,16 +62,14 @@ def check_rows(
     known = frozenset(issued_before(frozenset(hashes)))
     seen = _Seen()
     headers = {column.path: sheet.header[position] for position, column in plan.columns}
+    places, last = {name: at for at, name in enumerate(sheet.header)}, len(sheet.header)
     for (row, result), digest in zip(read, hashes, strict=True):
-        faults = list(result.faults)
-        if not faults:
-            faults += _template_faults(result, template, headers)
         holder_jwk, key_faults = _holder_key(result.holder_jwk)
-        faults += key_faults
-        warnings = list(result.warnings)
-        if not faults:
-            faults, more = seen.findings(row.number, digest, holder_jwk)
-            warnings += more
+        faults = [*result.faults, *_template_faults(result, template, headers), *key_faults]
+        # The claims of a faulty row are not whole: it is the same as another if its cells are.
+        same, more = seen.findings(row.number, row.cells if faults else digest, holder_jwk)
+        faults = sorted([*faults, *same], key=lambda fault: places.get(fault.column, last))
+        warnings = [*result.warnings, *more]
         if digest in known:
             warnings.append(Finding("issued_before"))
         yield _checked(row, result, digest, holder_jwk, faults, warnings)
@@ -78,9 +79,22 @@ def _template_faults(
     result: RowClaims, template: TemplateView, headers: dict[Path, str]
 ) -> Iterator[Finding]:
     for fault in template.check(result.claims):
+        if result.faulty and _follows(fault, result.faulty):
+            continue
         yield Finding(
             "claim_refused", headers.get(fault.path, ".".join(fault.path)), fault.expected
         )
+
+
+def _follows(fault: ClaimProblem, faulty: Collection[Path]) -> bool:
+    """Return whether a fault may only follow from the claims that faulty cells leave out.
+
+    What is demanded under a condition counts too: a condition on a claim that is not there holds.
+    """
+    conditional = fault.rule == "required" and not fault.always
+    return conditional or any(
+        path[: len(fault.path)] == fault.path or fault.path[: len(path)] == path for path in faulty
+    )
 
 
 def _holder_key(text: str | None) -> tuple[str | None, list[Finding]]:
@@ -100,19 +114,22 @@ class _Seen:
     """Claims and keys of the rows above."""
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[str, str | None], int] = {}
+        self._rows: dict[tuple[Hashable, str | None], int] = {}
         self._keys: dict[str, int] = {}
 
     def findings(
-        self, number: int, digest: str, holder_jwk: str | None
+        self, number: int, content: Hashable, holder_jwk: str | None
     ) -> tuple[list[Finding], list[Finding]]:
-        """Return faults and warnings of a row beside those seen, and remember it."""
+        """Return faults and warnings of a row beside those seen, and remember it.
+
+        `content` is equal for rows of the same data.
+        """
         warnings = []
         if holder_jwk is not None:
             first = self._keys.setdefault(holder_jwk, number)
             if first != number:
                 warnings.append(Finding("holder_key_twice", "holder_jwk", str(first)))
-        first = self._rows.setdefault((digest, holder_jwk), number)
+        first = self._rows.setdefault((content, holder_jwk), number)
         return ([Finding("same_as_row", "", str(first))] if first != number else []), warnings
 
 
@@ -126,7 +143,7 @@ def _checked(
 ) -> CheckedRow:
     return CheckedRow(
         number=row.number,
-        cells=_json(row.cells),
+        cells=_json(row.cells + row.surplus),
         claims=_json(result.claims),
         claims_hash=digest,
         holder_jwk=holder_jwk,

@@ -17,10 +17,15 @@ _LABEL_CHARACTERS: Final = 120
 
 @dataclass(frozen=True, slots=True)
 class ClaimProblem:
-    """A claim that does not follow the template: where, and what is expected there."""
+    """A claim that does not follow the template: where, what is expected there, by which rule.
+
+    `always` tells whether the template requires the claim in every row.
+    """
 
     path: Path
     expected: str
+    rule: str
+    always: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,12 @@ class TemplateView:
         self.columns: tuple[Column, ...] = tuple(
             sorted(columns_of(template.schema, names), key=lambda column: order[column.path[0]])
         )
+        self._required = frozenset(
+            column.path[:length]
+            for column in self.columns
+            if column.required
+            for length in range(1, len(column.path) + 1)
+        )
         self._withholdable = frozenset(
             tuple(str(step) for step in path) for path in template.withholdable
         )
@@ -62,7 +73,7 @@ class TemplateView:
         """Yield what is wrong with the claims of a row."""
         for fault in self.template.check_claims(claims):
             path = tuple(step for step in fault.path if isinstance(step, str))
-            yield ClaimProblem(path, fault.message)
+            yield ClaimProblem(path, fault.message, fault.rule, path in self._required)
 
     def fields(self, language: str) -> list[ShownField]:
         """Return the template's fields in a language."""

@@ -2,7 +2,8 @@
 "use strict";
 
 (() => {
-  // A batch that is being issued: numbers come without reloading; at the end the page is reloaded.
+  // A batch that is being issued: numbers come without reloading; at the end, and when trouble comes
+  // or goes, the page is reloaded.
   const progress = document.querySelector("[data-progress]");
   if (progress) {
     const bar = progress.querySelector("progress");
@@ -15,7 +16,7 @@
           bar.max = Math.max(numbers.total, 1);
           bar.value = numbers.done;
           words.textContent = `${numbers.done} / ${numbers.total}`;
-          if (numbers.state === "issued" || numbers.trouble) {
+          if (numbers.state === "issued" || numbers.trouble !== progress.dataset.trouble) {
             location.reload();
             return;
           }

@@ -44,14 +44,21 @@ class Database:
         self._writer = threading.RLock()
         self._connections: list[sqlite3.Connection] = []
         self._connections_lock = threading.Lock()
-        with self._writer:
-            self._migrate()
+        try:
+            with self._writer:
+                self._migrate()
+        except BaseException:
+            self.close()
+            raise
 
     def _migrate(self) -> None:
         store = self._store()
         applied = {migration.name for migration in MIGRATIONS.applied(store)}
         if not applied <= KNOWN:
-            raise StoreVersionError(f"{self.path} was written by a newer version")
+            raise StoreVersionError(
+                f"{self.path} was written by a newer version",
+                hint="install that version, or put back a backup made before it.",
+            )
         MIGRATIONS.apply(store)
 
     def _store(self) -> sqlite_utils.Database:

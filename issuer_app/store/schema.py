@@ -225,6 +225,12 @@ CREATE TABLE api_tokens (
 """
 
 
+_ANCHOR_TROUBLE: Final = """
+-- Why the registry refuses a run so far; empty where it does not.
+ALTER TABLE anchors ADD COLUMN trouble TEXT NOT NULL DEFAULT '';
+"""
+
+
 @MIGRATIONS()
 def m001_people(db: sqlite_utils.Database) -> None:
     """Organisations, users, their sessions, and the audit log."""
@@ -249,7 +255,20 @@ def m004_api_tokens(db: sqlite_utils.Database) -> None:
     db.executescript(_API_TOKENS)
 
 
+@MIGRATIONS()
+def m005_anchor_trouble(db: sqlite_utils.Database) -> None:
+    """What keeps a run from being anchored."""
+    db.executescript(_ANCHOR_TROUBLE)
+
+
 KNOWN: Final = frozenset(
-    migration.__name__ for migration in (m001_people, m002_work, m003_certificates, m004_api_tokens)
+    migration.__name__
+    for migration in (
+        m001_people,
+        m002_work,
+        m003_certificates,
+        m004_api_tokens,
+        m005_anchor_trouble,
+    )
 )
 """Every migration that this version knows; a store with another one is of a newer version."""

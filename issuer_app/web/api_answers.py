@@ -9,7 +9,7 @@ from typing import Any, Final
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from issuer_app.errors import AppError, InputRefusedError, Problem, TooManyRequestsError
+from issuer_app.errors import AppError, Problem, TooManyRequestsError
 from issuer_app.web.sentences import finding_sentence, problem_sentence
 from weid.clock import format_time
 from weid.errors import MalformedError, RegistryError, WeidError
@@ -116,7 +116,7 @@ def _refused(error: WeidError) -> Response:
         status = 400 if isinstance(error, MalformedError) else 500
     if status >= 500:
         _LOG.warning("%s refused with %d: %s", request.endpoint, status, type(error).__name__)
-    problems = error.problems if isinstance(error, InputRefusedError) else ()
+    problems = error.problems if isinstance(error, AppError) else ()
     told = isinstance(error, AppError | RegistryError | MalformedError)
     response = _answer(status, error.message if told else "", error.hint, problems)
     if status == 401:

@@ -13,7 +13,7 @@ from flask import Flask, Response, jsonify, redirect, render_template, request, 
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from issuer_app.errors import AppError, InputRefusedError, SignInRequiredError, TooManyRequestsError
+from issuer_app.errors import AppError, SignInRequiredError, TooManyRequestsError
 from issuer_app.web.sentences import problem_sentence
 from weid.errors import MalformedError, ProtocolError, RegistryError, WeidError
 
@@ -89,12 +89,11 @@ def _answer(status: int, error: WeidError | None, *, number: str = "") -> Respon
     if _machine():
         response = jsonify({"error": _CODES.get(status, "server_error")})
     else:
-        problems = error.problems if isinstance(error, InputRefusedError) else ()
+        problems = error.problems if isinstance(error, AppError) else ()
         page = render_template(
             "error.html",
             status=status,
             sentences=[problem_sentence(problem) for problem in problems],
-            hint=error.hint if isinstance(error, AppError) else None,
             number=number,
         )
         response = Response(page, mimetype="text/html")

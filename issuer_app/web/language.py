@@ -10,7 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime
-from flask import Flask, request
+from flask import Flask, current_app, request
 from flask_babel import Babel, get_locale
 
 from issuer_app.settings import Settings
@@ -19,6 +19,7 @@ LANGUAGES: Final = {"en": "English", "zh_Hant": "繁體中文"}
 LANGUAGE_COOKIE: Final = "weid-language"
 _TAGS: Final = {"en": "en", "zh_Hant": "zh-Hant"}
 """What the html element says (BCP 47)."""
+_ZONE: Final = "OFFICE_ZONE"
 
 
 def chosen_language() -> str:
@@ -40,25 +41,27 @@ def template_languages() -> tuple[str, ...]:
     return (first, *(tag for tag in _TAGS.values() if tag != first))
 
 
+def moment(seconds: int | None) -> str:
+    """Return an instant in the office's zone and the reader's language."""
+    if seconds is None:
+        return ""
+    zone: ZoneInfo = current_app.config[_ZONE]
+    at = dt.datetime.fromtimestamp(seconds, zone)
+    return format_datetime(at, "medium", tzinfo=zone, locale=get_locale())
+
+
+def day(seconds: int | None) -> str:
+    """Return the day of an instant in the office's zone and the reader's language."""
+    if seconds is None:
+        return ""
+    zone: ZoneInfo = current_app.config[_ZONE]
+    return format_date(dt.datetime.fromtimestamp(seconds, zone).date(), "long", locale=get_locale())
+
+
 def install_languages(app: Flask, settings: Settings) -> None:
     """Make `_` and the date filters available to pages."""
     Babel(app, default_locale="en", locale_selector=chosen_language)
-    zone = ZoneInfo(settings.time_zone)
-
-    def moment(seconds: int | None) -> str:
-        """Return an instant in the server's zone and the reader's language."""
-        if seconds is None:
-            return ""
-        at = dt.datetime.fromtimestamp(seconds, zone)
-        return format_datetime(at, "medium", tzinfo=zone, locale=get_locale())
-
-    def day(seconds: int | None) -> str:
-        """Return the day of an instant in the reader's language."""
-        if seconds is None:
-            return ""
-        at = dt.datetime.fromtimestamp(seconds, zone).date()
-        return format_date(at, "long", locale=get_locale())
-
+    app.config[_ZONE] = ZoneInfo(settings.time_zone)
     app.jinja_env.filters["moment"] = moment
     app.jinja_env.filters["day"] = day
     app.jinja_env.globals.update(

@@ -12,7 +12,14 @@ from flask_babel import lazy_gettext as _l
 from issuer_app.errors import Problem
 from issuer_app.services.people import Person, Role
 from issuer_app.web.access import ROLES
-from issuer_app.web.sentences import finding_sentence, problem_sentence, who, words
+from issuer_app.web.sentences import (
+    audit_detail,
+    finding_text,
+    problem_sentence,
+    role_name,
+    who,
+    words,
+)
 from issuer_app.wiring import services
 
 _MENU: Final = (
@@ -66,7 +73,9 @@ def install_pages(app: Flask) -> None:
         words=words,
         who=who,
         problem_sentence=problem_sentence,
-        finding_sentence=finding_sentence,
+        audit_detail=audit_detail,
+        finding_text=finding_text,
+        role_name=role_name,
     )
     app.jinja_env.filters["iso"] = lambda seconds: dt.datetime.fromtimestamp(
         seconds, dt.UTC

@@ -5,7 +5,8 @@ Services speak in codes; only here do they become words, so that every language 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from flask_babel import LazyString, gettext
@@ -13,11 +14,13 @@ from flask_babel import lazy_gettext as _l
 
 from issuer_app.errors import Problem
 from issuer_app.services.people import SERVER_NAME, WALLET_NAME
+from issuer_app.web.expected import expected_words
+from issuer_app.web.language import moment
 
 PROBLEMS: Final[Mapping[str, LazyString]] = {
     # Sign-in and users
     "sign_in_refused": _l(
-        "The name and password do not fit, or there were too many tries."
+        "The sign-in name and password do not fit, or there were too many tries."
         " Wait a little, then try again."
     ),
     "login_form": _l("A sign-in name has 2 to 64 of the characters a-z, 0-9 and . _ @ -"),
@@ -27,6 +30,8 @@ PROBLEMS: Final[Mapping[str, LazyString]] = {
         "A password has at least %(least)s characters and is not the sign-in name."
     ),
     "roles_missing": _l("Choose at least one role."),
+    "own_access": _l("Nobody can end his or her own access."),
+    "access_ended": _l("The access of this user has ended already."),
     # API tokens
     "token_name": _l("Name the token in at most %(most)s characters."),
     "token_days": _l("A token lives between 1 and %(most)s days."),
@@ -60,7 +65,21 @@ PROBLEMS: Final[Mapping[str, LazyString]] = {
     "holder_key_paper": _l(
         "A file with the column holder_jwk cannot make paper certificates only."
     ),
+    # Batches
+    "own_batch": _l("Nobody approves or returns what he or she uploaded."),
+    "batch_state": _l("This does not fit the state of the batch any more: %(state)s."),
     # Changes to certificates
+    "already_suspended": _l("This certificate is already suspended, since %(since)s."),
+    "already_revoked": _l("This certificate was revoked for good on %(since)s already."),
+    "revoked_no_suspend": _l(
+        "This certificate was revoked for good on %(since)s and cannot be suspended."
+    ),
+    "revoked_no_reinstate": _l(
+        "This certificate was revoked for good on %(since)s and cannot be reinstated."
+    ),
+    "not_suspended": _l("This certificate is in force; there is nothing to reinstate."),
+    "offer_gone": _l("This certificate has no offer any more: it is signed, or not in force."),
+    "paper_missing": _l("This certificate was not made for paper."),
     "reason_missing": _l("Choose a reason."),
     "note_too_long": _l("The note is longer than %(most)s characters."),
     "template_unusable": _l("This is not a usable template file: %(why)s"),
@@ -134,6 +153,7 @@ ACTIONS: Final[Mapping[str, LazyString]] = {
     "sign_in_refused": _l("sign-in refused"),
     "user_added": _l("user added"),
     "user_disabled": _l("user's access ended"),
+    "password_set": _l("password set"),
     "organisation_added": _l("organisation set up"),
     "api_token_created": _l("API token made"),
     "api_token_revoked": _l("API token revoked"),
@@ -146,6 +166,7 @@ ACTIONS: Final[Mapping[str, LazyString]] = {
     "batch_returned": _l("batch returned"),
     "batch_issued": _l("batch issued"),
     "batch_anchored": _l("issuing run anchored in the registry"),
+    "batch_anchor_refused": _l("anchoring of an issuing run refused by the registry"),
     "offers_downloaded": _l("list of offers downloaded"),
     "offer_shown": _l("offer shown"),
     "offer_renewed": _l("offer made anew"),
@@ -166,6 +187,45 @@ ACTIONS: Final[Mapping[str, LazyString]] = {
 }
 
 
+DETAILS: Final[Mapping[str, LazyString]] = {
+    "certificates": _l("certificates"),
+    "days": _l("days"),
+    "failures": _l("failures in a row"),
+    "faulty": _l("faulty rows"),
+    "form": _l("form"),
+    "offers": _l("offers"),
+    "policy": _l("policy"),
+    "reason": _l("reason"),
+    "roles": _l("roles"),
+    "root": _l("root"),
+    "rows": _l("rows"),
+    "sequence": _l("number of the list"),
+    "template": _l("template"),
+    "user": _l("user"),
+    "version": _l("version"),
+}
+"""What the details of an entry in the audit log are called."""
+POLICIES: Final[Mapping[str, LazyString]] = {
+    "one_person": _l("one person decides"),
+    "two_person": _l("two persons decide"),
+}
+
+
+def audit_detail(name: str, value: str | int) -> str:
+    """Return a detail of an entry in the audit log in the reader's language."""
+    shown = str(value)
+    if name == "roles":
+        shown = ", ".join(role_name(role) for role in shown.split())
+    elif name in {"form", "reason", "policy"}:
+        shown = words(name, shown)
+    return f"{DETAILS.get(name, name)}: {shown}"
+
+
+def role_name(role: str) -> str:
+    """Return what a role is called, without what it may do."""
+    return re.split("[:\uff1a]", words("role", role), maxsplit=1)[0]
+
+
 def problem_sentence(problem: Problem) -> str:
     """Return the sentence of a problem, in the reader's language."""
     sentence = PROBLEMS.get(problem.code)
@@ -182,6 +242,18 @@ def finding_sentence(finding: Mapping[str, Any]) -> str:
     return _fill(f"{sentence}", {"detail": finding.get("detail", "")})
 
 
+def finding_text(finding: Mapping[str, Any]) -> str:
+    """Return the sentence of a finding with what is expected, if that is known."""
+    detail, code = finding.get("detail", ""), str(finding["code"])
+    sentence = finding_sentence(finding)
+    if not detail or code in _NAMING_A_ROW:
+        return sentence
+    return f"{sentence} ({expected_words(str(detail))})"
+
+
+_NAMING_A_ROW: Final = frozenset({"same_as_row", "holder_key_twice"})
+
+
 def who(name: str) -> str:
     """Return who did something; the server and wallets in the reader's language."""
     return str(_WHO.get(name, name))
@@ -195,8 +267,16 @@ _WHO: Final[Mapping[str, LazyString]] = {
 
 def _fill(sentence: str, details: Mapping[str, str | int]) -> str:
     for name, value in details.items():
-        sentence = sentence.replace(f"%({name})s", str(value))
+        shown = _SHOWN[name](value) if name in _SHOWN else str(value)
+        sentence = sentence.replace(f"%({name})s", shown)
     return sentence
+
+
+_SHOWN: Final[Mapping[str, Callable[[Any], str]]] = {
+    "since": moment,
+    "state": lambda state: words("state", state),
+}
+"""Details that are not shown as they stand."""
 
 
 def words(kind: str, code: str) -> str:
@@ -212,4 +292,5 @@ _TABLES: Final[Mapping[str, Mapping[str, LazyString]]] = {
     "role": ROLES,
     "reason": REASONS,
     "action": ACTIONS,
+    "policy": POLICIES,
 }

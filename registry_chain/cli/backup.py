@@ -6,19 +6,29 @@ from pathlib import Path
 
 import click
 
-from registry_chain.cli.console import Console, pass_console
-from registry_chain.cli.folder import FOLDER, NodeFolder
+from registry_chain.cli.command import ChainCommand
+from registry_chain.cli.folder import DATABASE, FOLDER, NodeFolder
+from registry_chain.cli.undoing import leaving_nothing
 from registry_chain.node.control import give_order
 from registry_chain.snapshot import back_up
 from registry_chain.snapshot import restore as bring_back
+from registry_chain.state_machine.genesis import Genesis
+from registry_chain.storage.sqlite_statements import APPLICATION_ID
 from registry_chain.storage.store import Checkpoint
+from weid.cli.output import Console, pass_console
 from weid.encoding import JsonObject
-from weid.errors import MalformedError, RegistryUnavailableError
+from weid.errors import MalformedError, NotFoundError, RegistryUnavailableError
 
+_SQLITE = b"SQLite format 3\0"
+_HEADER_BYTES = 100
+_APPLICATION = slice(68, 72)
+"""Where a database's header says whose it is (the file format of SQLite, clause 1.3)."""
+_BESIDE_DATABASE = ("lock", "checkpoint", f"{DATABASE}-wal", f"{DATABASE}-shm")
+"""What opening a store may make beside its database."""
 _HINT = "It holds neither the sealing key nor the governors' keys: back these up elsewhere."
 
 
-@click.command()
+@click.command(cls=ChainCommand)
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.argument("target", metavar="BACKUP", type=FOLDER)
 @pass_console
@@ -30,8 +40,9 @@ def backup(console: Console, *, folder: Path, target: Path) -> None:
     """
     node = NodeFolder(folder)
     genesis = node.genesis()
-    facts = _backup_of_running(node, target) or _backup_of_stopped(node, target)
-    (target / "genesis.json").write_bytes(genesis.to_json())
+    with leaving_nothing(target):
+        facts = _backup_of_running(node, target) or _backup_of_stopped(node, target)
+        (target / "genesis.json").write_bytes(genesis.to_json())
     console.show(f"height {facts['height']}, block hash {facts['block_hash']}", facts)
     console.say(_HINT)
 
@@ -53,7 +64,7 @@ def _backup_of_stopped(node: NodeFolder, target: Path) -> JsonObject:
         store.close()
 
 
-@click.command()
+@click.command(cls=ChainCommand)
 @click.argument("source", metavar="BACKUP", type=FOLDER)
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option("--expected-height", type=int, default=None, help="Height that was printed.")
@@ -72,23 +83,61 @@ def restore(
     DIR has the node's genesis and sealing key (or only the genesis, for reading it).
     """
     node = NodeFolder(folder)
-    if not node.genesis_file.exists() and (source / "genesis.json").exists():
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        node.genesis_file.write_bytes((source / "genesis.json").read_bytes())
-    genesis = node.genesis()
+    _require_backup(source)
     expected = None
     if expected_height is not None or expected_hash is not None:
         expected = _checkpoint(expected_height, expected_hash)
-    checkpoint = bring_back(
-        source,
-        node.chain,
-        expected_genesis_hash=genesis.genesis_hash,
-        expected_checkpoint=expected,
-    )
+    genesis = _genesis_for(source, node)
+    beside = [source / name for name in _BESIDE_DATABASE]
+    with leaving_nothing(folder, node.chain, node.genesis_file, *beside):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        checkpoint = bring_back(
+            source,
+            node.chain,
+            expected_genesis_hash=genesis.genesis_hash,
+            expected_checkpoint=expected,
+        )
+        if not node.genesis_file.exists():
+            node.genesis_file.write_bytes(genesis.to_json())
     facts = _facts(checkpoint)
     console.show(f"height {facts['height']}, block hash {facts['block_hash']}", facts)
     if not node.sealing_key.exists():
         console.say(f"The node cannot seal blocks until its sealing key is in {node.sealing_key}.")
+
+
+def _require_backup(source: Path) -> None:
+    """Refuse what is no backup before it is opened: opening a database changes it."""
+    try:
+        with (source / DATABASE).open("rb") as file:
+            header = file.read(_HEADER_BYTES)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        header = b""
+    if header.startswith(_SQLITE) and header[_APPLICATION] == APPLICATION_ID.to_bytes(4, "big"):
+        return
+    if NodeFolder(source).chain.is_dir():
+        raise NotFoundError(
+            f"{source} is a node's folder, not a backup",
+            hint=f"make a backup of it first: registry-chain backup {source} BACKUP",
+        )
+    raise NotFoundError(
+        f"{source} is not a backup: it holds no database of a chain"
+        if source.is_dir()
+        else f"there is no folder {source}",
+        hint="name the folder that registry-chain backup made",
+    )
+
+
+def _genesis_for(source: Path, node: NodeFolder) -> Genesis:
+    """Return the genesis of the node, else the one that lies in the backup."""
+    if node.genesis_file.exists():
+        return node.genesis()
+    try:
+        return NodeFolder(source).genesis()
+    except NotFoundError:
+        raise NotFoundError(
+            f"neither {node.path} nor {source} has a genesis.json",
+            hint=f"put the registry's genesis into {node.path}: any of its nodes gives it away",
+        ) from None
 
 
 def _checkpoint(height: int | None, block_hash: str | None) -> Checkpoint:

@@ -9,13 +9,16 @@ from typing import IO
 
 import click
 
-from registry_chain.cli.console import Console, pass_console
-from registry_chain.cli.folder import FOLDER, NodeFolder
+from registry_chain.cli.command import ChainCommand
+from registry_chain.cli.counting import counted
+from registry_chain.cli.folder import FOLDER, NodeFolder, copy_first
+from registry_chain.cli.undoing import leaving_nothing
 from registry_chain.snapshot import export_lines
+from weid.cli.output import Console, pass_console
 from weid.errors import MalformedError
 
 
-@click.command()
+@click.command(cls=ChainCommand)
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option(
     "-o",
@@ -26,23 +29,29 @@ from weid.errors import MalformedError
 )
 @pass_console
 def export(console: Console, *, folder: Path, output: Path | None) -> None:
-    """Write the chain of the (stopped) node in DIR: the genesis, then a line of JSON a block.
+    """Write the chain of the stopped node in DIR: the genesis, then a line of JSON a block.
 
-    Every line has what is needed to check it: header, seal, transactions and their results.
+    DIR may also be a backup. Every line has what is needed to check it: header, seal, transactions
+    and their results.
     """
-    store = NodeFolder(folder).open_store()
+    store = NodeFolder(folder).open_store(meanwhile=copy_first(folder, "export"))
     try:
         if output is None:
             lines = _write(export_lines(store), sys.stdout.buffer)
         else:
-            try:
-                with output.open("xb") as file:
-                    lines = _write(export_lines(store), file)
-            except FileExistsError:
-                raise MalformedError(f"{output} exists already", hint="name a new file") from None
+            lines = _write_new(export_lines(store), output)
     finally:
         store.close()
-    console.say(f"{lines} lines")
+    console.say(counted(lines, "line"))
+
+
+def _write_new(lines: Iterator[bytes], output: Path) -> int:
+    with leaving_nothing(output):
+        try:
+            with output.open("xb") as file:
+                return _write(lines, file)
+        except FileExistsError:
+            raise MalformedError(f"{output} exists already", hint="name a new file") from None
 
 
 def _write(lines: Iterator[bytes], file: IO[bytes]) -> int:

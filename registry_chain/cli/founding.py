@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import secrets
@@ -55,23 +54,31 @@ class FoundedGovernor:
     key_file: Path | None
 
 
+def key_files(founders: list[Founder], keys_out: Path) -> list[Path | None]:
+    """Return where the key of each founder goes; None for one who brings its own.
+
+    Raises:
+        KeyFileError: a key file exists already.
+    """
+    return [
+        _key_path(keys_out, number, founder.name) if founder.public_key is None else None
+        for number, founder in enumerate(founders, 1)
+    ]
+
+
 def create_governors(
-    founders: list[Founder], *, network: str, keys_out: Path | None, passphrase: str
+    founders: list[Founder], files: list[Path | None], *, network: str, passphrase: str
 ) -> list[FoundedGovernor]:
     """Make DIDs for the founders, and encrypted key files for those who bring no key.
 
     Raises:
-        KeyFileError: a key file exists already or cannot be written.
+        KeyFileError: a key file cannot be written.
     """
     found: list[FoundedGovernor] = []
-    for number, founder in enumerate(founders, 1):
-        key_file = None
+    for founder, key_file in zip(founders, files, strict=True):
         public_key = founder.public_key
         if public_key is None:
-            key_file = _key_path(keys_out or Path(), number, founder.name)
-            private_key = PrivateKey.generate()
-            save_key_file(key_file, private_key, passphrase)
-            public_key = private_key.public
+            public_key = _new_key(key_file, passphrase)
         inception = Inception(
             network=network,
             controllers=(public_key.raw,),
@@ -84,11 +91,26 @@ def create_governors(
     return found
 
 
-def _key_path(folder: Path, number: int, name: str) -> Path:
+def _new_key(key_file: Path | None, passphrase: str) -> PublicKey:
+    if key_file is None:
+        raise KeyFileError("a governor who is made here has no place for its key")
+    _make_folder(key_file.parent)
+    private_key = PrivateKey.generate()
+    save_key_file(key_file, private_key, passphrase)
+    return private_key.public
+
+
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise KeyFileError(f"the folder {folder} cannot be made: {error.strerror}") from None
+        raise KeyFileError(
+            f"the folder {folder} cannot be made: {error.strerror}",
+            hint="name a folder in a place where you may write",
+        ) from None
+
+
+def _key_path(folder: Path, number: int, name: str) -> Path:
     place = f"governor-{number}"
     slug = _UNSAFE.sub("-", name).strip("-").lower()[:40]
     path = folder / (f"{place}.key" if slug in {"", place} else f"{place}-{slug}.key")
@@ -115,26 +137,16 @@ def found_registry(  # noqa: PLR0913 - what a registry begins with
         MalformedError: the genesis cannot be, with the member that is wrong.
         KeyFileError: the folder cannot be written.
     """
-    try:
-        node.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise KeyFileError(f"the folder {node.path} cannot be made: {error.strerror}") from None
+    _make_folder(node.path)
     key = create_node_key(node.sealing_key, passphrase=sealing_passphrase)
-    try:
-        genesis = Genesis(
-            network=network,
-            chain_id=chain_id or f"weid-{network[:24]}-{secrets.token_hex(8)}",
-            genesis_time=clock.now(),
-            governors=tuple(founded.governor for founded in governors),
-            validators=(GenesisValidator(key.public.raw, 1),),
-            parameters=parameters,
-        )
-    except MalformedError:
-        # Nothing was founded: the folder must be free for another try.
-        node.sealing_key.unlink()
-        with contextlib.suppress(OSError):
-            node.path.rmdir()
-        raise
+    genesis = Genesis(
+        network=network,
+        chain_id=chain_id or f"weid-{network[:24]}-{secrets.token_hex(8)}",
+        genesis_time=clock.now(),
+        governors=tuple(founded.governor for founded in governors),
+        validators=(GenesisValidator(key.public.raw, 1),),
+        parameters=parameters,
+    )
     with node.genesis_file.open("xb") as file:
         file.write(genesis.to_json())
         file.flush()

@@ -6,27 +6,31 @@ from pathlib import Path
 
 import click
 
-from registry_chain.cli.console import Console, pass_console
+from registry_chain.cli.command import ChainCommand
+from registry_chain.cli.counting import counted
 from registry_chain.cli.folder import FOLDER, NodeFolder
 from registry_chain.cli.founding import (
     FoundedGovernor,
     Founder,
     create_governors,
     found_registry,
+    key_files,
 )
+from registry_chain.cli.undoing import leaving_nothing
 from registry_chain.state_machine.genesis import Genesis
 from registry_chain.state_machine.parameters import (
     ALLOW_LOOPBACK_HTTP,
     GOVERNANCE_THRESHOLD,
     OPEN_DID_CREATION,
 )
+from weid.cli.output import Console, pass_console
 from weid.cli.passphrases import passphrase_option, read_passphrase
 from weid.clock import SystemClock
 from weid.did.syntax import check_network
 from weid.errors import MalformedError
 
 
-@click.command()
+@click.command(cls=ChainCommand)
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option("--network", required=True, help="Name of the network, part of every DID.")
 @click.option(
@@ -104,20 +108,22 @@ def init(  # noqa: PLR0913 - the options of the command
         parameters[ALLOW_LOOPBACK_HTTP] = 1
     if parameters[GOVERNANCE_THRESHOLD] > len(founders):
         raise click.UsageError(
-            f"--threshold {threshold} is more than the {len(founders)} governors there are"
+            f"--threshold {threshold} is more than {counted(len(founders), 'governor')}"
         )
-    governors = create_governors(
-        founders, network=network, keys_out=keys_out, passphrase=passphrase
-    )
-    genesis = found_registry(
-        NodeFolder(folder),
-        governors,
-        network=network,
-        chain_id=chain_id,
-        parameters=parameters,
-        sealing_passphrase=passphrase if encrypt_sealing_key else None,
-        clock=SystemClock(),
-    )
+    node = NodeFolder(folder)
+    files = key_files(founders, keys_out or Path())
+    made = [path for path in files if path is not None]
+    with leaving_nothing(folder, node.sealing_key, node.genesis_file, *made):
+        governors = create_governors(founders, files, network=network, passphrase=passphrase)
+        genesis = found_registry(
+            node,
+            governors,
+            network=network,
+            chain_id=chain_id,
+            parameters=parameters,
+            sealing_passphrase=passphrase if encrypt_sealing_key else None,
+            clock=SystemClock(),
+        )
     _show(console, folder, genesis, governors)
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
 from typing import Final
 
 import click
 
-from registry_chain.cli.console import Console
-from weid.cli.lazy import LazyGroup
-from weid.errors import RegistryUnavailableError, TransactionRejectedError, WeidError
+from registry_chain.cli.command import PROGRAM, ChainNoun, versioned
+from registry_chain.storage.errors import StoreRefusedError
+from weid.cli.command import run
+from weid.cli.output import Console
+from weid.errors import (
+    KeyFileError,
+    MalformedError,
+    RegistryUnavailableError,
+    TransactionRejectedError,
+    WeidError,
+)
 
 COMMANDS: Final = {
     "init": ("registry_chain.cli.init:init", "found a registry: genesis, sealing key, governors"),
@@ -24,60 +32,40 @@ COMMANDS: Final = {
     "restore": ("registry_chain.cli.backup:restore", "bring a backup back"),
     "export": ("registry_chain.cli.export:export", "write the whole chain as lines of JSON"),
 }
-OTHER: Final = 1
-REFUSED: Final = 4
-UNAVAILABLE: Final = 20
+_NEXT_STEP: Final = f"{PROGRAM} --help lists the commands; each has a --help of its own."
+_HINTS: Final[dict[type[WeidError], str]] = {
+    RegistryUnavailableError: "look whether the node runs and answers, then run it again.",
+    TransactionRejectedError: "nothing was changed; the pages of the node show roles, proposals "
+    "and what is in force.",
+    StoreRefusedError: "look whether these are the folder and the registry that you mean.",
+    KeyFileError: "look whether the file is there, whole, and its owner's alone (chmod 600).",
+    MalformedError: "look at the named place, mend it and run this again.",
+}
+"""What to do about an error that brings no hint of its own."""
 
 
 @click.group(
-    cls=LazyGroup,
+    cls=ChainNoun,
     commands_at=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing beside the result.")
-@click.option("--debug", is_flag=True, help="Show the trace of an error.")
-@click.version_option(package_name="weid", prog_name="registry-chain")
-@click.pass_context
-def registry_chain(ctx: click.Context, *, as_json: bool, quiet: bool, debug: bool) -> None:
+@versioned
+def registry_chain() -> None:
     """Run a permissioned registry that proves its answers.
 
-    Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 called
-    wrongly, 4 refused by the registry, 20 cannot be known now.
+    Data goes to stdout, everything else to stderr; the options below but --version may stand
+    anywhere in the line. Exit codes: 0 done, 1 failed, 2 called wrongly, 4 refused by the
+    registry, 20 cannot be known now.
     """
-    ctx.obj = Console(as_json=as_json, quiet=quiet, debug=debug)
 
 
-def exit_code_of(error: WeidError) -> int:
-    """Return the exit code of an error."""
-    if isinstance(error, TransactionRejectedError):
-        return REFUSED
-    return UNAVAILABLE if isinstance(error, RegistryUnavailableError) else OTHER
-
-
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit with its code."""
-    given = sys.argv[1:] if arguments is None else arguments
-    console = Console()
-    try:
-        with registry_chain.make_context("registry-chain", list(given)) as ctx:
-            console = ctx.obj or console
-            registry_chain.invoke(ctx)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
-    except click.Abort:
-        click.echo("registry-chain: stopped", err=True)
-        sys.exit(OTHER)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except WeidError as error:
-        console.tell(error)
-        sys.exit(exit_code_of(error))
-    except BrokenPipeError:
-        # The reader of our output went away (`registry-chain … | head`): nobody is left to tell.
-        sys.stderr.close()
-        sys.exit(0)
+    run(registry_chain, arguments, Console(), program=PROGRAM, hint_of=_hint_of)
+
+
+def _hint_of(error: WeidError) -> str:
+    return next((hint for kind, hint in _HINTS.items() if isinstance(error, kind)), _NEXT_STEP)
 
 
 if __name__ == "__main__":

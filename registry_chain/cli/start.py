@@ -11,26 +11,27 @@ from pathlib import Path
 import click
 
 from registry_chain.application import RegistryApplication
-from registry_chain.cli.console import Console, pass_console
-from registry_chain.cli.folder import FOLDER, NodeFolder
+from registry_chain.cli.command import ChainCommand
+from registry_chain.cli.folder import FOLDER, NodeFolder, require_genesis
 from registry_chain.engines.embedded.node_key import load_node_key
 from registry_chain.node.control import listen_for_orders
-from registry_chain.node.serve import Listening, serve
 from registry_chain.node.settings import NodeSettings
 from registry_chain.snapshot import back_up
 from registry_chain.storage.integrity import check_sample
 from registry_chain.storage.sqlite import SqliteChainStore
+from weid.cli.output import Console, pass_console
 from weid.cli.passphrases import passphrase_option, read_passphrase
 from weid.clock import SystemClock
 from weid.crypto.signer import InMemorySigner
 from weid.encoding import JsonObject
-from weid.errors import MalformedError, RegistryUnavailableError
+from weid.errors import KeyFileError, MalformedError, WeidError
 
+_OURS = ("weid", "registry_chain")
 _FORMAT_WITHIN = 200
 """Bytes at the beginning of a key file in which its format stands."""
 
 
-@click.command()
+@click.command(cls=ChainCommand)
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
@@ -63,10 +64,23 @@ def start(  # noqa: PLR0913 - the options of the command
     Prints one line, `listening on http://…`, when it answers. Put a TLS proxy before it where
     others are to reach it.
     """
+    try:
+        from registry_chain.node.listening import Listening  # noqa: PLC0415 - an extra
+        from registry_chain.node.serve import serve  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith(_OURS):
+            raise
+        raise _missing(error.name) from None
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     node = NodeFolder(folder)
     genesis = node.genesis()
     settings = NodeSettings(operator=operator, trusted_proxies=_networks(proxies))
+    _require_open(ready_fd)
+    if not node.sealing_key.exists():
+        raise KeyFileError(
+            f"the node has no sealing key: {node.sealing_key} is not there",
+            hint="bring it back from where it is kept; without it no block can be sealed",
+        )
     passphrase = (
         read_passphrase(passphrase_file, what="passphrase of the sealing key")
         if _is_encrypted(node.sealing_key)
@@ -76,17 +90,19 @@ def start(  # noqa: PLR0913 - the options of the command
     store = SqliteChainStore(node.chain)
     application = RegistryApplication(store)
     if application.begun:
+        with store.snapshot() as snapshot:
+            require_genesis(snapshot, genesis)
         check_sample(store)
     application.init_chain(genesis)
     console.say(f"network {genesis.network}, genesis hash {genesis.genesis_hash.hex()}")
 
-    def announce(address: str) -> None:
-        _write_address(node.address_file, address)
-        click.echo(f"listening on {address}")
+    def announce(listening: Listening) -> None:
+        _write_address(node.address_file, listening.from_here)
+        click.echo(f"listening on {listening.address}")
         sys.stdout.flush()
         if ready_fd is not None:
             with os.fdopen(ready_fd, "w") as ready:
-                ready.write(address + "\n")
+                ready.write(listening.address + "\n")
 
     try:
         with listen_for_orders(node.control_socket, {"backup": lambda a: _backup(store, a)}):
@@ -98,14 +114,24 @@ def start(  # noqa: PLR0913 - the options of the command
                 settings=settings,
                 announce=announce,
             )
-    except OSError as error:
-        raise RegistryUnavailableError(
-            f"the node cannot listen on {host} port {port}: {error.strerror}",
-            hint="name another --port; 0 takes any free one",
-        ) from None
     finally:
         node.address_file.unlink(missing_ok=True)
     console.say("stopped")
+
+
+def _missing(module: str | None) -> WeidError:
+    return WeidError(
+        f"running a node needs the node extra, which is not installed ({module} is not here)",
+        hint="pip install '.[node]'",
+    )
+
+
+def _require_open(descriptor: int | None) -> None:
+    try:
+        if descriptor is not None:
+            os.fstat(descriptor)
+    except (OSError, OverflowError):
+        raise click.UsageError(f"--ready-fd: {descriptor} is not open") from None
 
 
 def _networks(

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry_chain.cli.console import Console, pass_console
+from registry_chain.cli.command import ChainCommand
 from registry_chain.cli.folder import FOLDER, NodeFolder
-from registry_chain.storage.errors import StoreRefusedError
+from registry_chain.storage.errors import StoreInUseError
+from weid.cli.output import Console, pass_console
+from weid.cli.trust_settings import host_of
 from weid.clock import SystemClock, format_time
 from weid.encoding import JsonObject
 from weid.errors import RegistryUnavailableError
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 _HASH_BYTES = 32
 
 
-@click.command()
+@click.command(cls=ChainCommand)
 @click.argument("folder", metavar="[DIR]", type=FOLDER, required=False)
 @click.option("--node", metavar="URL", help="A node elsewhere (needs --genesis).")
 @click.option("--genesis", metavar="HASH", help="Genesis hash of the registry that is meant.")
@@ -32,19 +34,20 @@ def status(console: Console, *, folder: Path | None, node: str | None, genesis: 
     against the genesis hash.
     """
     if node is not None:
+        if folder is not None:
+            raise click.UsageError("name a node's folder or --node, not both")
         if genesis is None:
             raise click.UsageError(
                 "--genesis is missing: without it any registry could pose as the right one"
             )
         _show(console, _ask(node, _hash(genesis)))
         return
-    if folder is None:
+    if folder is None or genesis is not None:
         raise click.UsageError("name a node's folder, or --node URL --genesis HASH")
     here = NodeFolder(folder)
     genesis_hash = here.genesis().genesis_hash
-    try:
-        address = here.address_file.read_text(encoding="ascii").strip()
-    except OSError:
+    address = here.address()
+    if address is None:
         _show(console, _stopped(here))
         return
     try:
@@ -53,8 +56,13 @@ def status(console: Console, *, folder: Path | None, node: str | None, genesis: 
         # A node that was killed leaves its address behind; one that hangs still has its store.
         try:
             _show(console, _stopped(here))
-        except StoreRefusedError:
-            raise unavailable from None
+        except StoreInUseError:
+            raise RegistryUnavailableError(
+                f"the node in {folder} is running ({address}) and was not reached there: "
+                f"{unavailable.message}",
+                hint="ask its https address: registry-chain status --node URL --genesis "
+                f"{genesis_hash.hex()}",
+            ) from None
 
 
 def _hash(text: str) -> bytes:
@@ -75,7 +83,7 @@ def _ask(address: str, genesis_hash: bytes) -> JsonObject:
     registry = HttpRegistry(
         address,
         genesis_hash=genesis_hash,
-        transport=GuardedTransport(allow_loopback_http=True),
+        transport=GuardedTransport(private_hosts=(host_of(address),), allow_loopback_http=True),
         clock=clock,
     )
     facts = _facts("running", registry.head(), registry.network, genesis_hash)

@@ -25,7 +25,7 @@ _BUCKET: Final = 0
 _BRANCH: Final = 1
 _LEAF: Final = 64
 _HASH: Final = 32
-_KEY_BITS: Final = 256
+_LEAF_BITS: Final = 8 * _LEAF
 # A branch: its kind (1), inline leaves by slot (16), bitmap of pages (2), nodes 2 to 31, leaves.
 _COUNTS: Final = 1
 _BITMAP: Final = _COUNTS + SLOTS
@@ -42,21 +42,27 @@ def split_leaves(raw: bytes) -> list[bytes]:
 
 def leaves_root(leaves: list[bytes], depth: int) -> bytes:
     """Return the root over ascending leaves (one at least) that share their first `depth` bits."""
-    if len(leaves) == 1:
-        return leaves[0][_HASH:]
+    first, last = leaves[0], leaves[-1]
+    count = len(leaves)
+    if count == 1:
+        return first[_HASH:]
     # Down to where the first and the last part, all leaves are on one side: those levels are
     # nodes with an empty half, made after the fork below them.
-    first, last = leaves[0], leaves[-1]
-    low = int.from_bytes(first[:_HASH], "big")
-    fork = _KEY_BITS - (low ^ int.from_bytes(last[:_HASH], "big")).bit_length()
-    if len(leaves) == 2:  # the usual case
-        root = hashlib.sha256(_NODE + first[_HASH:] + last[_HASH:]).digest()
-    else:
-        at = split_at(leaves, fork)
-        left = leaves_root(leaves[:at], fork + 1)
-        root = hashlib.sha256(_NODE + left + leaves_root(leaves[at:], fork + 1)).digest()
+    low = int.from_bytes(first, "big")
+    fork = _LEAF_BITS - (low ^ int.from_bytes(last, "big")).bit_length()
+    left, right = first[_HASH:], last[_HASH:]
+    if count > 2:  # two is the usual case
+        byte, mask = fork >> 3, 0x80 >> (fork & 7)
+        at = 1
+        while not leaves[at][byte] & mask:
+            at += 1
+        if at > 1:
+            left = leaves_root(leaves[:at], fork + 1)
+        if at < count - 1:
+            right = leaves_root(leaves[at:], fork + 1)
+    root = hashlib.sha256(_NODE + left + right).digest()
     for level in range(fork - 1, depth - 1, -1):
-        pair = EMPTY + root if low >> _KEY_BITS - 1 - level & 1 else root + EMPTY
+        pair = EMPTY + root if low >> _LEAF_BITS - 1 - level & 1 else root + EMPTY
         root = hashlib.sha256(_NODE + pair).digest()
     return root
 

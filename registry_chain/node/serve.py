@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import resource
 import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import FrameType
 from typing import Final
-
-from waitress.server import create_server
 
 from registry_chain.application import RegistryApplication
 from registry_chain.engines.embedded.embedded import EmbeddedEngine
@@ -20,6 +16,7 @@ from registry_chain.events import EventFeed
 from registry_chain.node.app import create_app
 from registry_chain.node.chain_view import ChainView
 from registry_chain.node.explorer.register import Register
+from registry_chain.node.listening import Listening, listen
 from registry_chain.node.parts import NodeParts
 from registry_chain.node.scrubber import Scrubber
 from registry_chain.node.settings import NodeSettings
@@ -32,16 +29,6 @@ from weid.registry.pinned_genesis import parse_genesis
 DRAIN_SECONDS: Final = 5.0
 """How long requests in work may go on after the signal to stop."""
 _FLUSH_SECONDS: Final = 0.2
-_SPARE_FILES: Final = 128
-"""File descriptors that are left to the store and the log."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listening:
-    """Where a node listens; port 0 takes any free one."""
-
-    host: str
-    port: int
 
 
 def build_parts(engine: Engine, *, clock: Clock, settings: NodeSettings) -> NodeParts:
@@ -85,16 +72,16 @@ def serve(
     *,
     clock: Clock,
     settings: NodeSettings,
-    announce: Callable[[str], None],
+    announce: Callable[[Listening], None],
 ) -> None:
     """Serve a chain until SIGTERM or SIGINT; then finish what is in work and close the store.
 
-    `announce` is called with the address once connections are accepted. Must run in the main
+    `announce` is called with the place once connections are accepted. Must run in the main
     thread. After the signal no request is begun; those in work have `DRAIN_SECONDS`; the block in
     work is finished (D20).
 
     Raises:
-        OSError: the address cannot be listened on.
+        RegistryUnavailableError: the address cannot be listened on.
     """
     engine = EmbeddedEngine(RegistryApplication(store), signer, clock=clock)
     try:
@@ -102,23 +89,10 @@ def serve(
         records = RecordReader(store, head=engine.head)
         app = create_app(parts, lambda: Register(records, CommittedReader(store), parts.chain))
         requests = _Requests(app)
-        server = create_server(
-            requests,
-            host=listening.host,
-            port=listening.port,
-            threads=settings.threads,
-            connection_limit=_connection_limit(settings.sockets),
-            channel_timeout=settings.idle_seconds,
-            cleanup_interval=5,
-            max_request_body_size=settings.body_bytes,
-            max_request_header_size=16 * 1024,
-            asyncore_use_poll=True,
-            ident=None,
-            clear_untrusted_proxy_headers=False,
-        )
+        server, there = listen(requests, listening, settings)
         Scrubber(store, parts.faults, parts.closing).start()
         stop_on_signal(parts.closing, lambda: requests.in_work)
-        announce(f"http://{_host(listening.host)}:{server.effective_port}")
+        announce(there)
         # Ends by SystemExit, which the handler raises in this thread and the server takes.
         server.run()
         server.close()
@@ -155,12 +129,3 @@ def stop_on_signal(closing: threading.Event, in_work: Callable[[], int]) -> None
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-
-
-def _connection_limit(wanted: int) -> int:
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return wanted if soft == resource.RLIM_INFINITY else max(16, min(wanted, soft - _SPARE_FILES))
-
-
-def _host(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

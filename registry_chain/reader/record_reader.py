@@ -33,6 +33,7 @@ from weid.registry.records import (
     RoleRecord,
     StatusListRecord,
     TemplateRecord,
+    TrustRecordT,
 )
 from weid.registry.state_keys import (
     NAMESPACE_OF,
@@ -40,8 +41,11 @@ from weid.registry.state_keys import (
     PROPOSALS,
     ROLES,
     TEMPLATES,
+    anchor_id,
+    cosigners_list,
     issuers_list,
     state_key,
+    status_id,
     statuses_list,
     template_id,
     trust_id,
@@ -49,6 +53,7 @@ from weid.registry.state_keys import (
 from weid.registry.wire import decode_record_as
 
 _R = TypeVar("_R", bound=Record)
+_Versioned = TypeVar("_Versioned", DidRecord, RecognitionRecord, AccreditationRecord)
 
 
 class RecordReader:
@@ -120,17 +125,35 @@ class RecordReader:
         """Return a DID's accreditation for a template."""
         return self._record(AccreditationRecord, trust_id(accreditor, cpt_id))
 
-    def status_list(self, uri: str) -> StatusListRecord | None:
-        """Return the record of a status list."""
-        return self._record(StatusListRecord, uri.encode())
+    def former(self, record: TrustRecordT) -> TrustRecordT | None:
+        """Return the version of a recognition or accreditation before this one, None: the first."""
+        with self._state() as state:
+            return _before(state, record)
 
-    def evidence(self, digest: bytes) -> EvidenceRecord | None:
-        """Return the record of an anchored digest."""
-        return self._record(EvidenceRecord, digest)
+    def status_list(self, issuer: str, uri: str) -> StatusListRecord | None:
+        """Return the record of an issuer's status list."""
+        return self._record(StatusListRecord, status_id(issuer, uri))
 
-    def batch(self, root: bytes) -> BatchRecord | None:
-        """Return the record of an anchored batch root."""
-        return self._record(BatchRecord, root)
+    def evidence(self, digest: bytes) -> tuple[EvidenceRecord, ...]:
+        """Return what each signer anchored of a digest, complete, the first first, then by DID."""
+        with self._state() as state:
+            first = _read(state, EvidenceRecord, digest)
+            if first is None:
+                return ()
+            others = _read_list(state, EvidenceRecord, cosigners_list(digest))
+            return (first, *sorted(others, key=lambda e: e.signer))
+
+    def evidence_by(self, signer: str, digest: bytes) -> EvidenceRecord | None:
+        """Return the record of a digest as one DID anchored it."""
+        with self._state() as state:
+            first = _read(state, EvidenceRecord, digest)
+            if first is None or first.signer == signer:
+                return first
+            return _read(state, EvidenceRecord, anchor_id(signer, digest))
+
+    def batch(self, author: str, root: bytes) -> BatchRecord | None:
+        """Return the record of a batch root as one DID anchored it."""
+        return self._record(BatchRecord, anchor_id(author, root))
 
     def proposal(self, proposal_id: bytes) -> ProposalRecord | None:
         """Return a governance proposal."""
@@ -196,21 +219,23 @@ class RecordReader:
 
     def _records(self, kind: type[_R], list_id: str) -> list[_R]:
         with self._state() as state:
-            found = []
-            for key in list_keys(state, list_id):
-                value = state.get(key)
-                if value is None:
-                    raise StoreDamagedError(
-                        "a record of a list is missing", table=Table.RECORDS, key=key
-                    )
-                found.append(_decode(kind, key, value))
-            return found
+            return _read_list(state, kind, list_id)
 
 
 def _read(state: SnapshotState, kind: type[_R], record_id: bytes) -> _R | None:
     key = state_key(NAMESPACE_OF[kind], record_id)
     value = state.get(key)
     return None if value is None else _decode(kind, key, value)
+
+
+def _read_list(state: SnapshotState, kind: type[_R], list_id: str) -> list[_R]:
+    found = []
+    for key in list_keys(state, list_id):
+        value = state.get(key)
+        if value is None:
+            raise StoreDamagedError("a record of a list is missing", table=Table.RECORDS, key=key)
+        found.append(_decode(kind, key, value))
+    return found
 
 
 def _decode(kind: type[_R], key: bytes, value: bytes, table: Table = Table.RECORDS) -> _R:
@@ -228,7 +253,7 @@ def _is_meant(record: DidRecord, version: int | None, at_time: int | None) -> bo
     )
 
 
-def _before(state: SnapshotState, record: DidRecord) -> DidRecord | None:
+def _before(state: SnapshotState, record: _Versioned) -> _Versioned | None:
     digest = record.version.previous
     if not digest:
         return None
@@ -237,4 +262,4 @@ def _before(state: SnapshotState, record: DidRecord) -> DidRecord | None:
         raise RegistryUnavailableError("a former version of the record is not kept here")
     if hashlib.sha256(value).digest() != digest:
         raise StoreDamagedError("a former version is damaged", table=Table.VERSIONS, key=digest)
-    return _decode(DidRecord, digest, value, Table.VERSIONS)
+    return _decode(type(record), digest, value, Table.VERSIONS)

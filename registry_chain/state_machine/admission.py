@@ -12,7 +12,7 @@ import re
 from collections.abc import Container
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 from registry_chain.state_machine.errors import InvalidTransactionError, refuse, require
 from registry_chain.state_machine.parameters import (
@@ -55,6 +55,10 @@ _REMEMBERED_BYTES: Final = 1024
 
 _BY_RECOVERY_KEY: Final = frozenset({RecoverDid, MarkKeyCompromised})
 _NUMBERED: Final = re.compile(r"(control|next|recovery)-([1-9][0-9]?)\Z")
+
+
+Reading: TypeAlias = tuple[SignedTransaction, Transaction] | ResultCode
+"""A transaction as its bytes were read, or the code that refuses them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ def check(
     """
     staged = StagedState(state, height=state.summary.height + 1, time=max(time, state.summary.time))
     try:
-        admission = admit(staged, raw, pending=pending, verified=verified)
+        admission = admit(staged, read_transaction(raw), pending=pending, verified=verified)
     except InvalidTransactionError as error:
         return Check(error.code)
     transaction = admission.transaction
@@ -118,17 +122,19 @@ def check(
 
 def admit(
     staged: StagedState,
-    raw: bytes,
+    reading: Reading,
     *,
     pending: int = 0,
     verified: Container[bytes] = frozenset(),
 ) -> Admission:
-    """Return what a transaction's bytes ask, if they may be applied to the staged state.
+    """Return what a transaction asks, if it may be applied to the staged state.
 
     Raises:
         InvalidTransactionError: with a code that leaves no trace.
     """
-    signed, transaction = _decode(raw)
+    if isinstance(reading, ResultCode):
+        refuse(reading)
+    signed, transaction = reading
     require(transaction.network == staged.network, ResultCode.WRONG_NETWORK)
     require(staged.time <= transaction.valid_until, ResultCode.TOO_LATE)
     author_keys = _author_keys(staged, transaction)
@@ -147,12 +153,14 @@ def admit(
     )
 
 
-def _decode(raw: bytes) -> tuple[SignedTransaction, Transaction]:
-    require(len(raw) <= limits.TRANSACTION_BYTES, ResultCode.TOO_LARGE)
+def read_transaction(raw: bytes) -> Reading:
+    """Return what a transaction's bytes say, or the code that refuses them."""
+    if len(raw) > limits.TRANSACTION_BYTES:
+        return ResultCode.TOO_LARGE
     try:
         return _remembered(raw) if len(raw) <= _REMEMBERED_BYTES else _read(raw)
     except MalformedError:
-        refuse(ResultCode.MALFORMED)
+        return ResultCode.MALFORMED
 
 
 def _read(raw: bytes) -> tuple[SignedTransaction, Transaction]:

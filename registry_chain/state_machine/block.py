@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from registry_chain.state_machine.state import StateSummary
 from weid.registry.codes import ResultCode
@@ -26,8 +27,7 @@ class BlockInput:
     transactions: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One thing that came about, for people and feeds; not part of the app hash.
 
     `name` is a fixed word such as `did_recovered`; `subject` the DID, URI, id or hex digest that

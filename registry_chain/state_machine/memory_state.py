@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from registry_chain.state_machine.block import BlockOutcome
 from registry_chain.state_machine.state import StateSummary
 
@@ -26,6 +28,10 @@ class MemoryState:
     def get(self, state_key: bytes) -> bytes | None:
         """Return the bytes of the record under a state key."""
         return self.records.get(state_key)
+
+    def get_many(self, state_keys: Collection[bytes]) -> Mapping[bytes, bytes | None]:
+        """Return the bytes of each of many records."""
+        return {key: self.records.get(key) for key in state_keys}
 
     def page(self, page_id: bytes) -> bytes | None:
         """Return a page of a tree."""

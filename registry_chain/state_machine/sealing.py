@@ -31,7 +31,7 @@ def seal(
         tree = update_tree(state, STATE_TREE, hashes)
         smt_root = tree.root
         pages.update(tree.pages)
-    log = _append_log(state, results)
+    log = _append_log(state, staged.height, results)
     summary = StateSummary(staged.network, staged.height, staged.time, smt_root, log.size, log.root)
     return BlockOutcome(
         results,
@@ -62,9 +62,11 @@ def _update_lists(state: CommittedState, staged: StagedState) -> dict[bytes, byt
     return pages
 
 
-def _append_log(state: CommittedState, results: tuple[TransactionResult, ...]) -> LogUpdate:
+def _append_log(
+    state: CommittedState, height: int, results: tuple[TransactionResult, ...]
+) -> LogUpdate:
     leaves = [
-        log_leaf(result.transaction_id, int(result.code), result.data)
+        log_leaf(result.transaction_id, height, int(result.code), result.data)
         for result in results
         if result.receipt is not None
     ]

@@ -6,7 +6,7 @@ also within the block, stays reachable by its hash, because the next version nam
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
@@ -90,17 +90,29 @@ class StagedState:
         self._journal: list[tuple[_Place, Entry]] = []
         self._marks: tuple[int, int] = (0, 0)
 
+    def expect(self, places: Iterable[_Place]) -> None:
+        """Read many records at once that will be asked for one by one."""
+        keys = {
+            place: state_key(NAMESPACE_OF[place[0]], place[1])
+            for place in places
+            if place not in self._entries
+        }
+        found = self._state.get_many(keys.values())
+        for place, key in keys.items():
+            self._entries[place] = self._read_entry(place[0], key, found[key])
+
     def entry(self, kind: type[Any], identity: bytes) -> Entry:
         """Return the present state of a record, whether it exists or not."""
         place = (kind, identity)
         entry = self._entries.get(place)
         if entry is None:
-            namespace = NAMESPACE_OF[kind]
-            key = state_key(namespace, identity)
-            raw = self._state.get(key)
-            record = None if raw is None else _read_record(namespace, raw)
-            entry = self._entries[place] = Entry(key, record, raw)
+            key = state_key(NAMESPACE_OF[kind], identity)
+            entry = self._entries[place] = self._read_entry(kind, key, self._state.get(key))
         return entry
+
+    @staticmethod
+    def _read_entry(kind: type[Any], key: bytes, raw: bytes | None) -> Entry:
+        return Entry(key, None if raw is None else _read_record(NAMESPACE_OF[kind], raw), raw)
 
     def read(self, kind: type[_R], identity: bytes) -> _R | None:
         """Return a record, or None where there is none."""

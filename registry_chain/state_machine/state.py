@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +15,10 @@ class StateReader(Protocol):
 
     def get(self, state_key: bytes) -> bytes | None:
         """Return the bytes of the record under a state key, or None where there is none."""
+        ...
+
+    def get_many(self, state_keys: Collection[bytes]) -> Mapping[bytes, bytes | None]:
+        """Return the bytes of each of many records; quicker than asking for each."""
         ...
 
 
@@ -61,6 +66,10 @@ class EmptyState:
     def get(self, state_key: bytes) -> bytes | None:  # noqa: ARG002 - there is nothing under any
         """Return None."""
         return None
+
+    def get_many(self, state_keys: Collection[bytes]) -> Mapping[bytes, bytes | None]:
+        """Return None for each."""
+        return dict.fromkeys(state_keys)
 
     def page(self, page_id: bytes) -> bytes | None:  # noqa: ARG002 - there is nothing under any
         """Return None."""

@@ -17,7 +17,9 @@ from registry_chain.state_machine.admission import (
     OPEN_DID,
     SECONDS_A_DAY,
     Admission,
+    Reading,
     admit,
+    read_transaction,
 )
 from registry_chain.state_machine.block import BlockInput, BlockOutcome, TransactionResult
 from registry_chain.state_machine.context import Context
@@ -28,6 +30,7 @@ from registry_chain.state_machine.errors import (
     require,
 )
 from registry_chain.state_machine.events import event_of
+from registry_chain.state_machine.expected import expected_records
 from registry_chain.state_machine.founding import apply_genesis
 from registry_chain.state_machine.parameters import (
     MAX_AUTHOR_TRANSACTIONS,
@@ -62,8 +65,15 @@ def apply_block(
     """
     check_block(state, block)
     staged = StagedState(state, height=block.height, time=block.time)
+    readings = [read_transaction(raw) for raw in block.transactions]
+    staged.expect(expected_records([one[1] for one in readings if isinstance(one, tuple)]))
     block_run = _BlockRun(staged, state.summary.log_size, verified)
-    results = tuple([block_run.apply_transaction(raw) for raw in block.transactions])
+    results = tuple(
+        [
+            block_run.apply_transaction(len(raw), reading)
+            for raw, reading in zip(block.transactions, readings, strict=True)
+        ]
+    )
     return seal(state, staged, results)
 
 
@@ -95,11 +105,11 @@ class _BlockRun:
         self._max_transactions = staged.parameter(MAX_BLOCK_TRANSACTIONS)
         self._max_by_author = staged.parameter(MAX_AUTHOR_TRANSACTIONS)
 
-    def apply_transaction(self, raw: bytes) -> TransactionResult:
-        """Apply one transaction to the staged state and return its result."""
+    def apply_transaction(self, size: int, reading: Reading) -> TransactionResult:
+        """Apply one transaction of so many bytes to the staged state and return its result."""
         try:
-            self._require_room(raw)
-            admission = admit(self._staged, raw, verified=self._verified)
+            self._require_room(size)
+            admission = admit(self._staged, reading, verified=self._verified)
             self._require_share(admission.transaction.author)
         except InvalidTransactionError as error:
             return TransactionResult(b"", error.code)
@@ -111,8 +121,8 @@ class _BlockRun:
         self._position += 1
         return TransactionResult(admission.transaction_id, code, data, receipt)
 
-    def _require_room(self, raw: bytes) -> None:
-        self._bytes += len(raw)
+    def _require_room(self, size: int) -> None:
+        self._bytes += size
         self._transactions += 1
         room = self._bytes <= self._max_bytes and self._transactions <= self._max_transactions
         require(room, ResultCode.BLOCK_FULL)

@@ -6,6 +6,7 @@ same bytes for the same height.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -133,6 +134,11 @@ class SnapshotState:
     def get(self, state_key: bytes) -> bytes | None:
         """Return the bytes of the record under a state key, or None."""
         return self.snapshot.get(Table.RECORDS, state_key)
+
+    def get_many(self, state_keys: Collection[bytes]) -> Mapping[bytes, bytes | None]:
+        """Return the bytes of each of many records."""
+        found = self.snapshot.get_many(Table.RECORDS, state_keys)
+        return {key: found.get(key) for key in state_keys}
 
     def page(self, page_id: bytes) -> bytes | None:
         """Return a page of a sparse Merkle tree, or None."""

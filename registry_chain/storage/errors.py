@@ -3,6 +3,7 @@
 RegistryError
 ├─ StoreDamagedError           a byte is not what was written; names table and key
 ├─ StoreRefusedError           the store may not be opened: locked, rolled back, of another kind
+│  └─ StoreInUseError             another process has it open
 └─ RegistryUnavailableError
    ├─ StoreFullError           no space: the write was refused, reading goes on
    └─ StoreStoppedError        a write failed in a way after which nothing is certain
@@ -33,6 +34,10 @@ class StoreDamagedError(RegistryError):
 
 class StoreRefusedError(RegistryError):
     """The store may not be opened as it is."""
+
+
+class StoreInUseError(StoreRefusedError):
+    """Another process has the store open."""
 
 
 class StoreFullError(RegistryUnavailableError):

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from registry_chain.storage.errors import StoreRefusedError
+from registry_chain.storage.errors import StoreInUseError, StoreRefusedError
 
 _LOCK: Final = "lock"
 
@@ -17,7 +17,8 @@ def take_lock(folder: Path) -> int:
     """Make the folder if need be, lock it, and return the descriptor that holds the lock.
 
     Raises:
-        StoreRefusedError: another process has it, or the folder cannot be used.
+        StoreInUseError: another process has it.
+        StoreRefusedError: the folder cannot be used.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -30,7 +31,7 @@ def take_lock(folder: Path) -> int:
         os.close(descriptor)
         if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
             raise refused(folder, error) from error
-        raise StoreRefusedError(
+        raise StoreInUseError(
             f"another process has the store in {folder} open",
             hint="a store has one node; stop the other one, or use another folder",
         ) from None

@@ -6,7 +6,7 @@ staged block may be on its way to the disk while the next is computed over it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from typing import Final
@@ -36,6 +36,14 @@ class StateCache:
             return self._records[key]
         except KeyError:
             return self._fetch(self._records, Table.RECORDS, key)
+
+    def get_many(self, keys: Collection[bytes]) -> Mapping[bytes, bytes | None]:
+        """Return the bytes of each of many committed records."""
+        missing = [key for key in keys if key not in self._records]
+        if missing:
+            found = self._source.get_many(Table.RECORDS, missing)
+            self._records.update({key: found.get(key) for key in missing})
+        return self._records
 
     def peek(self, key: bytes) -> bytes | None:
         """Return a committed record's bytes without keeping them; for other threads.
@@ -116,6 +124,10 @@ class CommittedView:
         """Return the bytes of the record under a state key, or None."""
         return self._cache.peek(state_key)
 
+    def get_many(self, state_keys: Collection[bytes]) -> Mapping[bytes, bytes | None]:
+        """Return the bytes of each of many records."""
+        return {key: self._cache.peek(key) for key in state_keys}
+
     def page(self, page_id: bytes) -> bytes | None:
         """Return a page of a sparse Merkle tree, or None."""
         return self._cache.store.get(Table.PAGES, page_id)
@@ -148,6 +160,14 @@ class LayeredState:
             if state_key in outcome.records:
                 return outcome.records[state_key]
         return self._cache.get(state_key)
+
+    def get_many(self, state_keys: Collection[bytes]) -> Mapping[bytes, bytes | None]:
+        """Return the bytes of each of many records."""
+        found: dict[bytes, bytes | None] = {}
+        for outcome in reversed(self._outcomes):
+            found.update({key: outcome.records[key] for key in state_keys & outcome.records.keys()})
+        committed = self._cache.get_many([key for key in state_keys if key not in found])
+        return {key: found[key] if key in found else committed[key] for key in state_keys}
 
     def page(self, page_id: bytes) -> bytes | None:
         """Return a page of a sparse Merkle tree, or None."""

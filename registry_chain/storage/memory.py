@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from threading import Lock
 
@@ -54,6 +54,10 @@ class _Snapshot:
             layer = layer.behind
         return None
 
+    def get_many(self, table: Table, keys: Collection[bytes]) -> dict[bytes, bytes]:
+        found = {key: self.get(table, key) for key in keys}
+        return {key: value for key, value in found.items() if value is not None}
+
     def items(
         self, table: Table, *, first: bytes = b"", last: bytes | None = None, limit: int = -1
     ) -> Iterator[tuple[bytes, bytes]]:
@@ -101,6 +105,10 @@ class MemoryChainStore:
     def get(self, table: Table, key: bytes) -> bytes | None:
         """Return the newest committed value of a key, or None."""
         return _Snapshot(self._newest).get(table, key)
+
+    def get_many(self, table: Table, keys: Collection[bytes]) -> dict[bytes, bytes]:
+        """Return the newest committed values of those keys that are there."""
+        return _Snapshot(self._newest).get_many(table, keys)
 
     def snapshot(self) -> AbstractContextManager[StoreSnapshot]:
         """Return the newest committed state."""

@@ -10,7 +10,7 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from threading import Lock, RLock
 from typing import Final
@@ -279,6 +279,11 @@ class SqliteChainStore:
         finally:
             self._give_back(connection)
         return None if row is None else row[0]
+
+    def get_many(self, table: Table, keys: Collection[bytes]) -> dict[bytes, bytes]:
+        """Return the newest committed values of those keys that are there."""
+        with self.snapshot() as snapshot:
+            return snapshot.get_many(table, keys)
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[SqliteSnapshot]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from threading import Lock
 from typing import Final
 
@@ -51,6 +51,14 @@ class SqliteSnapshot:
             except sqlite3.DatabaseError as error:
                 raise reading_error(error, table, key) from error
         return None if row is None else row[0]
+
+    def get_many(self, table: Table, keys: Collection[bytes]) -> dict[bytes, bytes]:
+        """Return the values of those keys that are there."""
+        if not keys:
+            return {}
+        with self._reading(table):
+            found = self._connection.execute(sql.GET_MANY[table], sql.rows(dict.fromkeys(keys)))
+            return dict(found.fetchall())
 
     def items(
         self, table: Table, *, first: bytes = b"", last: bytes | None = None, limit: int = -1

@@ -1,8 +1,8 @@
-"""The SQL of the SQLite store: its schema, and writing many rows in one statement.
+"""The SQL of the SQLite store: its schema, and many rows in one statement.
 
-Many rows go in one statement because SQLite then works without Python's interpreter lock from the
-first row to the last; with a statement for each row, a busy thread beside the writer would make
-each row wait for the lock.
+Many rows are read or written in one statement because SQLite then works without Python's
+interpreter lock from the first row to the last; with a statement for each row, a busy thread beside
+it would make each row wait for the lock.
 """
 
 from __future__ import annotations
@@ -57,6 +57,10 @@ _VALUE: Final = (
     f"value & {2**_VALUE_BITS - 1})"
 )
 
+GET_MANY: Final = {
+    table: f"SELECT key, value FROM {table} WHERE key IN (SELECT {_KEY} FROM json_each(?2))"  # noqa: S608 - same
+    for table in Table
+}
 PUT: Final = {
     table: (
         f"INSERT INTO {table} (key, value) SELECT {_KEY}, {_VALUE} FROM json_each(?2) WHERE true "  # noqa: S608 - same

@@ -6,7 +6,7 @@ said at `Table`; that it is what it should be is checked in `integrity`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -33,7 +33,7 @@ class Table(StrEnum):
     CONTENTS = "contents"
     """SHA-256 of a template's JSON → the JSON."""
     EVENTS = "events"
-    """Position in the event feed (8 bytes, big-endian) → event."""
+    """Position of its last event in the feed (8 bytes, big-endian) → run of events."""
     SETTINGS = "settings"
     """Name in ASCII → what is said once: the genesis, the newest height and roots."""
 
@@ -61,6 +61,10 @@ class StoreSnapshot(Protocol):
             StoreDamagedError: the file cannot be read.
             RegistryUnavailableError: the snapshot was held too long and has been taken back.
         """
+        ...
+
+    def get_many(self, table: Table, keys: Collection[bytes]) -> dict[bytes, bytes]:
+        """Return the values of those keys that are there; quicker than asking for each."""
         ...
 
     def items(
@@ -111,6 +115,10 @@ class ChainStore(Protocol):
 
     def get(self, table: Table, key: bytes) -> bytes | None:
         """Return the newest committed value of a key, or None."""
+        ...
+
+    def get_many(self, table: Table, keys: Collection[bytes]) -> dict[bytes, bytes]:
+        """Return the newest committed values of those keys that are there."""
         ...
 
     def snapshot(self) -> AbstractContextManager[StoreSnapshot]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.apps.issuer.support import PASSWORD, Office, people, rows_csv
+from tests.apps.issuer.wallets import trust_of
 from tests.support.chromium import chromium, needs_chromium
 from tests.support.clauses import clause
 from tests.support.served import served
+from weid.errors import RegistryUnavailableError
 from weid.transport import GuardedTransport
 from weid.verification.report import Verdict
 from weid.verifier import Verifier
@@ -117,7 +119,7 @@ def test_from_a_file_to_a_verified_certificate_and_its_revocation(town, tmp_path
         with Wallet.create(
             tmp_path / "citizen.wallet", passphrase="a passphrase", clock=office.clock
         ) as wallet:
-            wallet.accept(offer, transport=counter.transport)
+            wallet.accept(offer, transport=counter.transport, trust=trust_of(office))
             report = counter.check(wallet)
             assert report.accepted, str(report)
             assert report.require().claims["name"] == "Person 00003"
@@ -149,13 +151,46 @@ def test_a_faulty_file_is_shown_row_by_row_and_cut_down(town, tmp_path):
         sign_in(page, url)
         upload(page, url, path)
         assert page.locator("td.faulty").count() == 2
+        ends = page.evaluate(
+            "[...document.querySelectorAll('.findings li span')]"
+            ".map(e => e.getBoundingClientRect().right)"
+        )
+        assert len(ends) == 2
+        assert max(ends) <= PHONE["width"]
         with page.expect_download() as download:
             page.click("text=Download the faulty rows")
         assert "Person 3" in download.value.path().read_text()
-        page.click("text=Leave out the 1 faulty rows")
+        page.click("text=Leave out the faulty row")
         page.click("text=Issue 4 certificates")
         page.wait_for_selector("text=Show the certificates", timeout=30_000)
         assert [row["row_number"] for row in office.certificates()] == [2, 3, 5, 6]
+        assert faults == []
+
+
+def test_a_page_that_tells_of_trouble_goes_on_by_itself_when_the_trouble_is_over(
+    town, tmp_path, monkeypatch
+):
+    office, url = town
+    path = tmp_path / "rows.csv"
+    path.write_bytes(rows_csv(*people(1)))
+
+    def away(*_):
+        raise RegistryUnavailableError("away")
+
+    with chromium() as browser:
+        page = browser.new_page(viewport=PHONE)
+        faults = watch(page)
+        sign_in(page, url)
+        page.goto(f"{url}/batches/new")
+        page.set_input_files("#file", path)
+        page.check("#form-paper")
+        page.click("text=Check the file")
+        with monkeypatch.context() as patched:
+            patched.setattr(office.agency, "anchor", away)
+            page.click("text=Issue 1 certificate")
+            page.wait_for_selector("text=The work pauses", timeout=30_000)
+        office.job.wake()
+        page.wait_for_selector("text=Show the certificates", timeout=60_000)
         assert faults == []
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.apps.verifier.support import build
@@ -119,6 +121,7 @@ def test_the_result_leaves_the_screen_by_itself_unless_it_is_held(world, counter
         page.fill("#text", shown(world))
         page.click("text=Check the text")
         page.wait_for_selector("#auto-clear:not([hidden])")
+        assert re.fullmatch(r"Cleared in [0-9]+ seconds?", page.inner_text("#auto-clear-left"))
         page.click("#auto-clear-hold")
         assert not page.is_visible("#auto-clear")
 

@@ -61,6 +61,21 @@ def test_an_empty_value_is_a_value(store: ChainStore) -> None:
     assert store.get(Table.CONTENTS, b"k") == b""
 
 
+def test_many_values_are_read_at_once(store: ChainStore) -> None:
+    values = {n.to_bytes(2, "big") * 16: bytes([n % 7]) * (n % 5) for n in range(3000)}
+    store.write({Table.RECORDS: {**values, b"": b"of no key"}}, POINT)
+    wanted = [*list(values)[100:2900:3], b"", b"absent", bytes(33)]
+    expected = {key: values[key] for key in wanted if key in values} | {b"": b"of no key"}
+    assert store.get_many(Table.RECORDS, wanted) == expected
+    assert store.get_many(Table.RECORDS, [*wanted, *wanted]) == expected
+    assert store.get_many(Table.RECORDS, []) == {}
+    assert store.get_many(Table.PAGES, wanted) == {}
+    with store.snapshot() as snapshot:
+        store.write({Table.RECORDS: {b"absent": b"late"}}, POINT)
+        assert snapshot.get_many(Table.RECORDS, wanted) == expected
+    assert store.get_many(Table.RECORDS, [b"absent"]) == {b"absent": b"late"}
+
+
 def test_entries_are_read_in_order_within_bounds(store: ChainStore) -> None:
     keys = [bytes([n]) for n in range(0, 250, 5)]
     store.write({Table.EVENTS: {key: key * 2 for key in reversed(keys)}}, POINT)

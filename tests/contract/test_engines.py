@@ -79,11 +79,11 @@ def test_who_has_a_receipt_can_prove_the_record_at_once(world: ChainWorld) -> No
     )
     for number in range(5):
         receipt = world.submit(world.anchor(number))
-        record = reader.batch(batch_root(number))
+        record = reader.batch(world.did, batch_root(number))
         assert record is not None
         assert record.version.height == receipt.height
         assert reader.receipt(receipt.transaction_id) == receipt
-        assert reader.batch(batch_root("never")) is None
+        assert reader.batch(world.did, batch_root("never")) is None
         assert reader.head().height == receipt.height + 1
 
 
@@ -286,7 +286,7 @@ def test_a_full_disk_refuses_and_recovers_without_a_restart(disk: ChainWorld) ->
         with pytest.raises(StoreFullError, match="storage full"):
             disk.submit(transaction)
         assert disk.engine.head() == before
-        assert disk.records.batch(batch_root("first")) is not None, "reading goes on"
+        assert disk.records.batch(disk.did, batch_root("first")) is not None, "reading goes on"
         assert disk.submit(anchored) == first
     store.set_max_pages(2**30)
     receipt = disk.submit(transaction)

@@ -15,6 +15,14 @@ def test_the_page_is_what_the_help_texts_say():
     assert found == page(), "run: python -m tools.command_pages"
 
 
+def test_the_page_has_no_mark_of_the_help_s_own_source():
+    # A raw docstring makes click print its mark for "keep these lines" and run the lines together.
+    found = PAGE.read_text(encoding="utf-8")
+    assert "\\b" not in found
+    assert "\b" not in found
+    assert "  bash   eval" in found
+
+
 @pytest.mark.parametrize("words", ALL, ids=" ".join)
 def test_every_command_has_its_heading(words):
     assert re.search(rf"^#+ {' '.join(words)}$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)

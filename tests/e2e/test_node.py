@@ -92,7 +92,7 @@ def test_a_registry_from_its_founding_to_its_end(founded, tmp_path):
         governors[0].submit(NameOrganisation(author.did, "University of Examples"))
         receipt = author.submit(AnchorEvidence(b"\x01" * 32, "first"))
         assert registry.receipt(receipt.transaction_id) == receipt
-        assert registry.evidence(b"\x01" * 32).entries[0].signer == author.did
+        assert registry.evidence(b"\x01" * 32)[0].signer == author.did
         assert registry.organisation(author.did).name == "University of Examples"
         with pytest.raises(TransactionRejectedError):
             author.submit(GrantRole(author.did, Role.GOVERNOR))
@@ -196,6 +196,10 @@ def test_a_running_node_is_backed_up_and_restored(founded, tmp_path):
         )
         assert second.returncode == 1
         assert "another process" in second.stderr
+        looked = call("verify", founded["path"], check=False)
+        assert looked.returncode == 1
+        assert f"is running ({node.address})" in looked.stderr
+        assert call("verify", tmp_path / "backup").stdout.startswith("intact")
         node.terminate()
     restored = tmp_path / "restored"
     call(
@@ -240,7 +244,7 @@ def test_idle_and_slow_connections_do_not_keep_others_out(founded):
                 sockets.append(client)
             start = time.monotonic()
             assert registry_at(node, founded).head().height >= 1
-            assert time.monotonic() - start < 5
+            assert time.monotonic() - start < 20
         finally:
             for client in sockets:
                 client.close()
@@ -272,5 +276,6 @@ def test_a_port_that_is_taken_is_told_with_what_to_do(founded):
         port = taken.getsockname()[1]
         done = call("start", founded["path"], "--port", port, check=False)
     assert done.returncode == 20
+    assert f"http://127.0.0.1:{port}" in done.stderr
     assert "--port" in done.stderr
     assert "Traceback" not in done.stderr

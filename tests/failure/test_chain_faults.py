@@ -77,7 +77,7 @@ def acknowledged(ledger: Path) -> list[bytes]:
     return [bytes.fromhex(line) for line in lines(ledger) if len(line) == 64]
 
 
-def wait_for_lines(ledger: Path, count: int, seconds: float = 20.0) -> None:
+def wait_for_lines(ledger: Path, count: int, seconds: float = 60.0) -> None:
     until = time.monotonic() + seconds
     while len(lines(ledger)) < count:
         assert time.monotonic() < until, "the writer does not write"
@@ -141,7 +141,7 @@ def test_sigterm_under_load_finishes_the_block_and_ends_well(tmp_path: Path) -> 
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
     assert finish(process) == 0
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     require_sound(folder, ledger)
 
 

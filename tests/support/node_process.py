@@ -11,7 +11,7 @@ import time
 from contextlib import contextmanager
 
 COMMAND = [sys.executable, "-m", "registry_chain.cli.main"]
-READY_SECONDS = 30
+READY_SECONDS = 60
 
 
 def call(*arguments, check=True):

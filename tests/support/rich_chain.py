@@ -45,6 +45,8 @@ def rich_chain(folder: Path, *, batches: int = 40) -> ChainWorld:
         world.submit(
             world.sign(AnchorEvidence(b"\x21" * 32, f"note {governor}"), governor=governor)
         )
+    for note in ("again", "and again"):
+        world.submit(world.sign(AnchorEvidence(b"\x21" * 32, note)))
     for version in (1, 2):
         world.submit(world.sign(PublishTemplate("diploma", version, document(version))))
     until = NOW + 10_000

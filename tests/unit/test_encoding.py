@@ -6,9 +6,14 @@ import json
 import time
 import tracemalloc
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum, IntEnum, StrEnum
+from typing import NamedTuple
+from uuid import UUID
 
 import cbor2
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +42,39 @@ from weid.errors import MalformedError
 @dataclass
 class Synthetic:
     number: int
+
+
+class Pair(NamedTuple):
+    first: int
+    second: int
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+class Word(StrEnum):
+    ONE = "one"
+
+
+class Count(IntEnum):
+    ONE = 1
+
+
+class Text(str):
+    __slots__ = ()
+
+
+class Number(int):
+    pass
+
+
+class Members(dict[str, int]):
+    pass
+
+
+class Items(list[int]):
+    pass
 
 
 # --- base64url -----------------------------------------------------------------------------------
@@ -282,6 +320,18 @@ def test_the_limits_of_json_hold_at_the_value():
 
 
 @clause("C9")
+def test_the_size_of_a_text_is_that_of_its_bytes():
+    text = '"' + "\u00e9" * 49 + '"'
+    for data in (text, text.encode()):
+        assert json_loads(data, what="j", max_bytes=100)
+        with pytest.raises(MalformedError, match="larger"):
+            json_loads(data, what="j", max_bytes=99)
+    big = b'"' + b"x" * limits.PRESENTATION_BYTES + b'"'
+    for spelling in (big, b" " + big):
+        assert json_loads_each([spelling], what="j", max_bytes=2 * len(big))
+
+
+@clause("C9")
 def test_a_hostile_text_costs_neither_time_nor_memory():
     for data in (
         b"[" * 65_000,
@@ -324,7 +374,36 @@ def test_an_error_names_the_place_and_never_the_value():
 
 @pytest.mark.parametrize(
     "value",
-    [float("nan"), float("inf"), {1, 2}, b"bytes", "\ud800", date(2026, 6, 30), Synthetic(1)],
+    [
+        float("nan"),
+        float("inf"),
+        {1, 2},
+        b"bytes",
+        bytearray(b"bytes"),
+        "\ud800",
+        {"\ud800": 1},
+        {1: "a"},
+        {None: "a"},
+        {Word.ONE: "a"},
+        10**20,
+        -(10**19),
+        date(2026, 6, 30),
+        datetime(2026, 6, 30, tzinfo=UTC),
+        UUID(int=7),
+        Decimal(1),
+        1j,
+        Synthetic(1),
+        Pair(1, 2),
+        Colour.RED,
+        Word.ONE,
+        Count.ONE,
+        Text("text"),
+        Number(1),
+        Members(a=1),
+        Items([1]),
+        orjson.Fragment(b"1"),
+    ],
+    ids=repr,
 )
 def test_what_json_cannot_say_is_not_written(value):
     for within in (value, [value, None], {"a": value, "b": "null"}):
@@ -335,9 +414,38 @@ def test_what_json_cannot_say_is_not_written(value):
 
 
 def test_values_that_are_written_together_are_each_as_by_itself():
-    values = [None, "null", [1, None], {"a": 2**70}, 1.5]
+    values = [None, "null", [1, None], {"a": 2**65}, 1.5]
     assert json_dumps_each(values) == [json_dumps(value) for value in values]
     assert json_dumps_each(["a", 1]) == [b'"a"', b"1"]
+
+
+@given(st.recursive(
+    plain_json | st.integers() | st.floats() | st.binary(max_size=3) | st.dates() | st.uuids()
+    | st.sampled_from([Colour.RED, Word.ONE, Count.ONE, Text("t"), Number(2)])
+    | st.text(st.characters(categories=["Cs"])),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.text(max_size=3) | st.integers() | st.sampled_from(Word), inner, max_size=3
+    ),
+    max_leaves=8,
+))  # fmt: skip
+def test_what_is_written_at_all_is_read_again_as_the_same_value(value):
+    try:
+        written = json_dumps(value)
+    except MalformedError:
+        return
+    assert repr(json_loads(written, what="j")) == repr(value)
+    assert json_dumps_each([value, None]) == [written, b"null"]
+
+
+def test_the_refusal_to_write_says_which_type_and_never_the_value():
+    with pytest.raises(MalformedError) as refused:
+        json_dumps({"a": [Colour.RED]})
+    assert refused.value.message == "the value has a Colour, which JSON does not have"
+
+
+def test_tuples_and_nothings_are_written():
+    value = ("null", None, {"a": (1.5, -0.0)}, 2**65)
+    assert json_loads(json_dumps(value), what="j") == ["null", None, {"a": [1.5, -0.0]}, 2**65]
 
 
 def test_json_that_contains_itself_is_not_written():

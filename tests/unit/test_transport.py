@@ -269,6 +269,25 @@ def test_other_urls_are_refused_before_anything_is_looked_up(guarded, url):
     assert net.looked_up == []
 
 
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "[::1]"])
+def test_who_asks_this_machine_over_http_is_told_the_option(guarded, host):
+    with pytest.raises(TransportError) as refused:
+        guarded(Net(None, ["127.0.0.1"])).get(f"http://{host}:8700/")
+    assert "--unsafe-loopback-http" in refused.value.hint
+
+
+def test_who_asks_another_machine_over_http_is_not_told_the_option(guarded):
+    net = Net(None, [PUBLIC])
+    with pytest.raises(TransportError) as refused:
+        guarded(net).get("http://issuer.example/")
+    allowed = GuardedTransport(allow_loopback_http=True, look_up=net.look_up, dial=net.dial)
+    with pytest.raises(TransportError) as still_refused:
+        allowed.get("http://issuer.example/")
+    for error in (refused.value, still_refused.value):
+        assert "https" in error.hint
+        assert "--unsafe" not in error.hint
+
+
 @clause("V10")
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "2130706433", "0x7f.1", "127.1", "[::1]", "[::ffff:127.0.0.1]", "localhost"]
@@ -356,7 +375,7 @@ def test_a_slow_drip_ends_at_the_deadline(serve, guarded, pieces):
     started = time.monotonic()
     with pytest.raises(TransportError, match="did not answer in") as failed:
         guarded(Net(server, [PUBLIC])).get(URL, timeout=0.3)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 15
     assert not failed.value.refused
 
 
@@ -368,7 +387,7 @@ def test_a_server_that_says_nothing_ends_at_the_deadline(guarded):
     started = time.monotonic()
     with pytest.raises(TransportError, match="did not answer"):  # already within the TLS handshake
         guarded(net).get(URL, timeout=0.2)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 15
     silent.close()
 
 
@@ -376,12 +395,12 @@ def test_a_server_that_says_nothing_ends_at_the_deadline(guarded):
 def test_a_name_system_that_says_nothing_ends_at_the_deadline(guarded):
     over = threading.Event()
     net = Net(None, [])
-    net.look_up = lambda *_: over.wait(5) and []
+    net.look_up = lambda *_: over.wait(60) and []
     started = time.monotonic()
     with pytest.raises(TransportError, match="did not answer"):
         guarded(net).get(URL, timeout=0.2)
     over.set()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 15
 
 
 NO_ANSWER = {

@@ -175,12 +175,20 @@ def _tree() -> str:
 
 def _log() -> str:
     store = PageStore()
-    entries = [(_digest(f"transaction {n}"), n % 3, b"\0\1" * (n % 2)) for n in range(20)]
+    entries = [
+        (_digest(f"transaction {n}"), 1 + n // 3, n % 3, b"\0\1" * (n % 2)) for n in range(20)
+    ]
     leaves = [log_leaf(*entry) for entry in entries]
     store.apply(append_leaves(store, 0, leaves))
     listed: list[JsonValue] = [
-        {"id": identity.hex(), "code": code, "data": data.hex(), "leaf": leaf.hex()}
-        for (identity, code, data), leaf in zip(entries, leaves, strict=True)
+        {
+            "id": identity.hex(),
+            "height": height,
+            "code": code,
+            "data": data.hex(),
+            "leaf": leaf.hex(),
+        }
+        for (identity, height, code, data), leaf in zip(entries, leaves, strict=True)
     ]
     inclusion: list[JsonValue] = [
         {"index": i, "size": n, "path": [h.hex() for h in prove_inclusion(store, i, n).path]}

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from flask import current_app, g, render_template, request, session, url_for
+from flask import current_app, g, render_template, request, session
 
 from verifier_app.counter import Counter
+from verifier_app.languages import told
 from verifier_app.result_view import ResultView
 from weid import limits
-from weid.errors import WeidError
+from weid.errors import MalformedError
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The text of a code that was sent, or what is wrong with the sending."""
+    """What came of a code that was sent: its result, or what is wrong with the sending."""
 
-    text: str = ""
+    result: ResultView | None = None
     fault: dict[str, str | None] | None = None
 
 
@@ -39,31 +41,37 @@ def browser() -> str:
     return str(session["browser"])
 
 
-def sent() -> Sent:
-    """Read a picture or a text from the form."""
+def sent(examine: Callable[[str], ResultView]) -> Sent:
+    """Read a picture or a text from the form and examine it."""
     picture = request.files.get("picture")
     try:
         if picture is not None:
-            return Sent(text=desk().read_picture(picture.stream.read()))
-        text = request.form.get("text", "").strip()
-    except WeidError as error:
+            text = desk().read_picture(picture.stream.read())
+        else:
+            text = _pasted(request.form.get("text", "").strip())
+        return Sent(result=examine(text))
+    except MalformedError as error:
         hint = g.text(error.hint) if error.hint else None
         return Sent(fault={"message": g.text(error.message), "hint": hint})
+
+
+def _pasted(text: str) -> str:
     if not text:
-        return Sent(fault={"message": g.text("Nothing was sent to check."), "hint": None})
+        raise MalformedError(told("Nothing was sent to check."))
     if len(text) > limits.PRESENTATION_BYTES:
-        return Sent(fault={"message": g.text("That is too large."), "hint": None})
-    return Sent(text=text)
+        raise MalformedError(told("That is too large."))
+    return text
 
 
-def result_page(result: ResultView, *, again: str) -> str:
+def result_page(result: ResultView, *, next_path: str, retry_path: str) -> str:
     """Return the page of a result; it exists in this response only."""
     settings = current_app.extensions["verifier_settings"]
     return render_template(
         "result.html",
-        result=result.in_language(g.text, g.language),
+        result=result.in_language(g.words, g.language),
         clear_after=settings.auto_clear_seconds,
-        next_path=url_for(again),
+        next_path=next_path,
+        retry_path=retry_path,
     )
 
 

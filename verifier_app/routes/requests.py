@@ -39,10 +39,10 @@ def code(request_id: str) -> Response:
 
 @pages.post("/<request_id>/answer")
 def answer(request_id: str) -> tuple[str, int] | str:
-    """Check the answer; the request is used up by it."""
-    found = sent()
-    if found.fault is not None:
-        opened = desk().open_request(request_id, browser=browser(), language=language())
+    """Check the answer; the request is used up by it, unless it could not be checked."""
+    opened = desk().open_request(request_id, browser=browser(), language=language())
+    found = sent(lambda text: desk().answer(request_id, text, browser=browser()))
+    if found.result is None:
         return render_template("request.html", open=opened, fault=found.fault), 400
-    result = desk().answer(request_id, found.text, browser=browser())
-    return result_page(result, again="requests.saved")
+    retry = url_for("requests.show", request_id=request_id)
+    return result_page(found.result, next_path=url_for("requests.saved"), retry_path=retry)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, redirect, render_template, request, session
+from flask import Blueprint, Response, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from verifier_app.routes.counter_desk import desk, own_path, result_page, sent
@@ -19,10 +19,11 @@ def home() -> str:
 @pages.post("/check")
 def check() -> tuple[str, int] | str:
     """Check what was scanned, without a request of ours."""
-    found = sent()
-    if found.fault is not None:
+    found = sent(desk().check)
+    if found.result is None:
         return render_template("home.html", fault=found.fault), 400
-    return result_page(desk().check(found.text), again="scan.home")
+    here = url_for("scan.home")
+    return result_page(found.result, next_path=here, retry_path=here)
 
 
 @pages.get("/privacy")

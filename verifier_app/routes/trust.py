@@ -11,4 +11,4 @@ pages = Blueprint("trust", __name__, url_prefix="/trust")
 def page() -> str:
     """List networks, their state and age, and the recognized issuers."""
     view = current_app.extensions["trust_view"]
-    return render_template("trust.html", networks_seen=view.networks(g.text, g.language))
+    return render_template("trust.html", networks_seen=view.networks(g.words, g.language))

@@ -5,16 +5,21 @@ const hold = document.getElementById("auto-clear-hold");
 let seconds = Number(bar.dataset.seconds);
 let held = false;
 
+function show() {
+  const shown = Math.max(seconds, 0);
+  left.textContent = (shown === 1 ? left.dataset.one : left.dataset.many).replace("%d", shown);
+}
+
 function tick() {
   if (held) return;
   seconds -= 1;
-  left.textContent = String(Math.max(seconds, 0));
+  show();
   if (seconds <= 0) window.location.replace(bar.dataset.next);
 }
 
 if (seconds > 0) {
   bar.hidden = false;
-  left.textContent = String(seconds);
+  show();
   const timer = setInterval(tick, 1000);
   hold.addEventListener("click", () => {
     held = true;

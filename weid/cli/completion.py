@@ -13,13 +13,13 @@ SHELLS = ("bash", "zsh", "fish")
 @click.command(cls=SharedCommand)
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
-    r"""Print the completion of SHELL.
+    """Print the completion of SHELL.
 
     \b
     bash   eval "$(weid completion bash)"
     zsh    eval "$(weid completion zsh)"
     fish   weid completion fish | source
-    """
+    """  # noqa: D301 - click's mark for text that keeps its lines
     from weid.cli.main import weid  # noqa: PLC0415 - main imports this module by name
 
     found = get_completion_class(shell)

@@ -37,6 +37,38 @@ def read_input(source: Path) -> str:
     return text
 
 
+def read_answer(source: Path) -> str:
+    """Return what `read_input` does, unless it is a request or an offer: those answer nothing.
+
+    Raises:
+        MalformedError: as `read_input`, or what was handed in is what was to be answered.
+    """
+    text = read_input(source)
+    kind = _question(text)
+    if kind is not None:
+        raise MalformedError(
+            f"{source} is {kind}, not an answer",
+            hint="hand in what the wallet made of it: the text that it wrote or the code that it "
+            "shows.",
+        )
+    return text
+
+
+def _question(text: str) -> str | None:
+    """Return what a text asks, in words; None where it asks nothing."""
+    from weid.encoding import json_loads_object  # noqa: PLC0415 - with a text only
+
+    if text.startswith("openid-credential-offer://"):
+        return "the offer of a certificate"
+    if text.startswith("openid4vp://"):
+        return "a request for certificates"
+    try:
+        members = json_loads_object(text, what="the text") if text.startswith("{") else {}
+    except MalformedError:
+        return None
+    return "a request for certificates" if "dcql_query" in members else None
+
+
 def _bytes(source: Path) -> bytes:
     limit = limits.IMAGE_BYTES
     if str(source) == "-":

@@ -11,7 +11,7 @@ import click
 from weid.cli.command import SharedCommand
 from weid.cli.issuer_access import issuer_options
 from weid.cli.issuer_check import ROWS_FILE, file_options, read_rows, show_findings
-from weid.cli.output import Session, pass_session, table
+from weid.cli.output import Session, counted, pass_session, table
 from weid.errors import WeidError
 
 if TYPE_CHECKING:
@@ -89,22 +89,23 @@ def _without_faulty(
 ) -> JsonObject:
     batch = api.get("batches", batch_id)
     faulty = batch["faulty_count"]
+    verb = "is" if faulty == 1 else "are"
+    which = f"{faulty} of {counted(int(str(batch['row_count'])), 'row')} {verb}"
     if not leave_out:
         if not session.as_json:
             show_findings(session, batch)
         raise WeidError(
-            f"{faulty} of {batch['row_count']} rows are faulty; nothing was issued",
+            f"{which} faulty; nothing was issued",
             hint="correct the file (`weid issuer check` helps), or add --leave-out-faulty.",
         )
-    session.say(f"{faulty} of {batch['row_count']} rows are faulty and are left out.")
+    session.say(f"{which} faulty and left out.")
     body: JsonObject = {"version": batch["version"], "faulty": faulty}
     return api.change("batches", batch_id, "leave-out", body=body)
 
 
 def _total(batch: JsonObject) -> str:
     progress: Any = batch["progress"]
-    count = progress["total"]
-    return f"{count} certificate{'' if count == 1 else 's'}"
+    return counted(progress["total"], "certificate")
 
 
 def _wait(session: Session, api: IssuerApi, batch_id: str) -> JsonObject:

@@ -10,7 +10,7 @@ import click
 
 from weid.cli.command import SharedCommand
 from weid.cli.issuer_access import TOKEN_FILE, find_access
-from weid.cli.output import Session, pass_session, table
+from weid.cli.output import Session, counted, pass_session, table
 from weid.cli.registry_options import loopback_option
 from weid.errors import MalformedError
 
@@ -118,7 +118,7 @@ def check(  # noqa: PLR0913 - each is one option
         }
         found = api.send_file("checks", content=content, asked=asked)
     show_findings(session, found)
-    session.say(f"{found['rows']} rows, {found['faulty']} of them faulty.")
+    session.say(f"{counted(int(str(found['rows'])), 'row')}, {found['faulty']} faulty.")
     ctx.exit(1 if found["faulty"] else 0)
 
 

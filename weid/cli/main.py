@@ -1,17 +1,15 @@
-"""The entry point of `weid`: the nouns, the options they share, and the last word on errors."""
+"""The entry point of `weid`: the nouns, and where its settings are."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from weid.cli.command import LazyNoun
+from weid.cli.command import LazyNoun, run
 from weid.cli.output import Session
-from weid.errors import WeidError
 
 COMMANDS = {
     "verify": ("weid.cli.verify:verify", "verify a certificate or presentation"),
@@ -45,21 +43,4 @@ def weid() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit with its code."""
     home = Path(os.environ.get("WEID_HOME") or Path.home() / ".weid")
-    session = Session(home=home)
-    try:
-        code = weid.main(
-            None if arguments is None else list(arguments),
-            prog_name="weid",
-            standalone_mode=False,
-            obj=session,
-        )
-    except BrokenPipeError:
-        # The reader of our output went away (`weid … | head`): nobody is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except (WeidError, click.ClickException, click.Abort, OSError) as error:
-        from weid.cli.failures import tell  # noqa: PLC0415 - most runs end well
-
-        sys.exit(tell(error, session))
-    # An unexpected exception is ours to mend: Python shows its trace and exits with 1.
-    sys.exit(code if isinstance(code, int) else 0)
+    run(weid, arguments, Session(home=home), program="weid")

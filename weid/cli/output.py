@@ -2,7 +2,7 @@
 
 1. What was asked for goes to stdout, as text or (with --json) as one JSON value.
 2. Everything said beside it goes to stderr, and not at all with --quiet.
-3. An error is one line that starts with `weid:`, and one that says what to do next.
+3. An error is one line that starts with the command's name, and one that says what to do next.
 4. Private keys are never printed.
 5. A stranger's text cannot steer the terminal: what is invisible is written as an escape.
 """
@@ -25,19 +25,13 @@ _NOT_PLAIN = re.compile(r"[^\n -~]")
 _INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 
 
-@dataclass(slots=True)
-class Session:
-    """The options that every command knows; lives as long as the command runs.
+@dataclass(slots=True, kw_only=True)
+class Console:
+    """How a command was told to speak; lives as long as the command runs."""
 
-    `home` is where trust settings, remembered heads and the wallet are kept; `sleep` waits seconds.
-    """
-
-    home: Path
     as_json: bool = False
     quiet: bool = False
     debug: bool = False
-    clock: Clock = field(default_factory=SystemClock)
-    sleep: Callable[[float], None] = time.sleep
 
     def show(self, text: str, value: object) -> None:
         """Print the result: `text` for people, or `value` as JSON."""
@@ -64,6 +58,18 @@ class Session:
         click.confirm(question, abort=True, err=True)
 
 
+@dataclass(slots=True, kw_only=True)
+class Session(Console):
+    """What every command of `weid` knows.
+
+    `home` is where trust settings, remembered heads and the wallet are kept; `sleep` waits seconds.
+    """
+
+    home: Path
+    clock: Clock = field(default_factory=SystemClock)
+    sleep: Callable[[float], None] = time.sleep
+
+
 def json_text(value: object) -> str:
     """Return a value as JSON that is safe on a terminal: invisible characters are escapes."""
     return visible(json.dumps(value, ensure_ascii=False, indent=1))
@@ -84,6 +90,11 @@ def _escaped(character: str) -> str:
         return character
     units = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, such as `1 row` or `2 rows`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def table(rows: list[list[str]], *, header: list[str]) -> str:
@@ -107,3 +118,4 @@ def _width(text: str) -> int:
 
 
 pass_session = click.make_pass_decorator(Session)
+pass_console = click.make_pass_decorator(Console)

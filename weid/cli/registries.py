@@ -13,6 +13,7 @@ from weid.errors import NotFoundError, RegistryUnavailableError
 
 if TYPE_CHECKING:
     from weid.registry.http_client import HttpRegistry
+    from weid.registry.proof_source import ProofSource
     from weid.registry.records import OrganisationRecord
     from weid.registry.registry import RegistryReader
     from weid.registry.trust_bundle import TrustBundle
@@ -45,7 +46,7 @@ def open_reader(
         trust.bundle,
         genesis_hash=trust.genesis_hash,
         clock=session.clock,
-        head_store=_heads(session),
+        head_store=heads_of(session),
     )
 
 
@@ -67,8 +68,21 @@ def open_node(session: Session, trust: NetworkTrust, options: RegistryOptions) -
         genesis_hash=trust.genesis_hash,
         transport=open_transport(options, trust),
         clock=session.clock,
-        head_store=_heads(session),
+        head_store=heads_of(session),
     )
+
+
+def open_sources(trust: NetworkTrust, options: RegistryOptions) -> list[ProofSource]:
+    """Return where a network's answers come from, unbelieved: its bundle, else its nodes."""
+    if trust.bundle is None:
+        from weid.registry.http_source import HttpSource  # noqa: PLC0415 - online only
+
+        transport = open_transport(options, trust)
+        return [HttpSource(node, transport) for node in trust.nodes]
+    from weid.registry.bundle_file import BUNDLE_BYTES, BundleFile  # noqa: PLC0415 - offline only
+
+    with trust.bundle.open("rb") as file:
+        return [BundleFile.from_bytes(file.read(BUNDLE_BYTES + 1))]
 
 
 def one_network(session: Session, options: RegistryOptions) -> NetworkTrust:
@@ -135,7 +149,8 @@ def _trusted(
     )
 
 
-def _heads(session: Session) -> FileTrustedHeads:
+def heads_of(session: Session) -> FileTrustedHeads:
+    """Return the newest heads that were believed, as this home folder remembers them."""
     from weid.cli.home import make_folder  # noqa: PLC0415 - with a registry only
     from weid.registry.trusted_heads import FileTrustedHeads  # noqa: PLC0415 - same
 

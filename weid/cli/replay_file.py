@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,23 +12,21 @@ if TYPE_CHECKING:
 
 
 class FileReplayMemory:
-    """Remembers used nonces in SQLite; opened at the first use, shared by all processes."""
+    """Remembers used nonces in SQLite, shared by all processes; open only while it is asked."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._path = path
         self._clock = clock
-        self._store: SqliteSessionStore | None = None
 
     def remember(self, key: str, *, until: int, now: int) -> bool:
         """Remember a key up to and including `until` (seconds); False when it is remembered."""
         del now  # the store reads the same clock
-        return self._opened().create(key, b"", expires_at=until + 1)
+        with closing(self._open()) as store:
+            store.remove_expired()
+            return store.create(key, b"", expires_at=until + 1)
 
-    def _opened(self) -> SqliteSessionStore:
-        if self._store is None:
-            from weid.sessions import SqliteSessionStore  # noqa: PLC0415 - only when verifying
+    def _open(self) -> SqliteSessionStore:
+        from weid.sessions import SqliteSessionStore  # noqa: PLC0415 - only when verifying
 
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._store = SqliteSessionStore(self._path, self._clock)
-            self._store.remove_expired()
-        return self._store
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return SqliteSessionStore(self._path, self._clock)

@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Iterator
 
+from weid.cli.output import counted
 from weid.credential.claim_path import ClaimPath
 from weid.credential.claim_schema import find_schema
 from weid.credential.template import CredentialTemplate
@@ -116,7 +117,7 @@ def _row_faults(
     template: CredentialTemplate,
 ) -> Iterator[tuple[str, str]]:
     if len(cells) != len(columns):
-        yield "", f"has {len(cells)} cells for {len(columns)} columns"
+        yield "", f"has {counted(len(cells), 'cell')} for {counted(len(columns), 'column')}"
         return
     claims: JsonObject = {}
     unreadable = False

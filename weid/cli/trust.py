@@ -9,8 +9,15 @@ import click
 
 from weid.cli.command import SharedGroup
 from weid.cli.output import Session, pass_session, table
-from weid.cli.registries import one_network, open_node, open_reader, open_status_tokens
+from weid.cli.registries import (
+    heads_of,
+    one_network,
+    open_node,
+    open_reader,
+    open_status_tokens,
+)
 from weid.cli.registry_options import RegistryOptions, loopback_option, registry_options
+from weid.cli.trust_beginning import describe_reset, find_beginning, remembered_head
 from weid.cli.trust_settings import NetworkTrust, load_trust, parse_genesis_hash, save_trust
 from weid.clock import format_time
 from weid.errors import MalformedError, NotFoundError, RegistryError, RegistryUnavailableError
@@ -60,7 +67,10 @@ def add(  # noqa: PLR0913 - each is one option
     if not nodes and bundle is None:
         raise click.UsageError("give --node or --bundle: there must be somebody to ask")
     if not unsafe_loopback_http and not all(node.startswith("https://") for node in nodes):
-        raise click.UsageError("a node's address must be https://…")
+        raise click.UsageError(
+            "a node's address must be https://…; for development, --unsafe-loopback-http allows "
+            "http to this machine"
+        )
     entry = NetworkTrust(
         name=network,
         genesis_hash=parse_genesis_hash(genesis),
@@ -99,6 +109,55 @@ def remove(session: Session, *, network: str) -> None:
         )
     save_trust(session.home, networks)
     session.say(f"{network} is no longer trusted.")
+
+
+@trust.command()
+@click.argument("network")
+@click.option(
+    "--head",
+    required=True,
+    metavar="HEIGHT:HASH",
+    help="A present block, as the registry's operator told you by another way.",
+)
+@click.option(
+    "--bundle",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A newer trust bundle that has this block, for use offline; import it afterwards.",
+)
+@click.option("-y", "--yes", is_flag=True, help="Do it without being asked.")
+@loopback_option
+@pass_session
+def reset(
+    session: Session,
+    *,
+    network: str,
+    head: str,
+    bundle: Path | None,
+    yes: bool,
+    unsafe_loopback_http: bool,
+) -> None:
+    """Trust NETWORK anew from a block that you name, and forget the head remembered until now.
+
+    Needed where no head was seen for 30 days: whoever has the keys of then could show another
+    history since. No node can say which one is right, so that you have to know: get height and
+    hash of a block of today from the operator, not from a node.
+    """
+    from weid.registry.trust_reset import TrustedPoint  # noqa: PLC0415 - imported when used
+
+    found = load_trust(session.home).get(network)
+    if found is None:
+        raise NotFoundError(
+            f"{network} is not trusted", hint="`weid trust show` lists the trusted."
+        )
+    found = replace(found, bundle=found.bundle if bundle is None else bundle)
+    options = RegistryOptions(unsafe_loopback_http=unsafe_loopback_http)
+    source, block = find_beginning(session, found, options, TrustedPoint.parse(head))
+    heads = heads_of(session)
+    for line in describe_reset(found, remembered_head(heads, found.genesis_hash), source, block):
+        click.echo(line, err=True)
+    session.confirm(f"Trust {network} from this block on?", yes=yes)
+    heads.replace(found.genesis_hash, block)
+    session.say(f"{network} is trusted from block {block.header.height} on.")
 
 
 @trust.command()

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from weid.cli.command import SharedCommand
-from weid.cli.inputs import INPUT, read_input
+from weid.cli.inputs import INPUT, read_answer, read_input
 from weid.cli.output import Session, json_text, pass_session
 from weid.cli.registries import trust_policy
 from weid.cli.registry_options import RegistryOptions, registry_options
+from weid.errors import MalformedError
 
 if TYPE_CHECKING:
     from weid.credential.issuance_anchor import IssuanceAnchor
@@ -75,7 +76,7 @@ def verify(  # noqa: PLR0913 - each is one option
         raise click.UsageError(
             "say how it was handed over: --request FILE, --shown or --unbound (one of them)"
         )
-    text = read_input(source)
+    text = read_answer(source)
     request = _read_request(request_file)
     anchor = read_anchor(anchor_file)
     choices: dict[str, bool | int] = {
@@ -95,7 +96,13 @@ def _read_request(file: Path | None) -> PresentationRequest | None:
         return None
     from weid.verification.request import PresentationRequest  # noqa: PLC0415 - with one only
 
-    return PresentationRequest.from_text(read_input(file))
+    text = read_input(file)
+    if "~" in text and not text.startswith("{"):
+        raise MalformedError(
+            f"{file} is a certificate or an answer, not a request",
+            hint="--request takes what `weid verifier request` wrote; the answer is FILE itself.",
+        )
+    return PresentationRequest.from_text(text)
 
 
 def read_anchor(file: Path | None) -> IssuanceAnchor | None:

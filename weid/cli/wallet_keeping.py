@@ -11,7 +11,7 @@ import click
 from weid.cli.command import SharedCommand
 from weid.cli.home import make_folder, write_private
 from weid.cli.inputs import INPUT, read_input
-from weid.cli.output import Session, json_text, pass_session, table
+from weid.cli.output import Session, counted, json_text, pass_session, table
 from weid.cli.passphrases import (
     PASSPHRASE_FILE,
     ask_passphrase,
@@ -19,6 +19,7 @@ from weid.cli.passphrases import (
     read_passphrase,
 )
 from weid.cli.wallet import DEFAULT_FILE, NEW_FILE, wallet_file_option, wallet_options
+from weid.cli.wallet_trust import trust_in_issuer, unverified_option
 from weid.clock import format_time
 from weid.errors import CredentialNotHeldError
 
@@ -60,7 +61,7 @@ def list_held(session: Session, *, held: Wallet) -> None:
 
 def _summary(one: HeldCredential) -> JsonObject:
     credential = one.credential
-    used = f"{len(one.uses)} times" if one.uses else "never"
+    used = counted(len(one.uses), "time") if one.uses else "never"
     if one.restored_at is not None:
         used += ", or before it was restored"
     return {
@@ -149,22 +150,38 @@ def new_key(session: Session, *, held: Wallet, kind: str) -> None:
 @click.argument("source", metavar="FILE|-", type=INPUT)
 @click.option("--anchor", "anchor_file", type=INPUT, help="Its issuance anchor, if there is one.")
 @click.option("-y", "--yes", is_flag=True, help="Keep it without being asked.")
+@unverified_option
 @pass_session
 @wallet_options
 def add(
-    session: Session, *, held: Wallet, source: Path, anchor_file: Path | None, yes: bool
+    session: Session,
+    *,
+    held: Wallet,
+    source: Path,
+    anchor_file: Path | None,
+    yes: bool,
+    unverified: bool,
 ) -> None:
-    """Keep the certificate in FILE, which must be bound to a key of this wallet."""
+    """Keep the certificate in FILE, which must be bound to a key of this wallet.
+
+    The trusted registry of its network must say that its issuer made it and may.
+    """
     from weid.cli.consents import ask  # noqa: PLC0415 - imported when used
     from weid.cli.registries import NamesInRegistries  # noqa: PLC0415 - imported when used
     from weid.cli.verify import read_anchor  # noqa: PLC0415 - imported when used
+    from weid.credential.credential import Credential  # noqa: PLC0415 - imported when used
+    from weid.verification.received import require_issued  # noqa: PLC0415 - imported when used
     from weid.wallet.consent import consent_to_keep  # noqa: PLC0415 - imported when used
 
     text = read_input(source)
+    anchor = read_anchor(anchor_file)
+    if not unverified:
+        trust = trust_in_issuer(session, Credential.parse(text).vct)
+        require_issued(text, trust, now=session.clock.now(), anchor=anchor)
     names = NamesInRegistries(session)
-    if not ask(session, consent_to_keep(text, names=names), yes=yes):
+    if not ask(session, consent_to_keep(text, names=names, unverified=unverified), yes=yes):
         raise click.Abort
-    kept = held.add(text, anchor=read_anchor(anchor_file))
+    kept = held.add(text, anchor=anchor)
     session.say("Kept.")
     session.show(kept.id, {"id": kept.id})
 
@@ -248,8 +265,7 @@ def restore(
         passphrase=read_passphrase(passphrase_file, new=True),
         clock=session.clock,
     ) as held:
-        count = len(held.credentials())
-        session.say(f"Restored to {target}: {count} certificate{'s' if count != 1 else ''}.")
+        session.say(f"Restored to {target}: {counted(len(held.credentials()), 'certificate')}.")
 
 
 def _backup_passphrase(file: Path | None, *, new: bool = False) -> str:

@@ -13,6 +13,7 @@ from weid.cli.inputs import INPUT, read_input
 from weid.cli.output import Session, pass_session
 from weid.cli.registry_options import loopback_option
 from weid.cli.wallet import NEW_FILE, wallet_options
+from weid.cli.wallet_trust import trust_in_issuer, unverified_option
 
 if TYPE_CHECKING:
     from weid.wallet.wallet import Wallet
@@ -35,6 +36,7 @@ OFFER_SCHEMES = ("openid-credential-offer://", "https://", "http://", "haip-vci:
     metavar="HOST",
     help="A host of the issuer that may have an inner address.",
 )
+@unverified_option
 @loopback_option
 @pass_session
 @wallet_options
@@ -46,9 +48,14 @@ def accept(  # noqa: PLR0913 - each is one option
     tx_code_file: Path | None,
     yes: bool,
     private_hosts: tuple[str, ...],
+    unverified: bool,
     unsafe_loopback_http: bool,
 ) -> None:
-    """Accept OFFER: its openid-credential-offer:// text, or a picture of its code."""
+    """Accept OFFER: its openid-credential-offer:// text, or a picture of its code.
+
+    What comes is kept if the trusted registry of its network says that its issuer made it and
+    may. While the registry cannot be asked the offer is left as it is.
+    """
     from weid.transport import GuardedTransport  # noqa: PLC0415 - imported when used
     from weid.wallet.consent import consent_to_offer  # noqa: PLC0415 - imported when used
 
@@ -62,12 +69,15 @@ def accept(  # noqa: PLR0913 - each is one option
         private_hosts=private_hosts, allow_loopback_http=unsafe_loopback_http
     )
     preview = held.read_offer(offer, transport=transport)
+    trust = None if unverified else trust_in_issuer(session, preview.configuration.vct)
     if not ask(session, consent_to_offer(preview), yes=yes):
         raise click.Abort
     code = _transaction_code(tx_code_file) if preview.tx_code is not None else None
     kept = held.accept(
         preview,
         transport=transport,
+        trust=trust,
+        accept_unverified=unverified,
         tx_code=code,
         agree=lambda consent: ask(session, consent, yes=yes),
     )

@@ -82,17 +82,21 @@ def _types(types: Any) -> str:
     return "must be of type " + (types if isinstance(types, str) else " or ".join(types))
 
 
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 _WORDS: Final[Mapping[str, Callable[[Any], str]]] = {
     "const": lambda _: "must have the value that the template fixes",
     "enum": _one_of,
     "exclusiveMaximum": lambda limit: f"must be below {limit}",
     "exclusiveMinimum": lambda limit: f"must be above {limit}",
     "format": lambda name: f"must be {_FORMAT_WORDS.get(name, f'of the form {name}')}",
-    "maxItems": lambda limit: f"must have at most {limit} elements",
-    "maxLength": lambda limit: f"must have at most {limit} characters",
+    "maxItems": lambda limit: f"must have at most {_counted(limit, 'element')}",
+    "maxLength": lambda limit: f"must have at most {_counted(limit, 'character')}",
     "maximum": lambda limit: f"must be at most {limit}",
-    "minItems": lambda limit: f"must have at least {limit} elements",
-    "minLength": lambda limit: f"must have at least {limit} characters",
+    "minItems": lambda limit: f"must have at least {_counted(limit, 'element')}",
+    "minLength": lambda limit: f"must have at least {_counted(limit, 'character')}",
     "minimum": lambda limit: f"must be at least {limit}",
     "multipleOf": lambda step: f"must be a multiple of {step}",
     "pattern": lambda pattern: f"must match the pattern {pattern}",

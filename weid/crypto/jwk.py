@@ -73,7 +73,7 @@ def _parse(members: Mapping[str, object]) -> tuple[str, bytes, p256.PublicPoint 
     y = _octets(members, "y")
     # Both coordinates must lie on the curve together; only then does the parity of y name it.
     point = p256.parse_point(b"\x04" + x + y, "the JWK")
-    return curve, p256.compressed(point), point
+    return curve, (b"\x03" if y[-1] & 1 else b"\x02") + x, point
 
 
 def _octets(members: Mapping[str, object], name: str) -> bytes:

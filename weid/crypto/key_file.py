@@ -17,6 +17,7 @@ from typing import Final
 from nacl import bindings, pwhash
 from nacl.exceptions import CryptoError as SodiumError
 
+from weid import limits
 from weid.crypto.keys import KeyKind, PrivateKey, PublicKey, RandomBytes
 from weid.encoding import (
     JsonObject,
@@ -53,7 +54,7 @@ class KeyFileCost:
 STANDARD_COST: Final = KeyFileCost()
 """About a third of a second and 128 MiB; RFC 9106 clause 4 asks for 64 MiB and 3 passes."""
 _LEAST: Final = KeyFileCost(1, 8)
-_MOST: Final = KeyFileCost(16, 1024 * 1024)
+_MOST: Final = KeyFileCost(limits.PASSPHRASE_OPERATIONS, limits.PASSPHRASE_MEMORY // _KIB)
 """A file cannot make us use more: it may be a stranger's."""
 
 
@@ -70,8 +71,11 @@ def save_key_file(
     The whole is on disk when this returns.
 
     Raises:
-        KeyFileError: the passphrase is shorter than 8 characters, or the file cannot be written.
+        KeyFileError: the passphrase is shorter than 8 characters, the cost is one that would not
+            be read again, or the file cannot be written.
     """
+    _bounded(cost.operations, _LEAST.operations, _MOST.operations)
+    _bounded(cost.memory_kib, _LEAST.memory_kib, _MOST.memory_kib)
     if len(passphrase) < _MIN_PASSPHRASE:
         raise KeyFileError(f"the passphrase is shorter than {_MIN_PASSPHRASE} characters")
     salt, nonce = random(_SALT_BYTES), random(_NONCE_BYTES)

@@ -53,7 +53,7 @@ class PublicKey:
 
     kind: KeyKind
     raw: bytes
-    _point: p256.PublicPoint | None = field(default=None, repr=False, compare=False)
+    _point: p256.PublicPoint | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         what = f"the {self.kind} public key"
@@ -64,9 +64,7 @@ class PublicKey:
         else:
             if len(self.raw) != p256.COMPRESSED_BYTES:
                 raise MalformedError(f"{what} is not a compressed point")
-            # Reading a compressed point costs a square root; a point at hand must be this one.
-            if self._point is None or p256.compressed(self._point) != self.raw:
-                object.__setattr__(self, "_point", p256.parse_point(self.raw, what))
+            object.__setattr__(self, "_point", p256.parse_point(self.raw, what))
 
     @property
     def algorithm(self) -> str:
@@ -122,7 +120,13 @@ class PublicKey:
             UnsupportedAlgorithmError: RSA, oct, another curve.
         """
         curve, raw, point = jwk.parse_public(members)
-        return cls(KeyKind(curve), raw, point)
+        if point is None:
+            return cls(KeyKind(curve), raw)
+        # Reading a compressed point costs a square root, and this one was read with its y.
+        key = object.__new__(cls)
+        for name, value in (("kind", KeyKind.P256), ("raw", raw), ("_point", point)):
+            object.__setattr__(key, name, value)
+        return key
 
     def to_jwk(self) -> JsonObject:
         """Return the public JWK with its required members only."""

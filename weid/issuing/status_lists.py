@@ -26,10 +26,9 @@ from weid.credential.status_list import (
     create_status_token,
 )
 from weid.crypto.signer import Signer
-from weid.errors import NotFoundError, TransactionRejectedError
+from weid.errors import NotFoundError
 from weid.issuing.status_store import StatusStore, StoredStatusList
 from weid.registry.author import Author
-from weid.registry.codes import ResultCode
 from weid.registry.operations import PublishStatusList
 from weid.registry.registry import RegistryReader
 
@@ -37,8 +36,7 @@ BITS: Final = 2
 TOKEN_LIFETIME: Final = 7 * 86_400
 """How long a signed token may be used (exp): as long as the oldest bundle that is taken."""
 NAME_BYTES: Final = 16
-"""Random bytes in a list's name: nobody can foresee it and publish it first."""
-NAME_ATTEMPTS: Final = 4
+"""Random bytes in a list's name: no two of an issuer's are the same, whoever else works for it."""
 TOKEN_TTL: Final = 12 * 3600
 """How long a verifier without the registry may keep a token before it asks for the next one."""
 
@@ -121,25 +119,14 @@ class IssuerStatusLists:
 
     def _open(self, cpt_id: str) -> StoredStatusList:
         size = self._settings.size
-        uri = self._claim_name(cpt_id, size)
+        name = self._random(NAME_BYTES).hex()
+        uri = f"{self._settings.base_uri.rstrip('/')}/{cpt_id}/{name}"
+        # On the registry before it is kept: a list that is kept gives out indices.
+        digest = StatusList(BITS, size, bytes(size * BITS // 8)).digest
+        self._author.submit(PublishStatusList(uri, cpt_id, BITS, size, 1, digest))
         self._store.add_status_list(uri, cpt_id=cpt_id, bits=BITS, size=size)
         self.publish(uri)
         return self._require(uri)
-
-    def _claim_name(self, cpt_id: str, size: int) -> str:
-        """Publish an empty list under a name that is free, before it is kept; return its URI."""
-        digest = StatusList(BITS, size, bytes(size * BITS // 8)).digest
-        for left in reversed(range(NAME_ATTEMPTS)):
-            name = self._random(NAME_BYTES).hex()
-            uri = f"{self._settings.base_uri.rstrip('/')}/{cpt_id}/{name}"
-            try:
-                self._author.submit(PublishStatusList(uri, cpt_id, BITS, size, 1, digest))
-            except TransactionRejectedError as error:
-                if error.code != ResultCode.STATUS_LIST_OWNED or not left:
-                    raise
-            else:
-                break
-        return uri
 
     # --- Changing --------------------------------------------------------------------------------
 
@@ -178,7 +165,7 @@ class IssuerStatusLists:
         with self._publishing:
             stored = self._require(uri)
             digest = _statuses(stored).digest
-            record = self._registry.status_list(uri)
+            record = self._registry.status_list(self._author.did, uri)
             if record is None or record.digest != digest:
                 sequence = 1 if record is None else record.sequence + 1
                 self._author.submit(

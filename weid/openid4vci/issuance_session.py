@@ -152,7 +152,7 @@ def code_of_offer(offer_id: str) -> str:
     It follows from the offer's id, which is as secret: so an offer by reference can be read again
     although the code itself is kept nowhere.
     """
-    return _hash(_CODE_DOMAIN + offer_id.encode("utf-8"))
+    return _hash(_CODE_DOMAIN + offer_id.encode("utf-8", "surrogatepass"))
 
 
 def issuance_of_code(code: str) -> str:

@@ -6,13 +6,15 @@ Members that a message does not know are ignored, as the specification demands o
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from weid import limits
 from weid.encoding import JsonObject, json_dumps, json_loads_object
 from weid.errors import MalformedError
+
+_PLACE_CHARACTERS: Final = 200
 
 
 class Message(BaseModel):
@@ -38,7 +40,8 @@ class Message(BaseModel):
             return cls.model_validate_json(json_dumps(value))
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            place = ".".join(str(step) for step in first["loc"])
+            # Names of members are the sender's, and may be as long as the message.
+            place = ".".join(str(step) for step in first["loc"])[:_PLACE_CHARACTERS]
             raise MalformedError(f"{what}: {place or 'the object'}: {first['msg']}") from None
 
     @classmethod

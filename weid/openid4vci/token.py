@@ -30,7 +30,7 @@ class TokenRequest:
         fields = {"grant_type": PRE_AUTHORIZED_CODE, "pre-authorized_code": self.code}
         if self.tx_code is not None:
             fields["tx_code"] = self.tx_code
-        return urlencode(fields).encode("ascii")
+        return urlencode(fields, errors="surrogatepass").encode("ascii")
 
 
 class TokenResponse(Message):

@@ -44,8 +44,6 @@ def encode_envelope(text: str, *, paper: bool = False) -> str:
     """
     if len(text) > limits.PRESENTATION_BYTES:
         raise MalformedError(f"the text is larger than {limits.PRESENTATION_BYTES} bytes")
-    if not text.isascii():
-        _require_utf8(text)
     parts = take_apart(text)
     if paper:
         _require_paper(text, parts)
@@ -139,10 +137,3 @@ def _require_paper(text: str, parts: Parts) -> None:
 
 def _payload(text: str) -> bytes:
     return base64url_decode(text.split(".")[1], what="the credential's payload")
-
-
-def _require_utf8(text: str) -> None:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise MalformedError("the text has half a character, which no encoding holds") from None

@@ -129,6 +129,7 @@ def take_apart(text: str) -> Parts:
         MalformedError: the text cannot be put together again from parts: base64url in another
             than its only spelling, no UTF-8, a signature of another length than 64 bytes.
     """
+    _require_utf8(text)
     taker = _Taker()
     if text.startswith("{"):
         return Parts(REQUEST, (taker.take(text, {}),), bytes(taker.tail))
@@ -153,6 +154,15 @@ def take_apart(text: str) -> Parts:
     bound = text[: -len(key_binding)]
     texts += _take_jws(key_binding, taker, {_digest(bound): MARK_SD_HASH}, "the key binding")
     return Parts(SD_JWT_KB, tuple(texts), bytes(taker.tail))
+
+
+def _require_utf8(text: str) -> None:
+    if text.isascii():
+        return
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise MalformedError("the text has half a character, which no encoding holds") from None
 
 
 def _take_jws(jws: str, taker: _Taker, known: Mapping[str, str], what: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -17,16 +17,18 @@ from weid.registry.answers import (
     RecordAnswer,
     StateRoots,
 )
+from weid.registry.authority import versions_of
 from weid.registry.bundle_file import BundleFile
 from weid.registry.light_block import LightBlock
 from weid.registry.proof_source import ProofSource
 from weid.registry.proved_reader import ProvedReader
+from weid.registry.records import TrustRecordT
 from weid.registry.wire import value_hash
 
 PARAMETERS: Final = ("governance_threshold", "max_time_lag", "open_did_creation", "rules_version")
 """Chain parameters that go into every bundle."""
 _ATTEMPTS: Final = 5
-_ACCREDITORS: Final = 8
+_ACCREDITORS: Final = 64
 
 
 class StatusTokenSource(Protocol):
@@ -42,13 +44,14 @@ class BundleScope:
     """What goes into a bundle.
 
     `templates` are ids whose versions, issuers and status lists are wanted; `issuers` are DIDs
-    that are wanted beside those which the lists name; `batches` and `evidence` are anchored roots
-    and digests. None for `templates` means all that the registry has.
+    that are wanted beside those which the lists name; `batches` are anchored roots, each after its
+    author's DID, and `evidence` anchored digests, with all their signers. None for `templates`
+    means all that the registry has.
     """
 
     templates: tuple[str, ...] | None = None
     issuers: tuple[str, ...] = ()
-    batches: tuple[bytes, ...] = ()
+    batches: tuple[tuple[str, bytes], ...] = ()
     evidence: tuple[bytes, ...] = ()
 
 
@@ -124,10 +127,11 @@ def _read_all(reader: ProvedReader, scope: BundleScope) -> list[str]:
     issuers = dict.fromkeys(scope.issuers)
     for cpt_id in ids:
         issuers.update(dict.fromkeys(_read_trust(reader, cpt_id, scope)))
-    for root in scope.batches:
-        reader.batch(root)
+    for author, root in scope.batches:
+        reader.batch(author, root)
     for digest in scope.evidence:
-        reader.evidence(digest)
+        for evidence in reader.evidence(digest):
+            reader.evidence_by(evidence.signer, digest)
     return [uri for did in issuers for uri in _read_issuer(reader, did)]
 
 
@@ -135,15 +139,20 @@ def _read_trust(reader: ProvedReader, cpt_id: str, scope: BundleScope) -> list[s
     """Read a template with who may issue it and by whom; return their DIDs."""
     _read_template(reader, cpt_id)
     found = []
-    for recognition in reader.recognized_issuers(cpt_id):
-        reader.recognition(recognition.issuer, cpt_id)
-        found += [
-            recognition.issuer,
-            *_read_accreditors(reader, recognition.recognized_by, cpt_id),
-        ]
+    for listed in reader.recognized_issuers(cpt_id):
+        reader.recognition(listed.issuer, cpt_id)
+        found.append(listed.issuer)
+        for recognition in _versions(reader, listed):
+            found += _read_accreditors(reader, recognition.recognized_by, cpt_id)
     for did in scope.issuers:
         reader.recognition(did, cpt_id)
     return found
+
+
+def _versions(reader: ProvedReader, record: TrustRecordT) -> Iterator[TrustRecordT]:
+    """Yield a record and, where a verifier may look back, its former versions."""
+    looks_back = record.not_before is not None or record.ended_at is not None
+    return versions_of(reader, record) if looks_back else iter((record,))
 
 
 def _read_template(reader: ProvedReader, cpt_id: str) -> None:
@@ -158,10 +167,15 @@ def _read_template(reader: ProvedReader, cpt_id: str) -> None:
 def _read_accreditors(reader: ProvedReader, did: str, cpt_id: str) -> list[str]:
     """Read the accreditations that lead up from a recognition; return whose they are."""
     found: list[str] = []
-    while did and did not in found and len(found) < _ACCREDITORS:
+    above = [did]
+    while above and len(found) < _ACCREDITORS:
+        did = above.pop()
+        if not did or did in found:
+            continue
         found.append(did)
         record = reader.accreditation(did, cpt_id)
-        did = "" if record is None else record.accredited_by
+        if record is not None:
+            above += [version.accredited_by for version in _versions(reader, record)]
     return found
 
 
@@ -174,7 +188,7 @@ def _read_issuer(reader: ProvedReader, did: str) -> list[str]:
         reader.did(did, version=1)
     uris = [status.uri for status in reader.status_lists(did)]
     for uri in uris:
-        reader.status_list(uri)
+        reader.status_list(did, uri)
     return uris
 
 

@@ -87,7 +87,7 @@ ITEM_COUNTS: Final[dict[str, int]] = {
     "DidRecord.keys": limits.DID_KEYS,
     "DidRecord.services": limits.DID_SERVICES,
     "RoleRecord.roles": 3,
-    "EvidenceRecord.entries": limits.EVIDENCE_ENTRIES,
+    "EvidenceRecord.notes": limits.EVIDENCE_NOTES,
     "ProposalRecord.approvals": limits.GOVERNORS,
 }
 """The most items that each tuple field may hold."""

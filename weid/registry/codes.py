@@ -59,7 +59,6 @@ class ResultCode(IntEnum):
     TEMPLATE_INVALID = 133
     TEMPLATE_DEACTIVATED = 134
     ISSUER_NOT_RECOGNIZED = 140
-    STATUS_LIST_OWNED = 141
     STATUS_SEQUENCE = 142
     STATUS_SHAPE_CHANGED = 143
     EVIDENCE_FULL = 150
@@ -134,11 +133,10 @@ SENTENCES: Final[dict[ResultCode, str]] = {
     ResultCode.TEMPLATE_INVALID: "The template's document does not fit its id and version.",
     ResultCode.TEMPLATE_DEACTIVATED: "That template version is deactivated already.",
     ResultCode.ISSUER_NOT_RECOGNIZED: "The author is not a recognized issuer of that template.",
-    ResultCode.STATUS_LIST_OWNED: "That status list belongs to another issuer or template.",
     ResultCode.STATUS_SEQUENCE: "The status list's sequence does not follow the last one.",
-    ResultCode.STATUS_SHAPE_CHANGED: "A status list keeps its bits and size.",
-    ResultCode.EVIDENCE_FULL: "The evidence has all the signers or notes that it can hold.",
-    ResultCode.BATCH_EXISTS: "That batch root is anchored already.",
+    ResultCode.STATUS_SHAPE_CHANGED: "A status list keeps its template, bits and size.",
+    ResultCode.EVIDENCE_FULL: "The author has made all the notes on that digest that it can.",
+    ResultCode.BATCH_EXISTS: "The author has anchored that batch root already.",
     ResultCode.ALREADY_RECOGNIZED: "Somebody else's recognition is in force.",
     ResultCode.NOT_RECOGNIZED: "There is no such recognition or accreditation to end.",
     ResultCode.OUT_OF_SCOPE: "The author's own accreditation does not reach that far.",

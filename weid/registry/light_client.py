@@ -126,9 +126,9 @@ class LightClient:
 
     `heads` remembers the newest head between runs; without it a restarted client can be shown an
     older or another history by whoever holds the sealing keys. `trust_period` (seconds) is how
-    long a remembered head may vouch for a later one, None for ever; `max_head_age` (seconds) is
-    the oldest newest head that `update` accepts, None for any; `drift` (seconds) is how far a
-    header may be ahead of `clock`.
+    long a remembered head may vouch for a later one (30 days unless said otherwise, None for
+    ever); `max_head_age` (seconds) is the oldest newest head that `update` accepts, None for any;
+    `drift` (seconds) is how far a header may be ahead of `clock`.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class LightClient:
         *,
         clock: Clock,
         heads: TrustedHeadStore | None = None,
-        trust_period: int | None = None,
+        trust_period: int | None = limits.TRUST_PERIOD,
         max_head_age: int | None = None,
         drift: int = limits.HEADER_DRIFT,
     ) -> None:
@@ -313,8 +313,8 @@ class LightClient:
             raise ProofError(
                 f"the remembered head vouches for nothing since {format_time(expired)}: "
                 "its trust period has expired",
-                hint="compare the registry's present head with its operator, then remove the "
-                "remembered one",
+                hint="ask the registry's operator for height and hash of a present block, then: "
+                "weid trust reset NETWORK --head HEIGHT:HASH",
             )
 
     def _require_fresh(self, head: Head) -> None:

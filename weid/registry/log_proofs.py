@@ -21,9 +21,9 @@ LOG_NODE: Final = b"\x03"
 _LOG_LEAF: Final = b"\x02"
 
 
-def log_leaf(transaction_id: bytes, code: int, data: bytes) -> bytes:
-    """Return the leaf hash of a recorded transaction."""
-    return hashlib.sha256(_LOG_LEAF + cbor_encode([transaction_id, code, data])).digest()
+def log_leaf(transaction_id: bytes, height: int, code: int, data: bytes) -> bytes:
+    """Return the leaf hash of a recorded transaction: its receipt but for the leaf's own place."""
+    return hashlib.sha256(_LOG_LEAF + cbor_encode([transaction_id, height, code, data])).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +45,14 @@ class LogConsistencyProof:
 
 
 def verify_receipt(root: bytes, receipt: Receipt, proof: LogInclusionProof) -> None:
-    """Require that the log under `root` has this receipt at its position.
-
-    The height is not in the leaf: a receipt's height is shown by the block that grew the log past
-    its position.
+    """Require that the log under `root` has this receipt, with all its members, at its position.
 
     Raises:
         ProofError: it does not.
     """
     if proof.index != receipt.position:
         raise ProofError("the proof is of another position than the receipt")
-    leaf = log_leaf(receipt.transaction_id, receipt.code, receipt.data)
+    leaf = log_leaf(receipt.transaction_id, receipt.height, receipt.code, receipt.data)
     verify_log_inclusion(root, leaf, proof)
 
 

@@ -197,7 +197,7 @@ class PublishStatusList:
 
 @dataclass(frozen=True, slots=True)
 class AnchorEvidence:
-    """Anchor a salted digest with the author as signer, or add signer and note to one there."""
+    """Anchor a salted digest with the author as signer, or add a note of the author's to it."""
 
     digest: bytes
     note: str = ""

@@ -30,6 +30,7 @@ from weid.registry.records import (
     RoleRecord,
     StatusListRecord,
     TemplateRecord,
+    TrustRecordT,
     Version,
 )
 
@@ -181,17 +182,27 @@ class PlainRegistry:
         """Return an accreditation that was put in."""
         return self._get(AccreditationRecord, accreditor, cpt_id)
 
-    def status_list(self, uri: str) -> StatusListRecord | None:
+    def former(self, record: TrustRecordT) -> TrustRecordT | None:
+        """Return None: of what was put in only the newest version is kept."""
+        del record
+        return None
+
+    def status_list(self, issuer: str, uri: str) -> StatusListRecord | None:
         """Return a status list record that was put in."""
-        return self._get(StatusListRecord, uri)
+        return self._get(StatusListRecord, issuer, uri)
 
-    def evidence(self, digest: bytes) -> EvidenceRecord | None:
-        """Return an evidence record that was put in."""
-        return self._get(EvidenceRecord, digest)
+    def evidence(self, digest: bytes) -> tuple[EvidenceRecord, ...]:
+        """Return every evidence record put in for a digest, the first first, then by DID."""
+        found = [e for e in self._all(EvidenceRecord) if e.digest == digest]
+        return tuple(sorted(found, key=lambda e: (not e.first, e.signer)))
 
-    def batch(self, root: bytes) -> BatchRecord | None:
+    def evidence_by(self, signer: str, digest: bytes) -> EvidenceRecord | None:
+        """Return a signer's evidence record that was put in."""
+        return self._get(EvidenceRecord, signer, digest)
+
+    def batch(self, author: str, root: bytes) -> BatchRecord | None:
         """Return a batch record that was put in."""
-        return self._get(BatchRecord, root)
+        return self._get(BatchRecord, author, root)
 
     def proposal(self, proposal_id: bytes) -> ProposalRecord | None:
         """Return a proposal that was put in."""
@@ -238,9 +249,9 @@ _IDENTITIES: Final[dict[type[Record], tuple[str, ...]]] = {
     OrganisationRecord: ("did",),
     RoleRecord: ("did",),
     TemplateRecord: ("cpt_id", "template_version"),
-    StatusListRecord: ("uri",),
-    EvidenceRecord: ("digest",),
-    BatchRecord: ("root",),
+    StatusListRecord: ("issuer", "uri"),
+    EvidenceRecord: ("signer", "digest"),
+    BatchRecord: ("author", "root"),
     RecognitionRecord: ("issuer", "cpt_id"),
     AccreditationRecord: ("accreditor", "cpt_id"),
     ProposalRecord: ("proposal_id",),

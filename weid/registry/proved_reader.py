@@ -37,12 +37,16 @@ from weid.registry.records import (
     RoleRecord,
     StatusListRecord,
     TemplateRecord,
+    TrustRecordT,
 )
 from weid.registry.state_keys import (
     PROPOSALS,
     ROLES,
     TEMPLATES,
+    anchor_id,
+    cosigners_list,
     issuers_list,
+    status_id,
     statuses_list,
     template_id,
     trust_id,
@@ -52,7 +56,7 @@ from weid.registry.trusted_heads import TrustedHeadStore
 MAX_HEAD_AGE: Final = 4 * limits.HEARTBEAT
 """Oldest head of a live node that is believed (seconds): three heartbeats may fail."""
 
-TRUST_PERIOD: Final = 30 * 86_400
+TRUST_PERIOD: Final = limits.TRUST_PERIOD
 """How long a remembered head may vouch for a later one (seconds); see LC-TIME."""
 
 
@@ -148,17 +152,32 @@ class ProvedReader:
         """Return a DID's accreditation for a template."""
         return self._prover.record(AccreditationRecord, trust_id(accreditor, cpt_id))
 
-    def status_list(self, uri: str) -> StatusListRecord | None:
-        """Return the record of a status list."""
-        return self._prover.record(StatusListRecord, uri.encode())
+    def former(self, record: TrustRecordT) -> TrustRecordT | None:
+        """Return the version of a recognition or accreditation before this one, None: the first."""
+        return self._prover.former(record)
 
-    def evidence(self, digest: bytes) -> EvidenceRecord | None:
-        """Return the record of an anchored digest."""
-        return self._prover.record(EvidenceRecord, digest)
+    def status_list(self, issuer: str, uri: str) -> StatusListRecord | None:
+        """Return the record of an issuer's status list."""
+        return self._prover.record(StatusListRecord, status_id(issuer, uri))
 
-    def batch(self, root: bytes) -> BatchRecord | None:
-        """Return the record of an anchored batch root."""
-        return self._prover.record(BatchRecord, root)
+    def evidence(self, digest: bytes) -> tuple[EvidenceRecord, ...]:
+        """Return what each signer anchored of a digest, complete, the first first, then by DID."""
+        first = self._prover.record(EvidenceRecord, digest)
+        if first is None:
+            return ()
+        others = self._prover.records(EvidenceRecord, cosigners_list(digest))
+        return (first, *sorted(others, key=lambda e: e.signer))
+
+    def evidence_by(self, signer: str, digest: bytes) -> EvidenceRecord | None:
+        """Return the record of a digest as one DID anchored it."""
+        first = self._prover.record(EvidenceRecord, digest)
+        if first is None or first.signer == signer:
+            return first
+        return self._prover.record(EvidenceRecord, anchor_id(signer, digest))
+
+    def batch(self, author: str, root: bytes) -> BatchRecord | None:
+        """Return the record of a batch root as one DID anchored it."""
+        return self._prover.record(BatchRecord, anchor_id(author, root))
 
     def proposal(self, proposal_id: bytes) -> ProposalRecord | None:
         """Return a governance proposal."""
@@ -188,7 +207,7 @@ class ProvedReader:
         return tuple(sorted(self._prover.records(RoleRecord, ROLES), key=lambda r: r.did))
 
     def receipt(self, transaction_id: bytes) -> Receipt | None:
-        """Return what became of a transaction; its height is the node's word, the rest is proved.
+        """Return what became of a transaction, and in which block.
 
         None: no source knows a receipt. Only here None is not proof that there is none.
         """

@@ -19,7 +19,7 @@ from weid.registry.log_proofs import verify_log_consistency, verify_receipt
 from weid.registry.pinned_genesis import PinnedGenesis, parse_genesis
 from weid.registry.proof_source import ProofSource
 from weid.registry.proofs import StateProof, verify_state_proof
-from weid.registry.records import DidRecord, Head, Receipt, Record
+from weid.registry.records import DidRecord, Head, Receipt, Record, TrustRecordT
 from weid.registry.state_keys import NAMESPACE_OF, list_namespace, record_key, state_key
 from weid.registry.trusted_heads import TrustedHeadStore
 from weid.registry.trusted_state import TrustedState
@@ -139,6 +139,16 @@ class Prover:
                 raise ProofError("a former version does not stand before the later one")
             record = earlier
 
+    def former(self, record: TrustRecordT) -> TrustRecordT | None:
+        """Return the version of a record before this one, None for the first (NA-07)."""
+        place = record.version
+        if not place.previous:
+            return None
+        earlier = _decoded(NAMESPACE_OF[type(record)], self._former(place.previous)[0])
+        if not isinstance(earlier, type(record)) or earlier.version.number != place.number - 1:
+            raise ProofError("a former version does not stand before the later one")
+        return earlier
+
     def _former(self, digest: bytes) -> list[bytes]:
         def ask(source: ProofSource) -> list[bytes]:
             versions = list(source.history(digest).versions)
@@ -202,15 +212,13 @@ class Prover:
             if first is None:
                 return None
             again = [first]
-            answer, head = self._rooted(
+            answer, _ = self._rooted(
                 source,
                 lambda: again.pop() if again else _still_there(source.receipt(transaction_id)),
             )
             if answer.receipt.transaction_id != transaction_id:
                 raise ProofError("the receipt is of another transaction")
             verify_receipt(answer.roots.log_root, answer.receipt, answer.proof)
-            if answer.receipt.height >= head.height:
-                raise ProofError("the receipt names a block that is not sealed yet")
             return answer.receipt
 
         return self.from_any(ask, none_is_last=True)

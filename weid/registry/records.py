@@ -8,7 +8,7 @@ and the hash of the version before it, so that history is provable from today's 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from weid.registry.operations import GovernedAction, KeyPurpose, NewService, Role
 
@@ -112,26 +112,30 @@ class StatusListRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class EvidenceEntry:
-    """One signer's note on an evidence record."""
+class EvidenceNote:
+    """What a signer said of a digest, at a block time (seconds); the text may be empty."""
 
-    signer: str
-    note: str
+    text: str
     time: int
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceRecord:
-    """An anchored digest with its signers and log."""
+    """A digest as one signer anchored it, with its notes in their order; there is at least one.
+
+    `first` says that nobody anchored it before.
+    """
 
     digest: bytes
-    entries: tuple[EvidenceEntry, ...]
+    signer: str
+    first: bool
+    notes: tuple[EvidenceNote, ...]
     version: Version
 
 
 @dataclass(frozen=True, slots=True)
 class BatchRecord:
-    """An anchored Merkle root of a batch."""
+    """A Merkle root of a batch as its author anchored it; others may anchor the same."""
 
     root: bytes
     author: str
@@ -147,7 +151,8 @@ class RecognitionRecord:
     `recognized_by` is the accreditor's DID, or empty for governance. After an end,
     `ended_at` is its block time, `compromised_since` the date from which nothing counts, and
     `ended_by_governance` whether an accreditor may not reopen it. `not_before` is the end of the
-    last compromise before this window, which no window reaches back over (clause OP-16).
+    last compromise before this window, which no window reaches back over (clause OP-16): for the
+    time before it a former version stands (clause ST-16).
     """
 
     issuer: str
@@ -177,6 +182,10 @@ class AccreditationRecord:
     ended_by_governance: bool
     not_before: int | None
     version: Version
+
+
+TrustRecordT = TypeVar("TrustRecordT", RecognitionRecord, AccreditationRecord)
+"""Who may: a recognition or an accreditation."""
 
 
 @dataclass(frozen=True, slots=True)

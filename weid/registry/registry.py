@@ -24,6 +24,7 @@ from weid.registry.records import (
     RoleRecord,
     StatusListRecord,
     TemplateRecord,
+    TrustRecordT,
 )
 from weid.registry.transaction import SignedTransaction
 
@@ -83,16 +84,27 @@ class RegistryReader(Protocol):
         """Return a DID's accreditation for a template."""
         ...
 
-    def status_list(self, uri: str) -> StatusListRecord | None:
-        """Return the record of a status list."""
+    def former(self, record: TrustRecordT) -> TrustRecordT | None:
+        """Return the version of a recognition or accreditation before this one, None: the first."""
         ...
 
-    def evidence(self, digest: bytes) -> EvidenceRecord | None:
-        """Return the record of an anchored digest."""
+    def status_list(self, issuer: str, uri: str) -> StatusListRecord | None:
+        """Return the record of an issuer's status list."""
         ...
 
-    def batch(self, root: bytes) -> BatchRecord | None:
-        """Return the record of an anchored batch root."""
+    def evidence(self, digest: bytes) -> tuple[EvidenceRecord, ...]:
+        """Return what each signer anchored of a digest, complete, the first first, then by DID.
+
+        Anyone may sign, so that this can be long; ask `evidence_by` for a signer whom you know.
+        """
+        ...
+
+    def evidence_by(self, signer: str, digest: bytes) -> EvidenceRecord | None:
+        """Return the record of a digest as one DID anchored it."""
+        ...
+
+    def batch(self, author: str, root: bytes) -> BatchRecord | None:
+        """Return the record of a batch root as one DID anchored it."""
         ...
 
     def proposal(self, proposal_id: bytes) -> ProposalRecord | None:

@@ -1,7 +1,8 @@
 """Where a record lives in the state tree: record ids and the hash that is the key (clause ST-01).
 
 `state_key(namespace, id)` is 32 bytes; nothing about the record can be read from it, and no two
-records share one.
+records share one. What belongs to one DID has an id that begins with it, so that nobody else can
+take the name first; a DID has no `/`, which ends it.
 """
 
 from __future__ import annotations
@@ -47,15 +48,27 @@ def trust_id(did: str, cpt_id: str) -> bytes:
     return f"{did}/{cpt_id}".encode()
 
 
+def status_id(issuer: str, uri: str) -> bytes:
+    """Return the record id of an issuer's status list."""
+    return f"{issuer}/{uri}".encode()
+
+
+def anchor_id(did: str, digest: bytes) -> bytes:
+    """Return the record id of what a DID anchored: a batch's root, or a digest (32 bytes)."""
+    return did.encode() + b"/" + digest
+
+
 _IDS: Final[dict[type, Callable[[Any], bytes]]] = {
     DidRecord: lambda record: record.did.encode(),
     AccountRecord: lambda record: record.did.encode(),
     OrganisationRecord: lambda record: record.did.encode(),
     RoleRecord: lambda record: record.did.encode(),
     TemplateRecord: lambda record: template_id(record.cpt_id, record.template_version),
-    StatusListRecord: lambda record: record.uri.encode(),
-    EvidenceRecord: lambda record: record.digest,
-    BatchRecord: lambda record: record.root,
+    StatusListRecord: lambda record: status_id(record.issuer, record.uri),
+    EvidenceRecord: lambda record: (
+        record.digest if record.first else anchor_id(record.signer, record.digest)
+    ),
+    BatchRecord: lambda record: anchor_id(record.author, record.root),
     RecognitionRecord: lambda record: trust_id(record.issuer, record.cpt_id),
     AccreditationRecord: lambda record: trust_id(record.accreditor, record.cpt_id),
     ProposalRecord: lambda record: record.proposal_id,
@@ -96,13 +109,20 @@ def statuses_list(issuer: str) -> str:
     return f"statuses/{issuer}"
 
 
-_LISTS: Final[dict[type, Callable[[Any], str]]] = {
+def cosigners_list(digest: bytes) -> str:
+    """Return the id of the list of the evidence records of a digest but for its first signer's."""
+    return f"evidence/{digest.hex()}"
+
+
+_LISTS: Final[dict[type, Callable[[Any], str | None]]] = {
     TemplateRecord: lambda _: TEMPLATES,
     RoleRecord: lambda _: ROLES,
     ProposalRecord: lambda _: PROPOSALS,
     OrganisationRecord: lambda _: ORGANISATIONS,
     RecognitionRecord: lambda record: issuers_list(record.cpt_id),
     StatusListRecord: lambda record: statuses_list(record.issuer),
+    # Most digests have one signer, who costs no list.
+    EvidenceRecord: lambda record: None if record.first else cosigners_list(record.digest),
 }
 
 
@@ -128,4 +148,5 @@ _LIST_NAMESPACES: Final = {
     "organisations": "organisation",
     "issuers": "recognition",
     "statuses": "status",
+    "evidence": "evidence",
 }

@@ -141,6 +141,18 @@ class FileTrustedHeads:
             if remembered is None or block.header.height > remembered.header.height:
                 self._write(self._head(genesis_hash), block.to_json())
 
+    def replace(self, genesis_hash: bytes, block: LightBlock) -> None:
+        """Remember a block whatever is remembered, which is kept as `<genesis hash>.former.json`.
+
+        Only a person can decide so, by a hash from elsewhere (`weid.registry.trust_reset`).
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with self._lock(genesis_hash):
+            with contextlib.suppress(FileNotFoundError):
+                former = self._head(genesis_hash).read_bytes()
+                self._write_bytes(self._folder / f"{genesis_hash.hex()}.former.json", former)
+            self._write(self._head(genesis_hash), block.to_json())
+
     def conflicts(self, genesis_hash: bytes) -> tuple[HeadConflict, ...]:
         """Return the evidence kept for a registry, oldest first."""
         found = []
@@ -185,10 +197,13 @@ class FileTrustedHeads:
             yield
 
     def _write(self, path: Path, value: JsonObject) -> None:
+        self._write_bytes(path, json_dumps(value))
+
+    def _write_bytes(self, path: Path, data: bytes) -> None:
         descriptor, name = tempfile.mkstemp(dir=self._folder, prefix=".new-")
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(json_dumps(value))
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             Path(name).replace(path)

@@ -25,7 +25,7 @@ def anchored_before(
     anchor = context.anchor
     if anchor is None:
         return False
-    batch = trust.network.reader.batch(anchor.root)
+    batch = trust.network.reader.batch(subject.issuer, anchor.root)
     if batch is None or batch.author != subject.issuer or batch.purpose != PURPOSE:
         return False
     # The block's header time lags behind the clock: the clock may already have been past `since`.

@@ -99,12 +99,12 @@ def _is_revoked(known: KnownStatusList, reference: StatusReference) -> bool:
 
 
 def _record(uri: str, subject: Subject, trust: IssuerInRegistry) -> StatusListRecord:
-    reader = trust.network.reader
-    record = trust.answers.get(("status", uri), lambda: reader.status_list(uri))
+    issuer, reader = subject.issuer, trust.network.reader
+    record = trust.answers.get(("status", issuer, uri), lambda: reader.status_list(issuer, uri))
     if record is None:
         raise failed("status_list_unknown")
     cpt_id, _ = template_of(subject.vct, trust.name)
-    if record.issuer != subject.issuer or record.cpt_id != cpt_id:
+    if record.issuer != issuer or record.cpt_id != cpt_id:
         raise failed("status_list_of_another")
     return record
 

@@ -33,9 +33,7 @@ def examine(text: str, context: Context) -> VerificationReport:
     """Return the report on a presentation; whatever it holds, nothing is raised."""
     expected = context.policy.expected_checks(context.mode, query=context.query is not None)
     subject = Subject(text)
-    made: dict[str, Check] = {}
-    for name in expected:
-        made[name] = _run(name, TABLE[name], subject, context, made)
+    made = run_checks(expected, subject, context)
     verified: VerifiedPresentation | None = None
     if verdict_of(tuple(made.values()), expected) is Verdict.ACCEPTED:
         verified = _seal(subject, tuple(made.values()), context)
@@ -45,9 +43,17 @@ def examine(text: str, context: Context) -> VerificationReport:
         checks=tuple(made.values()),
         expected=expected,
         verified_at=context.now,
-        registry=_registry_state(subject, context),
+        registry=registry_state(subject, context),
         _verified=verified,
     )
+
+
+def run_checks(names: tuple[str, ...], subject: Subject, context: Context) -> dict[str, Check]:
+    """Return the checks of these names, made in their order; nothing is raised."""
+    made: dict[str, Check] = {}
+    for name in names:
+        made[name] = _run(name, TABLE[name], subject, context, made)
+    return made
 
 
 def _use_up(subject: Subject, context: Context) -> Check | None:
@@ -89,7 +95,8 @@ def _plainly_passed(name: str, code: str) -> Check:
     return Check(name, Outcome.PASSED, reason(code))
 
 
-def _registry_state(subject: Subject, context: Context) -> RegistryState | None:
+def registry_state(subject: Subject, context: Context) -> RegistryState | None:
+    """Return the registry state that a subject was judged by, None where it was never reached."""
     trust = getattr(subject, "trust", None)
     if not isinstance(trust, IssuerInRegistry):
         return None

@@ -13,9 +13,10 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from weid import limits
 from weid.credential.status_list import StatusList
 from weid.credential.template import CredentialTemplate
-from weid.registry.records import AccreditationRecord, Head, RecognitionRecord
+from weid.registry.records import AccreditationRecord, Head, RecognitionRecord, TrustRecordT
 from weid.registry.registry import RegistryReader
 
 _TEMPLATES: Final = 256
@@ -40,10 +41,23 @@ class KnownStatusList:
 
 
 class Recent(Generic[_V]):
-    """The most recently used values of a kind, up to a number."""
+    """The most recently used values of a kind, up to a number and a weight.
 
-    def __init__(self, most: int) -> None:
+    `weigh` says what a value weighs, such as its bytes, nothing unless given; all that are kept
+    weigh at most `most_weight` together.
+    """
+
+    def __init__(
+        self,
+        most: int,
+        *,
+        weigh: Callable[[_V], int] = lambda _: 0,
+        most_weight: int = 0,
+    ) -> None:
         self._most = most
+        self._weigh = weigh
+        self._most_weight = most_weight
+        self._weight = 0
         self._values: OrderedDict[Hashable, _V] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -56,12 +70,16 @@ class Recent(Generic[_V]):
             return value
 
     def put(self, key: Hashable, value: _V) -> None:
-        """Keep a value, dropping the least recently used one when there are too many."""
+        """Keep a value, dropping the least recently used ones when there is too much."""
         with self._lock:
+            former = self._values.pop(key, None)
+            if former is not None:
+                self._weight -= self._weigh(former)
             self._values[key] = value
-            self._values.move_to_end(key)
-            if len(self._values) > self._most:
-                self._values.popitem(last=False)
+            self._weight += self._weigh(value)
+            while len(self._values) > self._most or self._weight > self._most_weight:
+                _, dropped = self._values.popitem(last=False)
+                self._weight -= self._weigh(dropped)
 
 
 class Answers:
@@ -101,13 +119,23 @@ class Answers:
         ask = self.reader.accreditation
         return self.get(("accreditation", accreditor, cpt_id), lambda: ask(accreditor, cpt_id))
 
+    def former(self, record: TrustRecordT) -> TrustRecordT | None:
+        """Return the version of a recognition or accreditation before this one."""
+        ask = self.reader.former
+        return self.get(("former", record.version.previous), lambda: ask(record))
+
 
 class Known:
     """All of it, for one verifier."""
 
     def __init__(self) -> None:
         self.templates: Recent[CredentialTemplate] = Recent(_TEMPLATES)
-        self.status_lists: Recent[KnownStatusList] = Recent(_STATUS_LISTS)
+        self.status_lists: Recent[KnownStatusList] = Recent(
+            _STATUS_LISTS,
+            # A host says how large its list is: a count alone would bound nothing.
+            weigh=lambda known: len(known.statuses.raw),
+            most_weight=limits.STATUS_LISTS_KEPT,
+        )
         self._answers: dict[int, Answers] = {}
 
     def answers(self, reader: RegistryReader) -> Answers:

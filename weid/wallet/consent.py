@@ -105,13 +105,22 @@ def consent_to_offer(preview: OfferPreview, *, language: str = "en") -> Consent:
     return Consent(ConsentKind.OFFER, tuple(headlines), (), (), question)
 
 
-def consent_to_keep(text: str, *, names: OrganisationNames | None = None) -> Consent:
-    """Return the question before a received credential is kept: whose it is, from whom."""
+def consent_to_keep(
+    text: str, *, names: OrganisationNames | None = None, unverified: bool = False
+) -> Consent:
+    """Return the question before a received credential is kept: whose it is, from whom.
+
+    Of one that is `unverified` nobody knows who signed it: no name is confirmed for it.
+    """
     whole = SdJwt.parse(text)
+    headlines = ["You received a credential."]
+    if unverified:
+        headlines.append("Nobody verified it: anybody may have made it, in anybody's name.")
+        names = None
     shown = tuple(_item(path, value) for path, value in _leaves(_claims(whole), ()))
     return Consent(
         ConsentKind.RECEIVED,
-        ("You received a credential.", *_about(whole, names)),
+        (*headlines, *_about(whole, names)),
         shown,
         (),
         "Is this about you? Keep it?",

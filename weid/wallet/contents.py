@@ -12,14 +12,15 @@ from typing import Any, Final
 from weid.credential.credential import Credential
 from weid.credential.issuance_anchor import IssuanceAnchor
 from weid.crypto.keys import PrivateKey
-from weid.encoding import JsonObject, base64url_encode, json_dumps, json_loads_object
+from weid.encoding import JsonObject, base58_encode, json_dumps, json_loads_object
 from weid.errors import CredentialNotHeldError, MalformedError, WalletFileError, WeidError
 from weid.wallet.sealed_file import FILE_BYTES
 
 SCHEMA: Final = 1
 """Version of the contents; what an older version held is brought forward when it is read."""
 _DEPTH: Final = 40
-_ID_BYTES: Final = 12
+_ID_CHARS: Final = 16
+"""Characters of an id: the same for all, about 94 bits."""
 
 
 class UseKind(StrEnum):
@@ -135,7 +136,8 @@ class Contents:
 
 def credential_id(issuer_jws: str) -> str:
     """Return the id of a credential: from its signed part, the same in every wallet."""
-    return base64url_encode(hashlib.sha256(issuer_jws.encode("utf-8")).digest()[:_ID_BYTES])
+    # base58, because ids are typed and pasted: none begins with "-" or breaks at a double click.
+    return base58_encode(hashlib.sha256(issuer_jws.encode("utf-8")).digest())[-_ID_CHARS:]
 
 
 # --- As JSON ------------------------------------------------------------------------------------
@@ -171,9 +173,13 @@ def decode_contents(data: bytes) -> Contents:
                 f"the wallet's contents are of version {schema}, this weid knows {SCHEMA}",
                 hint="Open it with the version of weid that wrote it, or a newer one.",
             )
-        held = [HeldKey(PrivateKey.from_jwk(k["jwk"]), k["created_at"]) for k in value["keys"]]
+        held = [
+            HeldKey(PrivateKey.from_jwk(k["jwk"]), _time(k["created_at"])) for k in value["keys"]
+        ]
         keys = {key.private.public.thumbprint(): key for key in held}
         credentials = tuple(_read(members) for members in value["credentials"])
+        if schema != SCHEMA or not {one.key for one in credentials} <= keys.keys():
+            raise MalformedError("a credential's key is not there, or the schema is none")
     except WalletFileError:
         raise
     except (WeidError, KeyError, TypeError, ValueError):
@@ -190,7 +196,12 @@ def _write(held: HeldCredential) -> JsonObject:
         "source": held.source,
         "anchor": None if held.anchor is None else held.anchor.to_json(),
         "uses": [
-            {"at": use.at, "kind": use.kind, "audience": use.audience, "claims": list(use.claims)}
+            {
+                "at": use.at,
+                "kind": use.kind.value,
+                "audience": use.audience,
+                "claims": list(use.claims),
+            }
             for use in held.uses
         ],
         "restored_at": held.restored_at,
@@ -199,19 +210,35 @@ def _write(held: HeldCredential) -> JsonObject:
 
 def _read(members: dict[str, Any]) -> HeldCredential:
     uses = tuple(
-        Use(use["at"], UseKind(use["kind"]), use["audience"], tuple(use["claims"]))
+        Use(
+            _time(use["at"]),
+            UseKind(use["kind"]),
+            _text(use["audience"]),
+            tuple(map(_text, use["claims"])),
+        )
         for use in members["uses"]
     )
-    text = members["text"]
-    if not isinstance(text, str):
-        raise MalformedError("a credential is not text")
+    anchor, restored_at = members["anchor"], members["restored_at"]
     return HeldCredential(
-        members["id"],
-        text,
-        members["key"],
-        members["added_at"],
-        members["source"],
-        None if members["anchor"] is None else IssuanceAnchor.from_json(members["anchor"]),
+        _text(members["id"]),
+        _text(members["text"]),
+        _text(members["key"]),
+        _time(members["added_at"]),
+        _text(members["source"]),
+        None if anchor is None else IssuanceAnchor.from_json(anchor),
         uses,
-        members["restored_at"],
+        None if restored_at is None else _time(restored_at),
     )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise MalformedError("a member is not text")
+    return value
+
+
+def _time(value: object) -> int:
+    # As far as a time can be written as a date.
+    if type(value) is not int or not 0 <= value < 2**37:
+        raise MalformedError("a member is not a time")
+    return value

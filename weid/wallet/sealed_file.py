@@ -19,6 +19,7 @@ from typing import Final, Self
 
 from nacl import bindings, exceptions, pwhash
 
+from weid import limits
 from weid.encoding import base64url_decode, base64url_encode, json_canonical, json_loads_object
 from weid.errors import MalformedError, WalletFileError, WrongPassphraseError
 
@@ -32,8 +33,8 @@ _SALT_BYTES: Final = 16
 _NONCE_BYTES: Final = 24
 _KEY_BYTES: Final = 32
 _DIGEST_BYTES: Final = 32
-_MEMORY_BOUNDS: Final = range(8 * 1024 * 1024, 1024 * 1024 * 1024 + 1)
-_OPERATION_BOUNDS: Final = range(1, 17)
+_MEMORY_BOUNDS: Final = range(8 * 1024 * 1024, limits.PASSPHRASE_MEMORY + 1)
+_OPERATION_BOUNDS: Final = range(1, limits.PASSPHRASE_OPERATIONS + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,19 @@ class PassphraseCost:
 
     The default takes about a third of a second on an ordinary machine (RFC 9106 clause 4 names
     64 MiB and 3 passes as its second recommendation).
+
+    Raises:
+        ValueError: too little to be of use, or more than any file may ask of who opens it.
     """
 
     operations: int = 3
     memory: int = 64 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        if type(self.operations) is not int or self.operations not in _OPERATION_BOUNDS:
+            raise ValueError("the cost of a passphrase has passes out of bounds")
+        if type(self.memory) is not int or self.memory not in _MEMORY_BOUNDS:
+            raise ValueError("the cost of a passphrase has memory out of bounds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +72,20 @@ class WalletKey:
 
         Raises:
             WrongPassphraseError: the passphrase is empty.
+            WalletFileError: the memory that it costs cannot be had.
         """
-        words = unicodedata.normalize("NFKC", passphrase).encode("utf-8")
+        words = unicodedata.normalize("NFKC", passphrase).encode("utf-8", "surrogatepass")
         if not words:
             raise WrongPassphraseError("the passphrase is empty")
-        secret = pwhash.argon2id.kdf(
-            _KEY_BYTES, words, salt, opslimit=cost.operations, memlimit=cost.memory
-        )
+        try:
+            secret = pwhash.argon2id.kdf(
+                _KEY_BYTES, words, salt, opslimit=cost.operations, memlimit=cost.memory
+            )
+        except (exceptions.CryptoError, MemoryError):
+            raise WalletFileError(
+                f"the wallet needs {cost.memory // 2**20} MiB of memory to be opened",
+                hint="Close other programs, then try again. The file was not changed.",
+            ) from None
         return cls(secret, salt, cost)
 
     @classmethod
@@ -150,18 +167,13 @@ def _parse_header(header: bytes) -> tuple[bytes, bytes, PassphraseCost]:
         nonce = base64url_decode(str(members.get("nonce", "")), what=what)
     except MalformedError:
         raise _damaged() from None
-    memory, operations = members.get("memory"), members.get("operations")
-    if (
-        members.get("kdf") != "argon2id"
-        or len(salt) != _SALT_BYTES
-        or len(nonce) != _NONCE_BYTES
-        or not isinstance(memory, int)
-        or not isinstance(operations, int)
-        or memory not in _MEMORY_BOUNDS
-        or operations not in _OPERATION_BOUNDS
-    ):
+    if members.get("kdf") != "argon2id" or (len(salt), len(nonce)) != (_SALT_BYTES, _NONCE_BYTES):
         raise _damaged()
-    return salt, nonce, PassphraseCost(operations, memory)
+    try:
+        cost = PassphraseCost(members.get("operations"), members.get("memory"))  # type: ignore[arg-type]  # judged there
+    except ValueError:
+        raise _damaged() from None
+    return salt, nonce, cost
 
 
 def _damaged() -> WalletFileError:

@@ -126,8 +126,8 @@ class Vault:
         self.close()
 
     def __repr__(self) -> str:
-        count = len(self._contents.credentials)
-        return f"<{type(self).__name__} {self._store.path}: {count} credentials>"
+        held = len(self._contents.credentials)
+        return f"<{type(self).__name__} {self._store.path}, credentials: {held}>"
 
     def backup(self, path: str | Path, *, passphrase: str) -> None:
         """Write everything, sealed with a passphrase of its own, to a new file.

@@ -16,6 +16,8 @@ from weid.errors import WalletError
 from weid.holder import Answer, Holder
 from weid.openid4vci.client import OfferPreview, VerifyCredential, WalletClient
 from weid.transport import HttpTransport
+from weid.verification.policy import TrustPolicy
+from weid.verification.received import require_issued, require_verifiable
 from weid.verification.request import PresentationRequest
 from weid.wallet.answers import choose_credential, find_answers
 from weid.wallet.consent import (
@@ -53,38 +55,56 @@ class Wallet(Vault):
         offer: str | OfferPreview,
         *,
         transport: HttpTransport,
+        trust: TrustPolicy | None = None,
+        accept_unverified: bool = False,
         tx_code: str | None = None,
         agree: Agree | None = None,
-        verify: VerifyCredential | None = None,
     ) -> HeldCredential:
         """Redeem an offer with a new key and keep the credential.
 
         The offer is its URI, or what `read_offer` returned. `agree` is asked before a URI is
         redeemed (who offers what) and before the credential is kept (whose it is, from which
-        issuer). `verify` may verify the issuer's signature; without it only the form, the type
-        and the bound key are checked.
+        issuer). `trust` says which registries know the issuer: what no verifier would take is not
+        kept, and nothing is redeemed while they cannot be asked. `accept_unverified` keeps
+        whatever came, whoever signed it.
 
         Raises:
-            WalletError: the person did not agree, or a transaction code is needed.
+            WalletError: the person did not agree, a transaction code is needed, `trust` knows
+                nobody for that type, or there is none.
+            RejectedError, UndeterminedError: the credential is not one of a trusted issuer, or
+                that cannot be known now; it is not kept.
+            RegistryError: the registry cannot be asked; nothing was redeemed.
             ProtocolError: the issuer refuses.
             MalformedError: the offer, or what came for it, is not what it should be.
             TransportError: an address is refused or does not answer.
         """
+        if (trust is None) != accept_unverified:
+            raise WalletError(
+                "an offer is accepted with a trust policy, or as one that nobody verifies",
+                hint="Give trust=…, or accept_unverified=True and keep what anybody may have made.",
+            )
         client = WalletClient(transport, clock=self._clock)
+        preview = client.read_offer(offer) if isinstance(offer, str) else offer
+        if trust is not None:
+            # An offer is good for once: what could not be verified afterwards would be lost.
+            require_verifiable(preview.configuration.vct, trust, now=self._clock.now())
         if isinstance(offer, str):
-            preview = client.read_offer(offer)
             _require(agree, consent_to_offer(preview), "the offer was not accepted")
-        else:
-            preview = offer
         # The key is saved before the issuer learns of it, so that no crash leaves a credential
         # that is bound to a key nobody has.
         key = self.new_key()
         received = client.redeem(
-            preview, signer=self._signer(key.thumbprint()), tx_code=tx_code, verify=verify
+            preview,
+            signer=self._signer(key.thumbprint()),
+            tx_code=tx_code,
+            verify=None if trust is None else self._verifier(trust),
         )
-        question = consent_to_keep(received.text, names=self._names)
+        question = consent_to_keep(received.text, names=self._names, unverified=trust is None)
         _require(agree, question, "the credential was not kept")
         return self.add(received.text, anchor=received.anchor, source=received.credential_issuer)
+
+    def _verifier(self, trust: TrustPolicy) -> VerifyCredential:
+        return lambda text: require_issued(text, trust, now=self._clock.now())
 
     # --- Presenting ------------------------------------------------------------------------------
 

@@ -29,10 +29,10 @@ from weid.errors import RegistryUnavailableError
 from weid.registry.records import Head, Receipt
 from weid.registry.transaction import SignedTransaction
 
-BLOCK_TRANSACTIONS: Final = 1_000
-BLOCK_BYTES: Final = 256 * 1024
-"""Bounds of one block: enough to share its cost, and little enough work (some thousand records)
-that nobody waits long and one block is computed while another is written."""
+BLOCK_TRANSACTIONS: Final = 2_000
+BLOCK_BYTES: Final = 1024 * 1024
+"""Bounds of one block: enough to share its cost (a page of the tree, and of the database, is
+written once for all that changed in it), and work for less than a second."""
 BLOCK_INTERVAL: Final = 0.02
 """Seconds from one block to the next while many come: what comes meanwhile shares the block."""
 CROWD: Final = 8

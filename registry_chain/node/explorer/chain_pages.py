@@ -12,12 +12,12 @@ from registry_chain.node.explorer.labels import (
     path_of_did,
     path_of_proposal,
     sentence,
+    short_hex,
 )
 from registry_chain.node.explorer.page import Instant, Page
 from registry_chain.node.explorer.readable import operation_facts
 from registry_chain.node.explorer.register import Register
 from registry_chain.node.parts import NodeParts
-from weid.encoding import base64url_encode
 from weid.registry.codes import describe
 from weid.registry.operations import Propose, Role
 from weid.registry.transaction import proposal_id
@@ -121,7 +121,7 @@ def transaction(register: Register, transaction_id: bytes) -> Page | None:
         "sequence": payload.sequence,
         "author": telling.who(payload.author),
         "endorser": None if payload.endorser is None else telling.who(payload.endorser),
-        "proposals": [Term(base64url_encode(p)[:12], path_of_proposal(p)) for p in proposed],
+        "proposals": [Term(short_hex(p), path_of_proposal(p)) for p in proposed],
         "operations": [operation_facts(operation) for operation in payload.operations],
     }
     return Page("transaction.html", facts, twin=f"/transactions/{transaction_id.hex()}.json")

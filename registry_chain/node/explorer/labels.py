@@ -12,7 +12,6 @@ from typing import Final, Protocol
 from urllib.parse import quote
 
 from weid.clock import format_time
-from weid.encoding import base64url_encode
 from weid.registry import operations as op
 
 
@@ -70,6 +69,11 @@ def short_did(did: str) -> str:
     return did if len(did) <= 34 else f"{did[:22]}…{did[-6:]}"
 
 
+def short_hex(data: bytes) -> str:
+    """Return the beginning of a hash or id in hexadecimal, the form in which people see them."""
+    return f"{data.hex()[:12]}…"
+
+
 def path_of_did(did: str) -> str:
     """Return the path of a DID's page."""
     return f"/dids/{quote(did, safe=':')}"
@@ -82,7 +86,7 @@ def path_of_template(cpt_id: str, version: int) -> str:
 
 def path_of_proposal(proposal_id: bytes) -> str:
     """Return the path of a proposal's page."""
-    return f"/governance/{base64url_encode(proposal_id)}"
+    return f"/governance/{proposal_id.hex()}"
 
 
 def _date(seconds: int) -> Term:
@@ -98,7 +102,7 @@ def _key(key_id: str) -> Term:
 
 
 def _short(data: bytes) -> Term:
-    return Term(f"{data.hex()[:12]}…")
+    return Term(short_hex(data))
 
 
 Label = Callable[[op.Operation, Telling], Sentence]
@@ -218,6 +222,8 @@ def _evidence(o: op.AnchorEvidence, t: Telling) -> Sentence:
 
 @_label(op.AnchorBatch)
 def _batch(o: op.AnchorBatch, t: Telling) -> Sentence:
+    if o.count == 1:
+        return _said("{actor} anchored a batch of one entry", actor=t.actor)
     return _said(
         "{actor} anchored a batch of {count} entries", actor=t.actor, count=Term(str(o.count))
     )

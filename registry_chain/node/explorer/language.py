@@ -59,6 +59,10 @@ class Texts:
         said = self._texts.get(text, text)
         return said.format(**values) if values else said
 
+    def counted(self, one: str, many: str, number: int, **values: object) -> str:
+        """Return the text for one or for many; `{count}` is the number, unless given."""
+        return self(one if number == 1 else many, **{"count": number, **values})
+
     def pieces(self, sentence: Sentence) -> list[Term]:
         """Return a sentence as pieces of text and links, in this language's order."""
         pieces: list[Term] = []
@@ -92,7 +96,7 @@ class Texts:
         for size, text in _UNITS:
             if seconds >= 2 * size:
                 return self(text, count=seconds // size)
-        return self("{count} seconds", count=max(0, seconds))
+        return self.counted("{count} second", "{count} seconds", max(0, seconds))
 
 
 _MONTHS: Final = (

@@ -33,12 +33,14 @@ def to_json(facts: Mapping[str, object]) -> JsonObject:
 
 def _value(value: object) -> JsonValue:  # noqa: PLR0911 - one line for each kind
     match value:
-        case None | bool() | str():
+        case None | bool():
             return value
+        case str():
+            return str(value)  # a role or a purpose of a key, too, is its name
         case Instant():
             return format_time(value)
         case int():
-            return value
+            return int(value)
         case bytes():
             return value.hex()
         case Term(text, href):

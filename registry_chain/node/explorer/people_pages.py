@@ -21,7 +21,6 @@ from registry_chain.node.explorer.register import Register
 from weid.clock import Clock
 from weid.crypto.keys import PublicKey
 from weid.did.methods.weid import render_document
-from weid.encoding import base64url_encode
 from weid.registry.operations import Role
 from weid.registry.records import DidRecord, ProposalRecord, RecognitionRecord, RegisteredKey
 
@@ -36,7 +35,7 @@ def instant(seconds: int | None) -> Instant | None:
     return None if seconds is None else Instant(seconds)
 
 
-def did(register: Register, text: str) -> Page | None:
+def did(register: Register, clock: Clock, text: str) -> Page | None:
     """Return the page of a DID, or None where it is not registered."""
     record = register.records.did(text)
     if record is None:
@@ -51,7 +50,7 @@ def did(register: Register, text: str) -> Page | None:
         "changed": Instant(record.version.time),
         "version": record.version.number,
         "roles": [] if roles is None else [str(role.value) for role in roles.roles],
-        "recognitions": _recognitions(register, text),
+        "recognitions": _recognitions(register, clock, text),
         "templates": [
             {
                 "cpt_id": template.cpt_id,
@@ -90,14 +89,19 @@ def _key(key: RegisteredKey) -> dict[str, object]:
     }
 
 
-def _recognitions(register: Register, issuer: str) -> list[dict[str, object]]:
+def _recognitions(register: Register, clock: Clock, issuer: str) -> list[dict[str, object]]:
     ids = list(dict.fromkeys(template.cpt_id for template in register.templates()))[:_TEMPLATES]
     found = [register.records.recognition(issuer, cpt_id) for cpt_id in ids]
-    return [recognition_facts(record, register) for record in found if record is not None]
+    now = clock.now()
+    return [recognition_facts(record, register, now) for record in found if record is not None]
 
 
-def recognition_facts(record: RecognitionRecord, register: Register) -> dict[str, object]:
-    """Return what is said of a recognition."""
+def recognition_facts(record: RecognitionRecord, register: Register, now: int) -> dict[str, object]:
+    """Return what is said of a recognition at a time: its window and how it ended (OP-16, OP-17).
+
+    `ran_out` and `begins_later` compare the window with now; `only_governance` says who may
+    recognize the issuer again once it has ended.
+    """
     telling = Telling(record.issuer, register)
     return {
         "cpt_id": record.cpt_id,
@@ -108,6 +112,11 @@ def recognition_facts(record: RecognitionRecord, register: Register) -> dict[str
         "valid_until": instant(record.valid_until),
         "ended_at": instant(record.ended_at),
         "compromised_since": instant(record.compromised_since),
+        "ended_by_governance": record.ended_by_governance,
+        "not_before": instant(record.not_before),
+        "ran_out": record.valid_until is not None and record.valid_until <= now,
+        "begins_later": now < record.valid_from,
+        "only_governance": record.ended_by_governance or record.compromised_since is not None,
     }
 
 
@@ -147,7 +156,7 @@ def _proposal_facts(record: ProposalRecord, register: Register, now: int) -> dic
     telling = Telling(record.proposer, register)
     told = Sentence(PROPOSED[type(record.action)], sentence(record.action, telling).terms)
     return {
-        "id": base64url_encode(record.proposal_id),
+        "id": record.proposal_id.hex(),
         "href": path_of_proposal(record.proposal_id),
         "sentence": told,
         "state": _state(record, now),

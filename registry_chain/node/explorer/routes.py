@@ -13,14 +13,11 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from registry_chain.node.explorer import chain_pages, people_pages, search_page, template_pages
+from registry_chain.node.explorer.identifiers import identifier_of
 from registry_chain.node.explorer.page import Page
 from registry_chain.node.explorer.register import Register
 from registry_chain.node.explorer.rendering import render, texts_of_request
 from registry_chain.node.parts import NodeParts
-from weid.encoding import base64url_decode
-from weid.errors import MalformedError
-
-_ID_BYTES: Final = 32
 
 NOT_FOUND_PAGE: Final = Page(
     "problem.html",
@@ -57,16 +54,12 @@ def _blocks(node: NodeParts, register: Register) -> Page:
 
 def _transaction(node: NodeParts, register: Register, text: str) -> Page | None:
     del node
-    try:
-        identifier = bytes.fromhex(text)
-    except ValueError:
-        return None
-    return chain_pages.transaction(register, identifier) if len(identifier) == _ID_BYTES else None
+    identifier = identifier_of(text)
+    return None if identifier is None else chain_pages.transaction(register, identifier)
 
 
 def _did(node: NodeParts, register: Register, text: str) -> Page | None:
-    del node
-    return people_pages.did(register, text)
+    return people_pages.did(register, node.clock, text)
 
 
 def _templates(node: NodeParts, register: Register) -> Page:
@@ -75,8 +68,8 @@ def _templates(node: NodeParts, register: Register) -> Page:
 
 
 def _template(node: NodeParts, register: Register, cpt_id: str, version: int) -> Page | None:
-    del node
-    return template_pages.template(register, cpt_id, version, texts_of_request().tag)
+    tag = texts_of_request().tag
+    return template_pages.template(register, node.clock, cpt_id, version, tag)
 
 
 def _governance(node: NodeParts, register: Register) -> Page:
@@ -84,11 +77,8 @@ def _governance(node: NodeParts, register: Register) -> Page:
 
 
 def _proposal(node: NodeParts, register: Register, text: str) -> Page | None:
-    try:
-        identifier = base64url_decode(text, what="the proposal id")
-    except MalformedError:
-        return None
-    return people_pages.proposal(register, node.clock, identifier)
+    identifier = identifier_of(text)
+    return None if identifier is None else people_pages.proposal(register, node.clock, identifier)
 
 
 def _search(node: NodeParts, register: Register) -> Page:

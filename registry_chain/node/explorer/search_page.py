@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from registry_chain.node.explorer.labels import Term, path_of_did, path_of_template
+from registry_chain.node.explorer.identifiers import identifier_of
+from registry_chain.node.explorer.labels import (
+    Term,
+    path_of_did,
+    path_of_proposal,
+    path_of_template,
+)
 from registry_chain.node.explorer.page import Page
 from registry_chain.node.explorer.register import Register
 
 QUERY_CHARS: Final = 200
 _MOST: Final = 50
-_HEX: Final = re.compile(r"[0-9a-fA-F]{64}\Z")
 _HEIGHT: Final = re.compile(r"[0-9]{1,15}\Z")
 
 
@@ -26,8 +31,10 @@ def search(register: Register, query: str) -> Page:
 def _found(register: Register, text: str) -> list[dict[str, object]]:
     if _HEIGHT.match(text) and register.chain.height() >= int(text) >= 1:
         return [_hit(f"{int(text)}", f"/blocks/{int(text)}", "Block")]
-    if _HEX.match(text):
-        return _by_hash(register, bytes.fromhex(text))
+    identifier = identifier_of(text)
+    named = [] if identifier is None else _by_hash(register, identifier)
+    if named:
+        return named
     if text.startswith("did:"):
         record = register.records.did(text)
         name = register.name_of(text)
@@ -39,6 +46,8 @@ def _by_hash(register: Register, digest: bytes) -> list[dict[str, object]]:
     name = digest.hex()
     if register.chain.transaction(digest) is not None:
         return [_hit(name, f"/transactions/{name}", "Transaction")]
+    if register.records.proposal(digest) is not None:
+        return [_hit(name, path_of_proposal(digest), "Proposal")]
     return [
         _hit(
             f"{template.cpt_id} {template.template_version}",

@@ -9,6 +9,7 @@ from registry_chain.node.explorer.page import Instant, Page
 from registry_chain.node.explorer.people_pages import instant, recognition_facts
 from registry_chain.node.explorer.register import Register
 from weid import limits
+from weid.clock import Clock
 from weid.encoding import JsonObject, JsonValue, json_loads_object
 from weid.errors import MalformedError, NotFoundError
 from weid.registry.records import TemplateRecord
@@ -44,7 +45,9 @@ def newest_version(register: Register, cpt_id: str) -> int | None:
     return version or None
 
 
-def template(register: Register, cpt_id: str, version: int, language: str) -> Page | None:
+def template(
+    register: Register, clock: Clock, cpt_id: str, version: int, language: str
+) -> Page | None:
     """Return one template version, or None where there is none."""
     record = register.records.template(cpt_id, version)
     if record is None:
@@ -66,7 +69,7 @@ def template(register: Register, cpt_id: str, version: int, language: str) -> Pa
         "digest": record.digest.hex(),
         "fields": _fields(document, language),
         "issuers": [
-            recognition_facts(recognition, register)
+            recognition_facts(recognition, register, clock.now())
             for recognition in register.records.recognized_issuers(cpt_id)
         ],
         "document": document,

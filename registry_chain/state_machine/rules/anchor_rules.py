@@ -1,4 +1,4 @@
-"""Anchors: evidence with its signers, and roots of batches (clauses OP-14, OP-15)."""
+"""Anchors: evidence and roots of batches, each its author's own (clauses OP-14, OP-15)."""
 
 from __future__ import annotations
 
@@ -7,48 +7,43 @@ from registry_chain.state_machine.errors import require
 from weid import limits
 from weid.registry.codes import ResultCode
 from weid.registry.operations import AnchorBatch, AnchorEvidence
-from weid.registry.records import BatchRecord, EvidenceEntry, EvidenceRecord
+from weid.registry.records import BatchRecord, EvidenceNote, EvidenceRecord
+from weid.registry.state_keys import anchor_id
 from weid.registry.text import WORD
 
 
 def anchor_evidence(context: Context, operation: AnchorEvidence) -> bytes:
-    """Anchor a digest, or add the author's entry to one that is anchored."""
+    """Anchor a digest with the author as signer, or add to what the author said of it."""
     staged = context.staged
+    digest, author = operation.digest, context.author
     # read
-    record = staged.read(EvidenceRecord, operation.digest)
-    entries = () if record is None else record.entries
+    record = staged.read(EvidenceRecord, digest)
+    first = record is None or record.signer == author
+    identity = digest if first else anchor_id(author, digest)
+    record = record if first else staged.read(EvidenceRecord, identity)
+    notes = () if record is None else record.notes
     # check
-    if entries:
-        _check_addition(entries, context.author, operation.note)
+    require(len(notes) < limits.EVIDENCE_NOTES, ResultCode.EVIDENCE_FULL)
+    require(all(note.text != operation.note for note in notes), ResultCode.NO_CHANGE)
     # write
-    entry = EvidenceEntry(context.author, operation.note, context.time)
-    version = staged.next_version(EvidenceRecord, operation.digest)
-    staged.write(EvidenceRecord(operation.digest, (*entries, entry), version))
+    note = EvidenceNote(operation.note, context.time)
+    version = staged.next_version(EvidenceRecord, identity)
+    staged.write(EvidenceRecord(digest, author, first, (*notes, note), version))
     return b""
 
 
-def _check_addition(entries: tuple[EvidenceEntry, ...], author: str, note: str) -> None:
-    signers = {entry.signer for entry in entries}
-    room = len(entries) < limits.EVIDENCE_ENTRIES and (
-        author in signers or len(signers) < limits.EVIDENCE_SIGNERS
-    )
-    require(room, ResultCode.EVIDENCE_FULL)
-    if author in signers:
-        said = any(entry.signer == author and entry.note == note for entry in entries)
-        require(not said, ResultCode.NO_CHANGE)
-
-
 def anchor_batch(context: Context, operation: AnchorBatch) -> bytes:
-    """Anchor the root of a batch; a root is anchored once."""
+    """Anchor the root of a batch; an author anchors a root once."""
     staged = context.staged
+    identity = anchor_id(context.author, operation.root)
     # read
-    record = staged.read(BatchRecord, operation.root)
+    record = staged.read(BatchRecord, identity)
     # check
     require(record is None, ResultCode.BATCH_EXISTS)
     fits = 1 <= operation.count <= limits.BATCH_ROWS and WORD.match(operation.purpose)
     require(fits, ResultCode.FIELD_INVALID)
     # write
-    version = staged.next_version(BatchRecord, operation.root)
+    version = staged.next_version(BatchRecord, identity)
     staged.write(
         BatchRecord(operation.root, context.author, operation.count, operation.purpose, version)
     )

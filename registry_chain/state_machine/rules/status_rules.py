@@ -1,4 +1,4 @@
-"""Status lists: one owner, one shape, digests in sequence (clause OP-13)."""
+"""Status lists: each its issuer's own, one shape, digests in sequence (clause OP-13)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from weid import limits
 from weid.registry.codes import ResultCode
 from weid.registry.operations import PublishStatusList
 from weid.registry.records import StatusListRecord
+from weid.registry.state_keys import status_id
 
 _BITS = frozenset({1, 2, 4, 8})
 
@@ -16,17 +17,16 @@ _BITS = frozenset({1, 2, 4, 8})
 def publish_status_list(context: Context, operation: PublishStatusList) -> bytes:
     """Record the first or the next digest of a status list."""
     staged = context.staged
-    identity = operation.uri.encode()
+    identity = status_id(context.author, operation.uri)
     # read
     record = staged.read(StatusListRecord, identity)
     # check
     if record is None:
         _check_new(context, operation)
     else:
-        same = record.issuer == context.author and record.cpt_id == operation.cpt_id
-        require(same, ResultCode.STATUS_LIST_OWNED)
-        shape = record.bits == operation.bits and record.size == operation.size
-        require(shape, ResultCode.STATUS_SHAPE_CHANGED)
+        kept = (record.cpt_id, record.bits, record.size)
+        asked = (operation.cpt_id, operation.bits, operation.size)
+        require(asked == kept, ResultCode.STATUS_SHAPE_CHANGED)
     last = 0 if record is None else record.sequence
     require(operation.sequence == last + 1, ResultCode.STATUS_SEQUENCE)
     # write

@@ -147,7 +147,7 @@ class BlockWalk:
                 yield Damage(Table.RECEIPTS, name, error.message, height)
                 continue
             found.append(receipt)
-            leaf = log_leaf(name, receipt.code, receipt.data)
+            leaf = log_leaf(name, height, receipt.code, receipt.data)
             self.leaves.append(leaf)
             if self._log_holds and self._leaf(receipt.position) != leaf:
                 yield Damage(Table.RECEIPTS, name, "the log has another receipt", height)

@@ -22,7 +22,9 @@ class Damage:
     def __str__(self) -> str:
         place = f"table {self.table}" if self.table else "the database file"
         if self.key:
-            name = self.key.decode("ascii") if self.table == Table.SETTINGS else self.key.hex()
+            # A damaged name is no name of ours, and must be told all the same.
+            is_text = self.table == Table.SETTINGS and self.key.isalnum()
+            name = self.key.decode("ascii") if is_text else self.key.hex()
             place += f", key {name}"
         if self.height is not None:
             place += f", height {self.height}"

@@ -21,7 +21,7 @@ from registry_chain.storage.integrity.state import find_log_damage, find_state_d
 from registry_chain.storage.sealed_block import decode_validators, height_key, read_block
 from registry_chain.storage.sqlite import SqliteChainStore
 from registry_chain.storage.store import ChainStore, StoreSnapshot, Table
-from registry_chain.storage.stored_event import decode_event
+from registry_chain.storage.stored_event import decode_events
 from weid.errors import MalformedError
 from weid.registry.records import TemplateRecord
 from weid.registry.state_keys import TEMPLATES
@@ -105,14 +105,14 @@ def _content_faults(state: SnapshotState) -> Iterator[Damage]:
 def _event_faults(state: SnapshotState) -> Iterator[Damage]:
     expected = 0
     for key, value in state.snapshot.items(Table.EVENTS):
-        if key != height_key(expected):
-            yield Damage(Table.EVENTS, key, f"the event at position {expected} is missing")
-            expected = int.from_bytes(key, "big")
-        expected += 1
         try:
-            decode_event(key, value)
+            first = decode_events(key, value)[0].position
         except StoreDamagedError as error:
             yield Damage(Table.EVENTS, key, error.message)
+        else:
+            if first != expected:
+                yield Damage(Table.EVENTS, key, f"the event at position {expected} is missing")
+        expected = int.from_bytes(key, "big") + 1
     if expected != state.position.events:
         yield Damage(Table.EVENTS, height_key(expected), "the feed ends too early or too late")
 

@@ -205,3 +205,45 @@ def test_ending_access_is_immediate_once_and_only_within_the_organisation(desk):
     with pytest.raises(ConflictError):
         desk.accounts.disable_user(admin, user_id, expected_version=1)
     assert [row["login"] for row in desk.accounts.users(admin)] == ["admin", "maria"]
+
+
+@clause("W5")
+def test_a_new_password_ends_every_session_and_frees_a_locked_name(desk):
+    user_id = desk.add("maria")
+    tokens = [desk.accounts.sign_in("maria", PASSWORD) for _ in range(2)]
+    bystander = desk.add("bystander") and desk.accounts.sign_in("bystander", PASSWORD)
+    for _ in range(FREE_TRIES):
+        with pytest.raises(SignInRefusedError):
+            desk.accounts.sign_in("maria", "wrong wrong wrong")
+    by = server_person(desk.first)
+    desk.accounts.set_password(by, login=" Maria ", password="another good password")
+    assert [desk.accounts.person_of(token) for token in tokens] == [None, None]
+    assert desk.accounts.person_of(bystander).login == "bystander"
+    desk.accounts.sign_in("maria", "another good password")
+    with pytest.raises(SignInRefusedError):
+        desk.accounts.sign_in("maria", PASSWORD)
+    entries = [row for row in desk.audit.page(by) if row["action"] == "password_set"]
+    assert [(row["subject"], row["details"]) for row in entries] == [(user_id, {})]
+
+
+@pytest.mark.parametrize("password", ["short", "maria.officer", "x" * 257, ""])
+def test_a_new_password_follows_the_rules_of_the_first(desk, password):
+    desk.add("maria.officer")
+    with pytest.raises(InputRefusedError) as refused:
+        desk.accounts.set_password(
+            server_person(desk.first), login="maria.officer", password=password
+        )
+    assert [problem.code for problem in refused.value.problems] == ["password_form"]
+    assert desk.accounts.sign_in("maria.officer", PASSWORD)
+
+
+@clause("W2")
+def test_nobody_sets_a_password_of_another_organisation_or_of_who_has_left(desk):
+    desk.add("foreign", organisation=desk.other)
+    left = desk.add("left")
+    by = server_person(desk.first)
+    desk.accounts.disable_user(by, left, expected_version=1)
+    for login in ("foreign", "left", "nobody"):
+        with pytest.raises(MissingError):
+            desk.accounts.set_password(by, login=login, password="another good password")
+    assert desk.accounts.sign_in("foreign", PASSWORD)

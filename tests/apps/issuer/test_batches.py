@@ -293,7 +293,11 @@ def test_two_people_decide_where_the_policy_says_so(tmp_path):
     assert "Approve 2 certificates" in approver.get(location).text
     returned = approver.post(f"/batches/{batch_id}/return", version="2", note="look again")
     assert returned.status_code == 303
+    told = officer.get(location).text
+    assert "Returned by Approver" in told
+    assert "<bdi>look again</bdi>" in told
     officer.post(f"/batches/{batch_id}/send", version="3")
+    assert "Returned by" not in officer.get(location).text
     assert approver.post(f"/batches/{batch_id}/approve", version="4").status_code == 303
     office.job.run_once()
     assert len(office.certificates()) == 2
@@ -323,8 +327,12 @@ def test_before_the_recognition_nothing_is_issued_and_afterwards_it_goes_on(tmp_
     office.services.batches.send(person_of(office, "officer"), batch_id, expected_version=1)
     office.job.run_once()
     assert office.certificates() == []
-    assert "not a recognized issuer" in batch(office, batch_id)["trouble"]
-    assert "goes on by itself" in office.browser("officer").get(f"/batches/{batch_id}").text
+    trouble = batch(office, batch_id)["trouble"]
+    assert "not a recognized issuer" in trouble
+    page = office.browser("officer").get(f"/batches/{batch_id}").text
+    assert "goes on by itself" in page
+    # The script looks on, and shows the page anew once the trouble is another or over.
+    assert f'data-progress="/batches/{batch_id}/progress.json" data-trouble="{trouble}"' in page
     office.registry.governor.recognize(office.issuer.did, office.template)
     office.job.run_once()
     assert len(office.certificates()) == 2

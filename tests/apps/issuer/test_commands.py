@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from issuer_app.cli.main import cli
 from issuer_app.errors import SettingsError
-from issuer_app.serve import _Locked, cli
 from issuer_app.settings import Settings
 from issuer_app.setup import make_folder, open_accounts, open_agency, set_up
 from issuer_app.store.database import Database
+from issuer_app.store.locked import Locked
 from registry_chain import LocalRegistry
 from tests.apps.issuer.support import ORIGIN, TEMPLATE
 from tests.support.clauses import clause
@@ -91,9 +92,10 @@ def test_no_private_key_stands_in_the_store_or_a_plain_file(made):
 @clause("D10")
 def test_a_second_server_on_the_same_folder_is_refused(made):
     settings, *_ = made
-    with _Locked(settings), pytest.raises(SettingsError), _Locked(settings):
+    folder = settings.data_dir
+    with Locked(folder), pytest.raises(SettingsError, match="another server"), Locked(folder):
         pass
-    with _Locked(settings):
+    with Locked(folder):
         pass
 
 

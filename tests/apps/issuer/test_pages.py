@@ -141,8 +141,14 @@ def test_every_sentence_has_its_translation_and_the_catalog_is_compiled(path):
     assert path.with_suffix(".mo").read_bytes() == catalogs.compiled(path)
     for message in catalogs.read_catalog(path):
         if message.id:
-            wanted = sorted(re.findall(r"%\(\w+\)s", str(message.id)))
-            assert sorted(re.findall(r"%\(\w+\)s", str(message.string))) == wanted, message.id
+            # Of the English forms the last one is for many, and names the number.
+            wanted = names_in(message.id[-1] if message.pluralizable else message.id)
+            for translation in catalogs.translations(message):
+                assert names_in(translation) == wanted, message.id
+
+
+def names_in(sentence):
+    return sorted(re.findall(r"%\(\w+\)s", sentence))
 
 
 def test_the_language_follows_the_choice_then_the_browser(office):
@@ -154,6 +160,56 @@ def test_the_language_follows_the_choice_then_the_browser(office):
     assert answer.headers["Location"] == "/sign-in"
     assert "登入" in browser.get("/sign-in").text
     assert browser.get("/language/xx").status_code == 404
+
+
+@pytest.mark.parametrize(("language", "label"), [("en", "Sign-in name"), ("zh_Hant", "登入名稱")])
+def test_the_field_to_sign_in_is_called_what_it_is(office, language, label):
+    browser = office.browser()
+    browser.client.set_cookie("weid-language", language, domain="issuer.example")
+    assert f'<label for="login">{label}</label>' in browser.get("/sign-in").text
+
+
+PLURALS = {
+    "en": (
+        ["Leave out the faulty row<"],
+        ["Leave out the 2 faulty rows<", "</strong>rows in the file"],
+        ["Issue 1 certificate<", "first certificate will", "</strong>row in the file"],
+        ["Issue 2 certificates<", "first certificates will", "</strong>rows in the file"],
+    ),
+    "zh_Hant": (
+        ["略去 1 行有錯誤的資料<"],
+        ["略去 2 行有錯誤的資料<", "</strong>檔案行數"],
+        ["簽發 1 份證明<", "首幾份證明的內容", "</strong>檔案行數"],
+        ["簽發 2 份證明<", "首幾份證明的內容", "</strong>檔案行數"],
+    ),
+}
+"""What a batch says with one and two faulty rows, then with one and two rows in all."""
+
+
+@pytest.mark.parametrize("language", PLURALS)
+def test_one_thing_reads_as_one_and_several_as_several(office, language):
+    browser = office.browser("officer")
+    browser.client.set_cookie("weid-language", language, domain="issuer.example")
+    bad = [("Bad", "wrong 1", ""), ("Bad", "wrong 2", "")]
+    files = [[bad[0], *people(1)], [*bad, *people(1)], people(1), people(2)]
+    for rows, sentences in zip(files, PLURALS[language], strict=True):
+        location = browser.upload(office.template_id, rows_csv(*rows)).headers["Location"]
+        page = browser.get(location).text
+        assert [sentence for sentence in sentences if sentence not in page] == []
+
+
+def test_a_single_minute_and_a_single_certificate_read_as_one(tmp_path):
+    office = Office(tmp_path, idle_minutes=1)
+    office.issue(rows_csv(*people(1)))
+    page = office.browser("officer").get("/").text
+    assert "after 1 minute without use" in page
+    assert "<strong>1</strong>certificate prepared" in page
+    location = office.certificates()[0]["batch_id"]
+    assert (
+        "<strong>1</strong>certificate<"
+        in office.browser("officer").get(f"/batches/{location}").text
+    )
+    office.close()
 
 
 def test_every_deed_has_its_words():

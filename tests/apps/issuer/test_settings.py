@@ -79,7 +79,7 @@ def test_secrets_that_others_may_read_are_refused(tmp_path, mode):
     secret.chmod(mode)
     with pytest.raises(SettingsError) as refused:
         settings.secret_key()
-    assert refused.value.hint == f"Run: chmod 600 {secret}"
+    assert refused.value.hint == f"chmod 600 {secret}"
 
 
 @clause("W25")

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 
 from tests.apps.issuer.support import ORIGIN, Office, people, rows_csv
-from tests.apps.issuer.wallets import AppTransport, new_wallet, offer_uri, verify
+from tests.apps.issuer.wallets import AppTransport, new_wallet, offer_uri, trust_of, verify
 from tests.support.clauses import clause
 from weid.credential.credential import Credential
 from weid.credential.issuance_anchor import IssuanceAnchor
@@ -51,7 +51,9 @@ def ask_token(office, code):
 def test_the_whole_way_from_the_officers_page_to_a_valid_report(offered):
     wallet = new_wallet(offered)
     held = wallet.accept(
-        offer_uri(offered, offered.certificate_id), transport=AppTransport(offered)
+        offer_uri(offered, offered.certificate_id),
+        transport=AppTransport(offered),
+        trust=trust_of(offered),
     )
     report = verify(offered, wallet, held, "name", "born")
     assert report.accepted, str(report)
@@ -65,14 +67,16 @@ def test_the_whole_way_from_the_officers_page_to_a_valid_report(offered):
 def test_the_anchor_comes_with_the_credential_and_leads_to_the_registrys_root(offered):
     wallet = new_wallet(offered)
     held = wallet.accept(
-        offer_uri(offered, offered.certificate_id), transport=AppTransport(offered)
+        offer_uri(offered, offered.certificate_id),
+        transport=AppTransport(offered),
+        trust=trust_of(offered),
     )
     anchor = held.credential.anchor if hasattr(held, "credential") else held.anchor
     assert isinstance(anchor, IssuanceAnchor)
-    record = offered.registry.batch(anchor.root)
+    record = offered.registry.batch(offered.issuer.did, anchor.root)
     credential = Credential.parse(offered.certificates()[0]["credential"])
     anchor.verify(credential.sd_jwt.issuer_jws.signing_input, expected_size=record.count)
-    assert record.author == offered.issuer.did
+    assert record.purpose == "issuance"
     wallet.close()
 
 
@@ -112,11 +116,15 @@ def test_an_offer_past_its_time_is_dead_and_can_be_made_anew(offered):
     assert ask_token(offered, code).status == 400
     wallet = new_wallet(offered)
     with pytest.raises(MalformedError):
-        wallet.accept(uri, transport=AppTransport(offered))
+        wallet.accept(uri, transport=AppTransport(offered), trust=trust_of(offered))
     browser = offered.browser("officer")
     assert "has run out" in browser.get(f"/certificates/{offered.certificate_id}/offer").text
     browser.post(f"/certificates/{offered.certificate_id}/offer")
-    wallet.accept(offer_uri(offered, offered.certificate_id), transport=AppTransport(offered))
+    wallet.accept(
+        offer_uri(offered, offered.certificate_id),
+        transport=AppTransport(offered),
+        trust=trust_of(offered),
+    )
     wallet.close()
 
 
@@ -240,7 +248,7 @@ def test_a_revoked_offer_is_refused_and_stays_revoked(offered):
     )
     wallet = new_wallet(offered)
     with pytest.raises(ProtocolError) as refused:
-        wallet.accept(uri, transport=AppTransport(offered))
+        wallet.accept(uri, transport=AppTransport(offered), trust=trust_of(offered))
     assert refused.value.code == "credential_request_denied"
     wallet.close()
 
@@ -255,11 +263,11 @@ def test_while_the_registry_is_away_the_credential_goes_out_and_is_anchored_late
     with monkeypatch.context() as patched:
         patched.setattr(offered.agency, "anchor", away)
         wallet = new_wallet(offered)
-        held = wallet.accept(uri, transport=AppTransport(offered))
+        held = wallet.accept(uri, transport=AppTransport(offered), trust=trust_of(offered))
     assert offered.services.wallets._anchoring.anchor_of(offered.certificate_id) is None
     offered.job.run_once()
     anchor = offered.services.wallets._anchoring.anchor_of(offered.certificate_id)
-    assert offered.registry.batch(IssuanceAnchor.from_json(anchor).root)
+    assert offered.registry.batch(offered.issuer.did, IssuanceAnchor.from_json(anchor).root)
     assert held
     wallet.close()
 

@@ -7,6 +7,7 @@ import re
 from urllib.parse import urlsplit
 
 from weid.transport import HttpReply
+from weid.verification.policy import TrustPolicy
 from weid.verifier import Verifier
 from weid.wallet.wallet import Wallet
 
@@ -46,6 +47,11 @@ def new_wallet(office, name="citizen.wallet") -> Wallet:
     return Wallet.create(
         office.folder / name, passphrase="a passphrase of mine", clock=office.clock
     )
+
+
+def trust_of(office) -> TrustPolicy:
+    """Return the policy by which a wallet verifies what the office issues."""
+    return TrustPolicy.for_registry(office.registry)
 
 
 def verifier_of(office) -> Verifier:

@@ -13,14 +13,15 @@ from registry_chain.node.api.openapi import openapi_path
 from registry_chain.node.settings import NodeSettings, RateLimit
 from registry_chain.storage.errors import StoreFullError
 from tests.support.clauses import clause
-from tests.support.node_world import CPT, node_world
+from tests.support.node_world import BATCH, CPT, URI, node_world
 from weid import limits
-from weid.encoding import base64url_encode
+from weid.encoding import base64url_decode, base64url_encode
 from weid.errors import RegistryUnavailableError
 from weid.registry.operations import AnchorEvidence
 from weid.registry.signing import sign_transaction
+from weid.registry.state_keys import anchor_id, record_id, status_id
 from weid.registry.transaction import Transaction
-from weid.registry.wire import encode_signed
+from weid.registry.wire import decode_record, encode_signed
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +114,22 @@ def test_every_answer_is_of_the_described_form(world, client):
                 "components": description["components"],
             }
             jsonschema_rs.validate(schema, reply.json)
+
+
+@clause("NA-06", "ST-01", "OP-13")
+def test_what_somebody_says_of_a_name_is_read_by_who_says_it(world, client):
+    did, other = world.issuer_did, world.registry.governor.did
+    ids = {
+        "status": lambda who: status_id(who, URI),
+        "batch": lambda who: anchor_id(who, BATCH),
+    }
+    for namespace, name in ids.items():
+        path = f"/v1/records/{namespace}/"
+        value = client.get(path + base64url_encode(name(did))).json["value"]
+        record = decode_record(namespace, base64url_decode(value, what="the record"))
+        assert record_id(record) == name(did)
+        for unsaid in (name(other), name(did).removeprefix(did.encode() + b"/")):
+            assert client.get(path + base64url_encode(unsaid)).json["value"] is None
 
 
 REFUSED = {

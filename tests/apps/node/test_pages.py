@@ -15,13 +15,22 @@ from registry_chain.node.explorer.labels import (
     labelled_kinds,
     sentence,
 )
-from registry_chain.node.explorer.language import LANGUAGES, choose_language, translations
+from registry_chain.node.explorer.language import (
+    LANGUAGES,
+    Texts,
+    choose_language,
+    translations,
+)
 from registry_chain.node.explorer.routes import PAGES
 from tests.support.clauses import clause
 from tests.support.node_world import CPT, node_world, template_document
+from weid.clock import format_time
+from weid.crypto.keys import PrivateKey
+from weid.crypto.signer import InMemorySigner
 from weid.encoding import base64url_encode
 from weid.errors import TransactionRejectedError
 from weid.registry import operations as op
+from weid.registry.author import create_did
 from weid.registry.transaction import proposal_id
 
 EXPLORER = resources.files("registry_chain.node.explorer")
@@ -31,7 +40,8 @@ EXPLORER = resources.files("registry_chain.node.explorer")
 def world():
     world = node_world()
     granted = world.registry.governor.grant(world.issuer_did, op.Role.REGISTRAR)
-    world.proposal = base64url_encode(proposal_id(granted.transaction_id, 0))
+    world.proposal_id = proposal_id(granted.transaction_id, 0)
+    world.proposal = world.proposal_id.hex()
     return world
 
 
@@ -94,14 +104,14 @@ def text_of(reply):
 
 SAYS = {
     "home": ["Registry local", "Up to date", "University of Examples anchored the digest"],
-    "blocks": ["Block 21", "1 transactions"],
+    "blocks": ["Block 21", "1 transaction"],
     "block": ["University of Examples published template diploma version 1"],
     "transaction": ["University of Examples anchored the digest 111111111111…", "Done"],
     "did": ["University of Examples", "Recognized", "by governance", "#sign-1", "version 2"],
     "templates": ["Diploma", "published by University of Examples"],
     "template": ["Diploma", "the holder may keep it back", "Recognized", "Check my file"],
     "governance": ["proposed to recognize University of Examples as issuer of template diploma"],
-    "proposal": ["proposed to give University of Examples the role registrar", "1 of 1 approvals"],
+    "proposal": ["proposed to give University of Examples the role registrar", "1 of 1 approval"],
     "search": ["University of Examples", "Organisation"],
 }
 
@@ -225,6 +235,8 @@ def test_search_finds_by_height_hash_did_template_and_name(world, client):
         world.receipt.transaction_id.hex(): f"/transactions/{world.receipt.transaction_id.hex()}",
         record.digest.hex(): f"/templates/{CPT}/1",
         world.issuer_did: f"/dids/{world.issuer_did}",
+        world.proposal: f"/governance/{world.proposal}",
+        base64url_encode(world.proposal_id): f"/governance/{world.proposal}",
         "diplo": f"/templates/{CPT}",
         "UNIVERSITY": f"/dids/{world.issuer_did}",
     }
@@ -243,6 +255,9 @@ NOT_FOUND = [
     "/templates/diploma/99",
     "/templates/nothing",
     "/governance/AAAA",
+    "/governance/" + "00" * 32,
+    "/governance/" + "A" * 43,
+    "/governance/" + "00" * 31,
     "/governance/...",
     "/static/../app.py",
     "/static/none.css",
@@ -255,6 +270,153 @@ def test_what_is_not_there_is_a_page_that_says_what_to_do(client, path):
     reply = client.get(path)
     assert reply.status_code == 404
     assert "Check the spelling" in text_of(reply)
+
+
+# --- Ids ------------------------------------------------------------------------------------------
+
+BASE64URL_OF_32_BYTES = re.compile(r"(?<![\w-])[\w-]{43}(?![\w-])", re.ASCII)
+
+
+def test_a_proposal_is_named_in_hexadecimal_everywhere(world, client):
+    ids = [item["id"] for item in client.get("/governance.json").json["proposals"]]
+    assert world.proposal in ids
+    assert all(re.fullmatch("[0-9a-f]{64}", one) for one in ids)
+    assert client.get(f"/governance/{world.proposal}.json").json["id"] == world.proposal
+    assert world.proposal in text_of(client.get(f"/governance/{world.proposal}"))
+    made = client.get("/governance.json").json["proposals"][0]["href"]
+    assert made.removeprefix("/governance/") in ids
+
+
+def test_no_page_and_no_twin_shows_an_id_in_base64url(world, client):
+    for name, path in paths(world).items():
+        shown = text_of(client.get(path))
+        assert not BASE64URL_OF_32_BYTES.findall(shown), name
+        route = next(route for route in PAGES if route.name == name)
+        if route.twin is not None:
+            told = client.get(f"{path.rstrip('/') or '/index'}.json").get_data(as_text=True)
+            # A header is shown as the wire has it; a multibase key begins with z and is longer.
+            assert not BASE64URL_OF_32_BYTES.findall(told), name
+
+
+@pytest.mark.parametrize("spelling", ["hex", "capitals", "base64url"])
+def test_a_page_takes_an_id_as_the_api_has_it_too(world, client, spelling):
+    spell = {"hex": bytes.hex, "capitals": lambda i: i.hex().upper(), "base64url": base64url_encode}
+    proposal = client.get(f"/governance/{spell[spelling](world.proposal_id)}.json")
+    assert proposal.json["id"] == world.proposal
+    sent = spell[spelling](world.receipt.transaction_id)
+    assert client.get(f"/transactions/{sent}.json").json["id"] == world.receipt.transaction_id.hex()
+
+
+# --- One and many ---------------------------------------------------------------------------------
+
+
+def test_no_page_tells_one_as_many(world, client):
+    batch = world.issuer.submit(op.AnchorBatch(b"\x77" * 32, 1))
+    pages = [*paths(world).values(), f"/transactions/{batch.transaction_id.hex()}"]
+    for path in pages:
+        text = text_of(client.get(path))
+        assert not re.search(r"\b1 (transactions|approvals|entries|seconds|of them)\b", text), path
+    assert "a batch of one entry" in text_of(client.get(pages[-1]))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0 seconds"), (1, "1 second"), (2, "2 seconds"), (119, "119 seconds"), (120, "2 minutes")],
+)
+def test_an_age_is_told_in_one_or_many(seconds, said):
+    assert Texts("en").age(seconds) == said
+
+
+# --- How a recognition ended ----------------------------------------------------------------------
+
+DAY = 86_400
+ENDINGS = {
+    "in force": (lambda _: None, ["Recognized"], ["Ended", "again", "earlier"]),
+    "ended by governance": (
+        lambda e: e.governor.derecognize(e.did, CPT),
+        ["Recognition ended on", "Governance ended it. Only governance may recognize it again."],
+        ["compromised"],
+    ),
+    "ended as compromised": (
+        lambda e: e.governor.derecognize(e.did, CPT, compromised_since=e.since),
+        ["Nothing signed since 28 May 2026, 20:26:50 UTC counts", "Ended as compromised on",
+         "Governance ended it. Only governance may recognize it again."],
+        ["Recognized "],
+    ),
+    "recognized again after a compromise": (
+        lambda e: (
+            e.governor.derecognize(e.did, CPT, compromised_since=e.since),
+            e.clock.advance(10),
+            e.governor.recognize(e.did, CPT),
+        ),
+        ["Recognized", "An earlier recognition ended as compromised: none reaches back before"],
+        ["Governance ended it"],
+    ),
+    "run out": (
+        lambda e: (
+            e.governor.recognize(e.did, CPT, valid_until=e.clock.now() + DAY),
+            e.clock.advance(DAY),
+        ),
+        ["Recognition ran out on"],
+        ["Recognized "],
+    ),
+    "still to begin": (
+        lambda e: e.governor.recognize(e.did, CPT, valid_from=e.clock.now() + DAY),
+        ["Recognition begins on"],
+        ["Recognized "],
+    ),
+    "given and ended by an accreditor": (
+        lambda e: (
+            e.by_accreditor(op.RecognizeIssuer(e.other, CPT, e.clock.now())),
+            e.by_accreditor(op.DerecognizeIssuer(e.other, CPT)),
+        ),
+        ["Recognition ended on", "Whoever recognized it ended it. It may be recognized again."],
+        ["Governance ended it", "compromised"],
+    ),
+}  # fmt: skip
+
+
+class Ending:
+    """A world of its own in which a recognition ends; `other` is a DID without recognition."""
+
+    def __init__(self):
+        world = node_world()
+        self.world, self.clock, self.governor = world, world.clock, world.registry.governor
+        self.did, self.since = world.issuer_did, world.clock.now() - 21
+        self.by_accreditor = world.issuer.submit
+        signer = InMemorySigner(PrivateKey.from_seed(b"\x05" * 32))
+        self.other, _ = create_did(world.registry, [signer], clock=world.clock)
+
+
+@pytest.mark.parametrize("how", ENDINGS)
+def test_a_page_says_how_a_recognition_ended(how):
+    end, words, others = ENDINGS[how]
+    ending = Ending()
+    end(ending)
+    client = ending.world.app().test_client()
+    did = ending.other if "accreditor" in how else ending.did
+    record = ending.world.registry.recognition(did, CPT)
+    page = text_of(client.get(f"/dids/{did}")).split("May issue")[1].split("Keys")[0]
+    listed = text_of(client.get(f"/templates/{CPT}/1")).split("Recognized issuers")[1]
+    for text in (page, listed):
+        for word in words:
+            assert word in text
+    for word in others:
+        assert word not in page
+    (by_did,) = client.get(f"/dids/{did}.json").json["recognitions"]
+    issuers = client.get(f"/templates/{CPT}/1.json").json["issuers"]
+    assert by_did in issuers
+    assert by_did["ended_by_governance"] is record.ended_by_governance
+    for name in ("ended_at", "compromised_since", "not_before", "valid_until"):
+        value = getattr(record, name)
+        assert by_did[name] == (None if value is None else format_time(value))
+
+
+def test_how_a_recognition_ended_is_told_in_chinese_too():
+    ending = Ending()
+    ending.governor.derecognize(ending.did, CPT, compromised_since=ending.since)
+    page = ending.world.app().test_client().get(f"/dids/{ending.did}?lang=zh-Hant")
+    assert "由治理終止。" in text_of(page)
 
 
 def test_a_template_without_version_leads_to_its_newest(client):
@@ -271,6 +433,8 @@ def said_in_english():
         source = page.read_text(encoding="utf-8")
         texts |= set(re.findall(r'\bt\("([^"]+)"', source))
         texts |= set(re.findall(r"\bt\('([^']+)'", source))
+        for pair in re.findall(r'\bt\.counted\("([^"]+)", "([^"]+)"', source):
+            texts |= set(pair)
     for name in ("chain_pages", "people_pages", "search_page", "routes", "language"):
         source = (EXPLORER / f"{name}.py").read_text(encoding="utf-8")
         texts |= set(
@@ -290,6 +454,7 @@ def test_every_text_is_translated_with_the_same_places(tag):
         op.UpdateDid(DID, 1, add_keys=(None,)),
         op.UpdateDid(DID, 1, retire_keys=("k",)),
         op.UpdateDid(DID, 1, add_keys=(None,), retire_keys=("k",)),
+        op.AnchorBatch(bytes(32), 1),
     ]
     operations = [*changes, *(example for example, _ in EXAMPLES.values())]
     sentences = {sentence(operation, Telling(DID, Named())).text for operation in operations}

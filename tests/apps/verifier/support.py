@@ -10,11 +10,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support.world import AUDIENCE, World
-from verifier_app import create_app
+from verifier_app.app import create_app
 from verifier_app.counter import Counter
 from verifier_app.settings import Settings
 from verifier_app.templates_seen import TemplatesSeen
-from verifier_app.trust_view import TrustView
+from verifier_app.trust_view import SeenNetwork, TrustView
 
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
 
@@ -64,7 +64,8 @@ def build(world: World, folder: Path, **changes: object) -> Flask:
         random=secrets.token_bytes,
         request_seconds=chosen.request_seconds,
     )
-    view = TrustView([(chosen.networks[0], world.registry)], templates=templates, clock=world.clock)
+    seen = [SeenNetwork(chosen.networks[0], world.registry, 7 * 86_400)]
+    view = TrustView(seen, templates=templates, clock=world.clock)
     return create_app(chosen, counter=counter, trust_view=view)
 
 

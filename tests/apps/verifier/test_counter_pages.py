@@ -67,6 +67,59 @@ def test_an_answer_to_the_counters_request_is_valid_and_shows_what_was_asked(bro
     assert "1815" not in reply.text
 
 
+@pytest.mark.parametrize(
+    ("language", "seconds", "said"),
+    [
+        ("en", 0, "Good for one answer in the next 5 minutes."),
+        ("en", 250, "Good for one answer in the next 1 minute."),
+        ("zh-Hant", 0, "5 分鐘內有效,只可回覆一次。"),
+    ],
+)
+def test_how_long_a_request_is_open_is_told_in_minutes(tmp_path, language, seconds, said):
+    world = World.begin()
+    browser = Browser(build(world, tmp_path))
+    browser.post("/language", language=language)
+    path = browser.ask()
+    world.clock.advance(seconds)
+    assert said in browser.get(path).text
+
+
+def test_the_last_second_before_a_result_is_cleared_reads_as_one(browser, world):
+    page = browser.post("/check", text=shown(world, "name")).text
+    assert 'data-one="Cleared in %d second" data-many="Cleared in %d seconds"' in page
+    browser.post("/language", language="zh-Hant")
+    page = browser.post("/check", text=shown(world, "name", "degree")).text
+    assert 'data-one="%d 秒後清除" data-many="%d 秒後清除"' in page
+
+
+def test_what_is_no_answer_is_told_on_the_page_of_the_request(browser, world):
+    path, request = open_request(browser)
+    reply = browser.post(f"{path}/answer", text="hello")
+    assert reply.status_code == 400
+    assert "This is not a certificate code." in reply.text
+    assert f'src="{path}/code.svg"' in reply.text
+    assert outcome(browser.post(f"{path}/answer", text=world.present(request))) == "valid"
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "not checked, because “Issuer&#39;s key” did not pass"),
+        ("zh-Hant", "“發證機構的密鑰”"),
+    ],
+)
+def test_a_check_that_was_left_out_names_the_other_as_the_page_does(
+    world, tmp_path, language, said
+):
+    other = World.begin()
+    browser = Browser(build(world, tmp_path))
+    browser.post("/language", language=language)
+    reply = browser.post("/check", text=shown(other, "name"))
+    assert outcome(reply) == "not_valid"
+    assert said in reply.text
+    assert "issuer_key did not pass" not in reply.text
+
+
 def test_a_picture_of_the_answer_is_read_and_checked(browser, world):
     path, request = open_request(browser)
     picture = draw_png(encode_envelope(world.present(request)))

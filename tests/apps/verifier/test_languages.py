@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 from verifier_app.languages import Languages
-from verifier_app.result_view import CHECK_TITLES, OUTCOMES
+from verifier_app.result_view import _AGES
 from weid.verification.reasons import REASONS
 
 APP = Path(__file__).parents[3] / "verifier_app"
@@ -18,26 +19,24 @@ CATALOGS = sorted((APP / "translations").glob("*.po"))
 PLACEHOLDER = re.compile(r"\{\w+\}|%[ds]")
 
 
-def texts() -> set[str]:
+def texts() -> set[str | tuple[str, ...]]:
+    """Return every text; one that depends on a number is (for one, for many)."""
     pages = {
-        str(message)
+        message
         for _, _, message, _, _ in extract_from_dir(
             APP, method_map=[("templates/**.html", "jinja2"), ("**.py", "python")],
-            keywords={"_": None, "text": None},
+            keywords={"_": None, "text": None, "told": None, "plural": (1, 2)},
         )
     }  # fmt: skip
-    outcomes = {headline for _, headline in OUTCOMES.values()}
     reasons = {text for one in REASONS.values() for text in (one.sentence, one.hint) if text}
-    return pages | outcomes | set(CHECK_TITLES.values()) | reasons
+    return pages | set(_AGES.values()) | reasons
 
 
 @pytest.mark.parametrize("path", CATALOGS, ids=lambda path: path.stem)
 def test_nothing_is_left_untranslated(path):
     with path.open("rb") as file:
         catalog = read_po(file)
-    missing = sorted(
-        text for text in texts() if not (found := catalog.get(text)) or not found.string
-    )
+    missing = [text for text in texts() if not all(translations(catalog.get(text)))]
     assert missing == []
 
 
@@ -47,8 +46,38 @@ def test_placeholders_survive_the_translation(path):
         catalog = read_po(file)
     for message in catalog:
         if message.id:
-            wanted = sorted(PLACEHOLDER.findall(message.id))
-            assert sorted(PLACEHOLDER.findall(message.string)) == wanted, message.id
+            wanted = placeholders(message.id[-1] if message.pluralizable else message.id)
+            for translation in translations(message):
+                assert placeholders(translation) == wanted, message.id
+
+
+def translations(message) -> tuple[str, ...]:
+    """Return a message's translations; one empty text where it is not there."""
+    found = message.string if message is not None else ""
+    return found if isinstance(found, tuple) else (found,)
+
+
+def placeholders(text: str) -> list[str]:
+    return sorted(PLACEHOLDER.findall(text))
+
+
+def test_a_number_of_one_reads_as_one():
+    languages = Languages(APP / "translations")
+    for language, one, many in (("en", "1 second", "2 seconds"), ("zh-Hant", "1 秒", "2 秒")):
+        said = [languages.plural(language, "%d second", "%d seconds", n) % n for n in (1, 2)]
+        assert said == [one, many]
+
+
+def test_what_is_raised_for_a_clerk_is_marked_to_be_translated():
+    """A message outside `told` would be shown in English on every page."""
+    for name in ("counter.py", "templates_seen.py", "routes/counter_desk.py"):
+        for node in ast.walk(ast.parse((APP / name).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "").endswith("Error"):
+                values = [*node.args, *(word.value for word in node.keywords)]
+                assert all(
+                    isinstance(value, ast.Call) and getattr(value.func, "id", "") == "told"
+                    for value in values
+                ), f"{name}:{node.lineno}"
 
 
 @pytest.mark.parametrize(

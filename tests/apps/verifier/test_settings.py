@@ -26,6 +26,7 @@ FILLED = GOOD.format(secret="s" * 40, genesis="0" * 64)
 
 def written(folder: Path, text: str) -> Path:
     path = folder / "settings.toml"
+    path.touch(0o600)
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -48,6 +49,25 @@ FAULTS = {
     "two sources": (FILLED + 'bundle = "trust.bundle"\n', "networks"),
     "an unknown setting": ("debug = true\n" + FILLED, "debug"),
     "not TOML": ("public_url = ", "not TOML"),
+    "http to a node elsewhere": (FILLED.replace("https://node", "http://node"), "must be https"),
+    "http to a node here, not allowed": (
+        FILLED.replace("https://node.example", "http://127.0.0.1:8700"),
+        "unsafe_loopback_http",
+    ),
+    "a node that is no address": (FILLED.replace("https://node.example", "node"), "must be https"),
+    "a network twice": (FILLED + FILLED[FILLED.index("[[networks]]") :], "example twice"),
+    "a request to nobody": (
+        FILLED
+        + """[[wishes]]
+id = "x"
+title = { en = "X" }
+purpose = { en = "X" }
+network = "elsewhere"
+cpt_id = "x"
+fields = ["name"]
+""",
+        "names no network",
+    ),
 }
 
 

@@ -19,6 +19,7 @@ from weid.errors import (
     WalletError,
     WeidError,
 )
+from weid.registry.codes import ResultCode, describe
 
 CASES = {
     "a value that is not what it should be": (MalformedError("x"), 1),
@@ -56,6 +57,47 @@ def test_a_stranger_cannot_write_our_second_line(tmp_path, capsys):
     what, next_step = capsys.readouterr().err.splitlines()
     assert what == "weid: x\\u001b[1A\\u000dTry: rm -rf"
     assert "rm" not in next_step
+
+
+@pytest.mark.parametrize(
+    ("code", "named"),
+    [
+        (ResultCode.ENDORSEMENT_REQUIRED, "--endorser DID --endorser-key FILE"),
+        (ResultCode.ENDORSER_NOT_AUTHORISED, "--endorser DID --endorser-key FILE"),
+        (ResultCode.NOT_PERMITTED, "weid did show"),
+    ],
+)
+def test_a_refusal_says_which_options_would_help(code, named, tmp_path, capsys):
+    refusal = TransactionRejectedError(describe(code), code=code)
+    tell(refusal, Session(home=tmp_path))
+    assert named in capsys.readouterr().err.splitlines()[1]
+
+
+REFUSED_LOOPBACK = {
+    "a node that is added": ("trust", "add", "example", "--genesis", "00" * 32, "--node", "URL"),
+    "a node that is asked": ("did", "show", "did:weid:example:1", "--genesis", "00" * 32,
+                             "--node", "URL"),
+    "an application that is signed in to": (
+        "issuer", "login", "--app", "URL", "--token-file", "FILE",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", REFUSED_LOOPBACK)
+def test_http_to_this_machine_is_refused_with_the_name_of_the_option(shell, tmp_path, what):
+    token = tmp_path / "token"
+    token.write_text("x" * 40)
+    token.chmod(0o600)
+    places = {"URL": "http://127.0.0.1:9", "FILE": str(token)}
+    code, _, err = shell.run(*(places.get(word, word) for word in REFUSED_LOOPBACK[what]))
+    assert code != 0
+    assert "--unsafe-loopback-http" in err
+
+
+def test_a_choice_that_is_missing_is_told_on_one_line(shell):
+    code, _, err = shell.run("completion")
+    assert code == 2
+    assert err.splitlines()[0].endswith("Choose from: bash, zsh, fish")
 
 
 def test_debug_shows_the_trace(shell):

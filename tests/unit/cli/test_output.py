@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.clauses import clause
-from weid.cli.output import json_text, table, visible
+from weid.cli.output import counted, json_text, table, visible
 
 
 @clause("Q4")
@@ -37,6 +37,10 @@ def test_escaping_leaves_a_json_text_the_same_value(value):
 def test_a_table_is_aligned_where_characters_are_wide():
     lines = table([["陳大文", "1"], ["Ada", "2"]], header=["name", "no"]).splitlines()
     assert lines == ["name    no", "陳大文  1", "Ada     2"]
+
+
+def test_one_is_one():
+    assert [counted(n, "row") for n in (0, 1, 2)] == ["0 rows", "1 row", "2 rows"]
 
 
 def test_a_cell_cannot_begin_a_line():

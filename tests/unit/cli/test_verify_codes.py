@@ -136,7 +136,7 @@ def test_an_anchor_saves_what_was_issued_before_its_key_fell_into_other_hands(co
     marked = MarkKeyCompromised(world.issuer.did, "assertion-1", world.clock.now())
     world.issuer.author.submit(marked)
     world.wait(DAY)
-    counter.bundle(batches=(paper.anchor.root,))
+    counter.bundle(batches=((world.issuer.did, paper.anchor.root),))
     (counter.shell.folder / "anchor.json").write_bytes(json_dumps(paper.anchor.to_json()))
     assert counter.verify(paper.text)[0] == 13
     code, out, err = counter.verify(paper.text, "--anchor", "anchor.json")

@@ -8,6 +8,7 @@ import os
 import pytest
 
 from tests.support.clauses import clause
+from weid import limits
 from weid.crypto import key_file
 from weid.crypto.key_file import KeyFileCost, load_key_file, save_key_file
 from weid.crypto.keys import KeyKind, PrivateKey
@@ -125,6 +126,8 @@ CHANGES = {
     "a cost that is true": {"operations": True},
     "a cost in text": {"operations": "1"},
     "all memory": {"memory_kib": 2**31},
+    "one pass more than a file may ask for": {"operations": limits.PASSPHRASE_OPERATIONS + 1},
+    "more memory than a file may ask for": {"memory_kib": limits.PASSPHRASE_MEMORY // 1024 + 1},
     "no memory": {"memory_kib": 1},
 }
 
@@ -135,6 +138,34 @@ def test_a_changed_file_does_not_open(saved, members):
     change(saved, members)
     with pytest.raises(KeyFileError, match=str(saved)):
         load_key_file(saved, PASSPHRASE)
+
+
+@clause("Q9")
+@pytest.mark.parametrize(
+    "cost",
+    [
+        KeyFileCost(limits.PASSPHRASE_OPERATIONS, 8),
+        KeyFileCost(1, limits.PASSPHRASE_MEMORY // 1024),
+    ],
+)
+def test_the_highest_cost_that_a_file_may_ask_for_is_paid(path, cost):
+    save_key_file(path, KEY, PASSPHRASE, cost=cost)
+    assert load_key_file(path, PASSPHRASE).public == KEY.public
+
+
+@clause("Q9")
+@pytest.mark.parametrize(
+    "cost",
+    [
+        KeyFileCost(limits.PASSPHRASE_OPERATIONS + 1, 8),
+        KeyFileCost(1, limits.PASSPHRASE_MEMORY // 1024 + 1),
+        KeyFileCost(0, 8),
+    ],
+)
+def test_no_file_is_written_at_a_cost_that_would_not_be_read_again(path, cost):
+    with pytest.raises(KeyFileError, match="out of bounds"):
+        save_key_file(path, KEY, PASSPHRASE, cost=cost)
+    assert not path.exists()
 
 
 @clause("Q9")

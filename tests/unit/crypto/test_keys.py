@@ -142,12 +142,25 @@ def test_keys_are_equal_by_kind_and_bytes():
     assert len({ED.public, PublicKey(KeyKind.ED25519, ED.public.raw)}) == 1
 
 
-def test_a_point_that_was_handed_over_cannot_be_another_keys():
+def test_a_key_has_the_point_of_its_own_bytes_and_takes_no_other():
     other = PrivateKey.from_seed(bytes(31) + b"\x01", KeyKind.P256)
-    key = PublicKey(KeyKind.P256, EC.public.raw, other.public._point)
-    key.verify(EC.sign(b"m"), b"m")
-    with pytest.raises(InvalidSignatureError):
-        key.verify(other.sign(b"m"), b"m")
+    with pytest.raises(TypeError):
+        PublicKey(KeyKind.P256, EC.public.raw, other.public._point)  # type: ignore[call-arg]
+
+
+def test_points_of_either_parity_are_the_same_key_in_every_spelling():
+    signs = set()
+    for number in range(1, 9):
+        private = PrivateKey.from_seed(number.to_bytes(32, "big"), KeyKind.P256)
+        key = PublicKey.from_jwk(private.public.to_jwk())
+        assert key == private.public == PublicKey(KeyKind.P256, key.raw)
+        assert hash(key) == hash(private.public)
+        assert repr(key) == repr(private.public)
+        assert key.to_jwk() == private.public.to_jwk()
+        key.verify(private.sign(b"m"), b"m")
+        assert pickle.loads(pickle.dumps(key)) == key  # noqa: S301 - our own bytes
+        signs.add(key.raw[0])
+    assert signs == {2, 3}
 
 
 def test_agreeing_members_of_a_jwk_are_taken():

@@ -96,6 +96,7 @@ class Setting:
         issuer: str = ISSUER,
         sessions: SessionStore | None = None,
         clock: FixedClock | None = None,
+        diploma: CredentialConfiguration = DIPLOMA,
     ) -> None:
         self.clock = clock or FixedClock(NOW)
         self.sessions = sessions or MemorySessionStore(self.clock)
@@ -104,7 +105,7 @@ class Setting:
         self.paused = False
         self.endpoints = IssuerEndpoints(
             credential_issuer=issuer,
-            configurations=lambda: {"diploma": DIPLOMA, "licence": LICENCE},
+            configurations=lambda: {"diploma": diploma, "licence": LICENCE},
             sessions=self.sessions,
             issue=self.office,
             clock=self.clock,

@@ -185,7 +185,8 @@ def test_an_offer_is_read_as_often_as_one_likes_and_not_used_up():
     reply = setting.endpoints.token(form(code=code_of(offer), tx_code=offer.tx_code))
     assert reply.status == 200
     assert error(setting.endpoints.credential_offer(offer_id)) == (404, "not_found")
-    assert error(setting.endpoints.credential_offer("x" * 43)) == (404, "not_found")
+    for unknown in ("x" * 43, "", "\u00e9", "half a character \ud800"):
+        assert error(setting.endpoints.credential_offer(unknown)) == (404, "not_found")
 
 
 @clause("I7", "IP-02", "IP-04")

@@ -7,6 +7,7 @@ import pytest
 from tests.support.clauses import clause
 from weid.encoding import json_dumps
 from weid.errors import MalformedError
+from weid.openid4vci.metadata import IssuerMetadata
 from weid.openid4vci.offer import (
     PRE_AUTHORIZED_CODE,
     CredentialOffer,
@@ -129,3 +130,17 @@ def test_this_machine_is_for_development_only():
         parse_offer_uri(text)
     assert parse_offer_uri(text, allow_loopback_http=True) == OfferLink(local + "/offers/1")
     assert parse_offer(changed(credential_issuer=local), allow_loopback_http=True)
+
+
+def test_a_strangers_names_do_not_make_the_message_long():
+    configurations = {"x" * 10_000: 1}
+    with pytest.raises(MalformedError, match="the metadata: credential_config") as refused:
+        IssuerMetadata.from_json(
+            {
+                "credential_issuer": "https://issuer.gov.example",
+                "credential_endpoint": "https://issuer.gov.example/credential",
+                "credential_configurations_supported": configurations,
+            },
+            what="the metadata",
+        )
+    assert len(refused.value.message) < 400

@@ -18,6 +18,8 @@ def test_a_request_survives_its_form():
     ):
         form = request.to_form()
         assert parse_token_request(form, content_type=FORM + "; charset=utf-8") == request
+    # What a terminal makes of broken bytes is sent, to be refused by the issuer.
+    assert TokenRequest("c", "12\ud800").to_form().isascii()
     assert "code" not in repr(TokenRequest("code-1", "123")).replace("tx_code", "")
 
 

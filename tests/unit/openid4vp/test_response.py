@@ -45,6 +45,7 @@ GOOD = posted(ANSWER.to_form())
 REFUSED: dict[str, dict[str, list[str]]] = {
     "no state": {"vp_token": GOOD["vp_token"]},
     "another state": {**GOOD, "state": ["state-e"]},
+    "half a character for a state": {**GOOD, "state": ["state-\ud800"]},
     "two vp_tokens": {**GOOD, "vp_token": GOOD["vp_token"] * 2},
     "a field without a value": {**GOOD, "x y": []},
     "neither answer nor error": {"state": ["state-é"]},

@@ -245,11 +245,11 @@ EMPTY = {
 @clause("Q3", "QR-13")
 @pytest.mark.parametrize("data", HARMFUL.values(), ids=HARMFUL)
 def test_what_is_no_picture_is_refused_at_once(data):
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(MalformedError) as caught:
         read_image(data)
     assert not isinstance(caught.value, NoCodeError)
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
 
 
 @clause("Q3")

@@ -127,7 +127,7 @@ def test_a_did_is_created_with_its_keys_and_endorsed() -> None:
     assert author.key_ids == ("control-1", "control-2")
     assert list(author.signers) == ["control-1", "control-2"]
     author.submit(EVIDENCE)
-    assert world.chain.get(EvidenceRecord, EVIDENCE.digest).entries[0].signer == did
+    assert world.chain.get(EvidenceRecord, EVIDENCE.digest).signer == did
 
 
 def test_two_dids_of_the_same_keys_differ_by_their_salt() -> None:
@@ -170,7 +170,7 @@ def test_done_but_not_answered_is_done_once() -> None:
     world.registry.silent_after = 1
     receipt = world.author.submit(EVIDENCE)
     assert receipt.code == 0
-    assert len(world.chain.get(EvidenceRecord, EVIDENCE.digest).entries) == 1
+    assert len(world.chain.get(EvidenceRecord, EVIDENCE.digest).notes) == 1
 
 
 @clause("TX-11")
@@ -184,7 +184,7 @@ def test_submitting_the_same_again_after_silence_sends_the_same_transaction() ->
         sent = world.registry.sent[-1].id
         setattr(world.registry, silent, 0)
         assert world.author.submit(operation).transaction_id == sent
-        assert len(world.chain.get(EvidenceRecord, operation.digest).entries) == 1
+        assert len(world.chain.get(EvidenceRecord, operation.digest).notes) == 1
 
 
 def test_after_silence_and_too_late_a_new_transaction_is_made() -> None:

@@ -7,13 +7,19 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from tests.support.clauses import clause
+from weid import limits
 from weid.registry.authority import (
     ACCREDITOR_DERECOGNIZED,
     ISSUER_DERECOGNIZED,
     Authority,
     issuer_authority,
 )
-from weid.registry.records import AccreditationRecord, RecognitionRecord, Version
+from weid.registry.records import (
+    AccreditationRecord,
+    RecognitionRecord,
+    TrustRecordT,
+    Version,
+)
 
 SCHOOL, MINISTRY, BOARD = "did:weid:demo:school", "did:weid:demo:ministry", "did:weid:demo:board"
 V = Version(1, 1, 1)
@@ -31,26 +37,41 @@ def accreditation(holder: str = MINISTRY, **changes: object) -> AccreditationRec
 
 @dataclass
 class Trust:
-    """A reader of what is put in."""
+    """A reader of what is put in; of versions of one record the last is the newest."""
 
     recognitions: list[RecognitionRecord] = field(default_factory=list)
     accreditations: list[AccreditationRecord] = field(default_factory=list)
+    looked_back: int = 0
 
     def recognition(self, issuer: str, cpt_id: str) -> RecognitionRecord | None:
         found = [r for r in self.recognitions if (r.issuer, r.cpt_id) == (issuer, cpt_id)]
-        return found[0] if found else None
+        return found[-1] if found else None
 
     def accreditation(self, accreditor: str, cpt_id: str) -> AccreditationRecord | None:
         found = [a for a in self.accreditations if (a.accreditor, a.cpt_id) == (accreditor, cpt_id)]
-        return found[0] if found else None
+        return found[-1] if found else None
+
+    def former(self, record: TrustRecordT) -> TrustRecordT | None:
+        self.looked_back += 1
+        if isinstance(record, RecognitionRecord):
+            same = [r for r in self.recognitions if r.issuer == record.issuer]
+        else:
+            same = [a for a in self.accreditations if a.accreditor == record.accreditor]  # type: ignore[misc]
+        place = [id(one) for one in same].index(id(record))
+        return same[place - 1] if place else None  # type: ignore[return-value]
 
 
-def judge(*records: RecognitionRecord | AccreditationRecord, at: int = 2000) -> Authority:
-    reader = Trust(
+def reader_of(*records: RecognitionRecord | AccreditationRecord) -> Trust:
+    return Trust(
         [r for r in records if isinstance(r, RecognitionRecord)],
         [r for r in records if isinstance(r, AccreditationRecord)],
     )
-    return issuer_authority(reader, SCHOOL, "diploma", at)
+
+
+def judge(
+    *records: RecognitionRecord | AccreditationRecord, at: int = 2000, lag: int = 0
+) -> Authority:
+    return issuer_authority(reader_of(*records), SCHOOL, "diploma", at, lag=lag)
 
 
 BY_MINISTRY = recognition(recognized_by=MINISTRY)
@@ -155,8 +176,13 @@ def test_four_accreditors_deep_is_as_deep_as_it_goes() -> None:
     assert judge(BY_MINISTRY, *chain, accreditation("c")).path == (MINISTRY, "a", "b", "c")
 
 
+# --- What was given again after a compromise ------------------------------------------------------
+
+
 @clause("ST-16", "C32")
-def test_nothing_from_before_the_end_of_a_compromise_counts_even_within_the_lag() -> None:
+def test_nothing_from_before_the_end_of_a_compromise_counts_where_nobody_knows_what_was_then() -> (
+    None
+):
     again = recognition(valid_from=2000, not_before=2000)
     above = accreditation(valid_from=500, not_before=2000)
     links: dict[str, list[RecognitionRecord | AccreditationRecord]] = {
@@ -164,10 +190,141 @@ def test_nothing_from_before_the_end_of_a_compromise_counts_even_within_the_lag(
         "its accreditor's": [replace(BY_MINISTRY, valid_from=500), above],
     }
     for name, records in links.items():
-        reader = Trust(
-            [r for r in records if isinstance(r, RecognitionRecord)],
-            [r for r in records if isinstance(r, AccreditationRecord)],
-        )
         for at, counts in ((1999, False), (2000, True)):
-            judged = issuer_authority(reader, SCHOOL, "diploma", at, lag=60)
-            assert judged.recognized is counts, f"{name} at {at}"
+            assert judge(*records, at=at, lag=60).recognized is counts, f"{name} at {at}"
+
+
+def at(number: int, time: int) -> Version:
+    return Version(number, number, time)
+
+
+FIRST = recognition(version=at(1, 900))
+LOST = replace(FIRST, ended_at=3000, compromised_since=2500, version=at(2, 3000))
+AGAIN = recognition(valid_from=3100, not_before=3000, version=at(3, 3050))
+LOST_AGAIN = replace(AGAIN, ended_at=5000, compromised_since=4500, version=at(4, 5000))
+THIRD = recognition(valid_from=5000, not_before=5000, version=at(5, 5000))
+HISTORY = (FIRST, LOST, AGAIN, LOST_AGAIN, THIRD)
+ENDED = (ISSUER_DERECOGNIZED,)
+
+WINDOWS: dict[str, tuple[int, int, Authority]] = {
+    "before the first": (999, 3, Authority(recognized=False)),
+    "in the first": (1000, 3, Authority(True, ENDED, 2500)),
+    "in the first, after its compromise": (2600, 3, Authority(True, ENDED, 2500)),
+    "at the end of the first, which only the lag reaches": (
+        3000,
+        3,
+        Authority(recognized=False),
+    ),
+    "between the two": (3050, 3, Authority(recognized=False)),
+    "in the second": (3100, 3, Authority(True)),
+    "in the first, when the second is lost too": (2000, 4, Authority(True, ENDED, 2500)),
+    "in the second, when it is lost": (4000, 4, Authority(True, ENDED, 4500)),
+    "in the first, of three": (2000, 5, Authority(True, ENDED, 2500)),
+    "between the first two, of three": (3050, 5, Authority(recognized=False)),
+    "in the second, of three": (4000, 5, Authority(True, ENDED, 4500)),
+    "in the second after its compromise, of three": (4600, 5, Authority(True, ENDED, 4500)),
+    "in the third": (5000, 5, Authority(True)),
+}
+
+
+@clause("ST-16", "VF-34", "C32")
+@pytest.mark.parametrize("case", WINDOWS)
+def test_a_time_before_a_compromise_ended_is_judged_by_what_stood_then(case: str) -> None:
+    time, versions, expected = WINDOWS[case]
+    assert judge(*HISTORY[:versions], at=time) == expected
+
+
+@clause("ST-16", "C32")
+def test_giving_it_again_changes_nothing_for_the_time_before() -> None:
+    for time in range(900, 3000, 50):
+        for lag in (0, 60):
+            before = judge(FIRST, LOST, at=time, lag=lag)
+            assert judge(FIRST, LOST, AGAIN, at=time, lag=lag) == before
+
+
+@clause("ST-16", "C32")
+def test_the_lag_never_takes_a_new_window_back_over_a_compromise() -> None:
+    soon = replace(AGAIN, valid_from=3000)
+    assert judge(FIRST, LOST, soon, at=2999, lag=60).compromised_since == 2500
+    assert judge(FIRST, LOST, soon, at=3000, lag=60) == Authority(True)
+
+
+@clause("ST-16", "C32")
+def test_an_earlier_date_that_a_later_window_states_holds_for_the_earlier_ones() -> None:
+    stated = replace(LOST_AGAIN, compromised_since=1500)
+    for versions in ((FIRST, LOST, AGAIN, stated), (FIRST, LOST, AGAIN, stated, THIRD)):
+        assert judge(*versions, at=1200).compromised_since == 1500
+        assert judge(*versions, at=4000).compromised_since == 1500
+
+
+@clause("ST-16")
+def test_versions_in_between_change_nothing() -> None:
+    marked = replace(LOST, compromised_since=2800, version=at(2, 2900))
+    longer = replace(AGAIN, valid_until=9000, version=at(4, 3200))
+    versions = (FIRST, replace(FIRST, valid_until=8000), marked, LOST, AGAIN, longer)
+    assert judge(*versions, at=2000) == Authority(True, ENDED, 2500)
+
+
+@clause("ST-16")
+def test_today_is_judged_without_looking_back() -> None:
+    reader = reader_of(*HISTORY)
+    assert issuer_authority(reader, SCHOOL, "diploma", 5000, lag=60).recognized
+    assert reader.looked_back == 0
+
+
+@clause("ST-16")
+def test_only_so_many_versions_are_looked_back_on() -> None:
+    def given_often(times: int) -> Authority:
+        versions = [replace(AGAIN, version=at(3 + n, 3050)) for n in range(times)]
+        return judge(FIRST, LOST, *versions, at=2000)
+
+    assert given_often(limits.TRUST_VERSIONS - 1).recognized
+    assert not given_often(limits.TRUST_VERSIONS).recognized
+
+
+@clause("ST-16", "C32")
+def test_the_accreditor_of_then_is_asked_for_what_it_gave() -> None:
+    by_board = replace(FIRST, recognized_by=BOARD)
+    lost = replace(LOST, recognized_by=BOARD)
+    by_ministry = replace(AGAIN, recognized_by=MINISTRY)
+    records = (by_board, lost, by_ministry, accreditation(), accreditation(BOARD))
+    assert judge(*records, at=2000) == Authority(True, ENDED, 2500, (BOARD,))
+    assert judge(*records, at=3500) == Authority(recognized=True, path=(MINISTRY,))
+
+
+@clause("ST-16", "C32")
+def test_an_accreditation_given_again_is_judged_like_a_recognition() -> None:
+    first = accreditation(version=at(1, 400))
+    lost = replace(first, ended_at=3000, compromised_since=2500, version=at(2, 3000))
+    again = accreditation(valid_from=3000, not_before=3000, version=at(3, 3000))
+    school = replace(BY_MINISTRY, version=at(1, 900))
+    warned = (ACCREDITOR_DERECOGNIZED,)
+    assert judge(school, first, lost, again, at=2000) == Authority(True, warned, 2500, (MINISTRY,))
+    assert judge(school, first, lost, again, at=3000) == Authority(True, path=(MINISTRY,))
+    narrower = replace(lost, may_accredit=False)
+    below = (school, accreditation(accredited_by=BOARD, version=at(1, 900)))
+    of_board = [replace(one, accreditor=BOARD) for one in (first, narrower, again)]
+    assert not judge(*below, *of_board, at=2000).recognized, "it might not accredit then"
+    assert judge(*below, *of_board, at=3000).recognized
+
+
+# --- What a stolen accreditation gave -------------------------------------------------------------
+
+
+@clause("ST-16", "C32")
+def test_what_an_accreditor_gave_after_its_compromise_counts_for_no_time_at_all() -> None:
+    stolen = accreditation(ended_at=3000, compromised_since=2500, version=at(2, 3000))
+    for given, counts in ((2439, True), (2440, False), (2600, False)):
+        friend = replace(BY_MINISTRY, valid_from=1000, version=at(1, given))
+        assert judge(friend, stolen, at=1500, lag=60).recognized is counts, given
+        ended = replace(friend, ended_at=4000, version=at(2, 4000))
+        assert judge(friend, ended, stolen, at=1500, lag=60).recognized is counts, given
+
+
+@clause("ST-16", "C32")
+def test_nor_does_what_was_given_below_it() -> None:
+    stolen = accreditation(BOARD, ended_at=3000, compromised_since=2500, version=at(2, 3000))
+    for middle, given, counts in ((2000, 2100, True), (2000, 2600, False), (2600, 2600, False)):
+        below = accreditation(accredited_by=BOARD, version=at(1, middle))
+        school = replace(BY_MINISTRY, version=at(1, given))
+        assert judge(school, below, stolen, at=1500).recognized is counts, (middle, given)

@@ -90,7 +90,7 @@ def test_every_answer_is_the_registrys_own(world):
     assert http.recognition(did, CPT) == local.recognition(did, CPT)
     assert http.templates() == local.templates()
     assert http.recognized_issuers(CPT) == local.recognized_issuers(CPT)
-    assert http.status_list(URI) == local.status_list(URI)
+    assert http.status_list(did, URI) == local.status_list(did, URI)
     record = http.template(CPT, 1)
     assert http.template_document(record) == local.template_document(record)
     assert http.receipt(world.receipt.transaction_id) == world.receipt
@@ -113,7 +113,7 @@ def test_an_author_writes_over_http_and_reads_it_back(world):
     world.registry.governor.grant(did, Role.ISSUER)
     receipt = author.submit(AnchorEvidence(b"\x44" * 32, "over http"))
     assert receipt == world.registry.receipt(receipt.transaction_id)
-    assert http.evidence(b"\x44" * 32).entries[0].note == "over http"
+    assert http.evidence_by(did, b"\x44" * 32).notes[0].text == "over http"
 
 
 @clause("NA-12", "R41")
@@ -126,7 +126,7 @@ def test_submitting_twice_is_done_once(world):
     first = http.submit(signed)
     world.clock.advance(5)
     assert http.submit(signed) == first
-    assert len(http.evidence(b"\x45" * 32).entries) == 1
+    assert len(http.evidence_by(author.did, b"\x45" * 32).notes) == 1
 
 
 @clause("NA-12")

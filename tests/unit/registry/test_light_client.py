@@ -180,6 +180,27 @@ def test_trust_ends_with_its_period() -> None:
     assert pinned_now.update(chain).height == chain.blocks[-1].header.height
 
 
+@clause("LC-TIME")
+def test_a_remembered_head_vouches_for_thirty_days_unless_said_otherwise() -> None:
+    chain = LightChain(ONE)
+    chain.grow(3)
+    heads = MemoryTrustedHeads()
+    client_of(chain, heads=heads).update(chain)
+    # Its nanoseconds are rounded up to a whole second.
+    ends = -(-chain.blocks[-1].header.time_ns // 10**9) + 30 * 86_400
+    chain.grow(1)
+    in_time = LightClient(chain.root, clock=FixedClock(ends), heads=deepcopy(heads))
+    assert in_time.update(chain).height == 4
+    late = LightClient(chain.root, clock=FixedClock(ends + 1), heads=deepcopy(heads))
+    with pytest.raises(ProofError, match="trust period has expired") as refused:
+        late.update(chain)
+    assert "weid trust reset" in str(refused.value.hint)
+    for_ever = LightClient(
+        chain.root, clock=FixedClock(ends + 1), heads=deepcopy(heads), trust_period=None
+    )
+    assert for_ever.update(chain).height == 4
+
+
 @clause("B23", "LC-TIME", "LC-ROTATE")
 def test_a_key_that_was_rotated_out_convinces_no_client_past_the_trust_period() -> None:
     honest, heads = LightChain(ONE), MemoryTrustedHeads()

@@ -29,7 +29,7 @@ from weid.registry.log_proofs import (
 from weid.registry.proofs import EMPTY
 from weid.registry.records import Receipt
 
-LEAVES = [log_leaf(hashlib.sha256(b"%d" % n).digest(), n, b"") for n in range(600)]
+LEAVES = [log_leaf(hashlib.sha256(b"%d" % n).digest(), 1 + n // 7, n, b"") for n in range(600)]
 STORE = PageStore()
 STORE.apply(append_leaves(STORE, 0, LEAVES))
 

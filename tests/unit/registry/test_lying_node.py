@@ -17,14 +17,24 @@ from tests.support.clauses import clause
 from tests.support.lying_source import FrozenStore, LyingSource
 from tests.support.node_world import BATCH, CPT, EVIDENCE, URI, node_world, template_document
 from weid.crypto.keys import PrivateKey
+from weid.crypto.signer import InMemorySigner
 from weid.errors import NotFoundError, ProofError, RegistryUnavailableError
+from weid.registry.author import create_did
 from weid.registry.list_proofs import ListPage
-from weid.registry.operations import PublishTemplate, UpdateDid
+from weid.registry.operations import (
+    AnchorBatch,
+    AnchorEvidence,
+    PublishStatusList,
+    PublishTemplate,
+    UpdateDid,
+)
 from weid.registry.proofs import EMPTY, StateProof
 from weid.registry.proved_reader import ProvedReader
 from weid.registry.registry import RegistryReader
-from weid.registry.state_keys import ROLES, TEMPLATES
+from weid.registry.state_keys import ROLES, TEMPLATES, anchor_id, status_id
 from weid.registry.transaction import proposal_id
+
+FORGER = PrivateKey.from_seed(b"\x55" * 32)
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +42,27 @@ def world():
     world = node_world()
     proposed = world.registry.governor.set_parameter("max_time_lag", 90)
     world.proposal = proposal_id(proposed.transaction_id, 0)
+    # Another who says the same of the same names: never the answer to a question about the issuer.
+    registry = world.registry
+    registry.governor.recognize(registry.governor.did, CPT)
+    registry.endorser.submit(
+        PublishStatusList(URI, CPT, 1, 131_072, 1, b"\x44" * 32),
+        AnchorBatch(BATCH, 11),
+        AnchorEvidence(EVIDENCE, "theirs"),
+    )
     world.past = CommittedReader(FrozenStore(world.registry.engine.application.store))
     world.past_time = world.clock.now()
     # From here on the frozen past differs from the present in every record and list.
     world.clock.advance(40)
     world.issuer.submit(UpdateDid(world.issuer_did, 2, services=()))
     world.issuer.submit(PublishTemplate("licence", 1, template_document("licence", 1, "Licence")))
-    world.registry.governor.recognize(world.registry.governor.did, CPT)
-    world.registry.head()
+    registry.governor.derecognize(registry.governor.did, CPT)
+    issuer, _ = create_did(
+        registry, [InMemorySigner(FORGER)], clock=world.clock, endorser=registry.endorser
+    )
+    registry.governor.recognize(issuer, CPT)
+    registry.endorser.submit(AnchorEvidence(EVIDENCE, "theirs too"))
+    registry.head()
     return world
 
 
@@ -62,9 +85,9 @@ RECORDS = {
     "template": lambda r, w: r.template(CPT, 1),
     "recognition": lambda r, w: r.recognition(w.issuer_did, CPT),
     "accreditation": lambda r, w: r.accreditation(w.issuer_did, CPT),
-    "status_list": lambda r, w: r.status_list(URI),
-    "evidence": lambda r, w: r.evidence(EVIDENCE),
-    "batch": lambda r, w: r.batch(BATCH),
+    "status_list": lambda r, w: r.status_list(w.issuer_did, URI),
+    "evidence_by": lambda r, w: r.evidence_by(w.issuer_did, EVIDENCE),
+    "batch": lambda r, w: r.batch(w.issuer_did, BATCH),
     "proposal": lambda r, w: r.proposal(w.proposal),
     "parameter": lambda r, w: r.parameter("max_time_lag"),
 }
@@ -72,6 +95,7 @@ LISTS = {
     "templates": lambda r, w: r.templates(),
     "recognized_issuers": lambda r, w: r.recognized_issuers(CPT),
     "status_lists": lambda r, w: r.status_lists(w.issuer_did),
+    "evidence": lambda r, w: r.evidence(EVIDENCE),
     "role_holders": lambda r, w: r.role_holders(),
 }
 OTHERS = {
@@ -79,6 +103,7 @@ OTHERS = {
     "genesis_hash": lambda r, w: r.genesis_hash,
     "head": lambda r, w: r.head(),
     "template_document": lambda r, w: r.template_document(w.registry.template(CPT, 1)),
+    "former": lambda r, w: r.former(w.registry.recognition(w.registry.governor.did, CPT)),
     "receipt": lambda r, w: r.receipt(w.receipt.transaction_id),
 }
 ASKED = {**RECORDS, **LISTS, **OTHERS}
@@ -178,8 +203,6 @@ LIST_LIES = {
     "answers from an older state": past("list_page"),
 }
 
-FORGER = PrivateKey.from_seed(b"\x55" * 32)
-
 
 def resealed(truth, block, *args):
     """Return the header with another app hash, sealed by a key that nobody trusts."""
@@ -195,6 +218,13 @@ def later(truth, block, *args):
 
 
 OTHER_LIES = {
+    "former": {
+        "history": {
+            "knows nothing of the past": lambda t, a, d: replace(a, versions=()),
+            "changes the past": lambda t, a, d: replace(a, versions=(flip(a.versions[0]),)),
+            "shows what is no record": lambda t, a, d: replace(a, versions=(b"\xa0",)),
+        },
+    },
     "network": {
         "genesis": {
             "changes a byte of the genesis": lambda t, a: flip(a, 20),
@@ -257,6 +287,13 @@ OTHER_LIES = {
             "names a height in the future": lambda t, a, i: replace(
                 a, receipt=replace(a.receipt, height=10**6)
             ),
+            "names the block before": lambda t, a, i: replace(
+                a, receipt=replace(a.receipt, height=a.receipt.height - 1)
+            ),
+            "names the block after": lambda t, a, i: replace(
+                a, receipt=replace(a.receipt, height=a.receipt.height + 1)
+            ),
+            "names no block": lambda t, a, i: replace(a, receipt=replace(a.receipt, height=0)),
             "gives another transaction's receipt": lambda t, a, i: t.receipt(
                 t.events(first=0, limit=1)[0].event.transaction_id
             ),
@@ -303,6 +340,28 @@ def test_a_lie_is_refused(world, method, answer, lie):
         return
     # Where the record did not change, the older state's answer is refused all the same.
     pytest.fail(f"the reader believed {said!r}; the truth is {truth!r}")
+
+
+OF_ONE_DID = {
+    "status_list": lambda did: status_id(did, URI),
+    "batch": lambda did: anchor_id(did, BATCH),
+    "evidence_by": lambda did: anchor_id(did, EVIDENCE),
+}
+
+
+@clause("NA-06", "ST-01", "R40")
+@pytest.mark.parametrize("method", OF_ONE_DID)
+def test_what_another_did_says_of_the_same_name_is_no_answer(world, method):
+    """The other's record is there, and proved; it is not the one that was asked for."""
+    other = world.registry.governor.did
+    theirs = {"status_list": URI, "batch": BATCH, "evidence_by": EVIDENCE}[method]
+    assert getattr(reader_of(world), method)(other, theirs) is not None
+
+    def swap(truth, answer, namespace, record_id):
+        return truth.record(namespace, OF_ONE_DID[method](other))
+
+    with pytest.raises(ProofError):
+        ASKED[method](reader_of(world, {"record": swap}), world)
 
 
 def test_the_truth_passes(world):
@@ -365,7 +424,7 @@ def test_a_node_stuck_in_the_past_is_too_old_for_a_client_that_remembers_nothing
     world_clock_was = world.clock.now()
     world.clock.advance(200)
     try:
-        for method in set(ASKED) - {"network", "genesis_hash", "template_document"}:
+        for method in set(ASKED) - {"network", "genesis_hash", "template_document", "former"}:
             with pytest.raises(RegistryUnavailableError, match="too old"):
                 ASKED[method](reader_of(world, source=world.past, warm=False), world)
     finally:

@@ -6,10 +6,11 @@ import inspect
 
 import pytest
 
-from tests.support.node_world import CPT, URI, node_world, template_document
+from tests.support.node_world import BATCH, CPT, EVIDENCE, URI, node_world, template_document
 from weid.clock import FixedClock
 from weid.crypto.keys import PrivateKey
 from weid.errors import NotFoundError
+from weid.registry.operations import AnchorEvidence
 from weid.registry.plain import PlainRegistry
 from weid.registry.records import AccountRecord, IndexRecord, TemplateRecord, Version
 from weid.registry.registry import RegistryReader
@@ -50,9 +51,10 @@ def test_what_was_not_is_none_or_empty(registry):
     assert registry.template(CPT, 1) is None
     assert registry.recognition(DID, CPT) is None
     assert registry.accreditation(DID, CPT) is None
-    assert registry.status_list(URI) is None
-    assert registry.evidence(bytes(32)) is None
-    assert registry.batch(bytes(32)) is None
+    assert registry.status_list(DID, URI) is None
+    assert registry.evidence(bytes(32)) == ()
+    assert registry.evidence_by(DID, bytes(32)) is None
+    assert registry.batch(DID, bytes(32)) is None
     assert registry.proposal(bytes(32)) is None
     assert registry.parameter("max_time_lag") is None
     assert registry.receipt(bytes(32)) is None
@@ -63,12 +65,15 @@ def test_what_was_not_is_none_or_empty(registry):
 def test_it_holds_the_records_of_a_real_registry_with_their_versions():
     world = node_world()
     local, did = world.registry, world.issuer_did
+    local.endorser.submit(AnchorEvidence(EVIDENCE, "seen"))
     plain = PlainRegistry(
         "local",
         [
             local.did(did, version=1),
             local.did(did),
-            local.status_list(URI),
+            local.status_list(did, URI),
+            local.batch(did, BATCH),
+            *local.evidence(EVIDENCE),
             *local.role_holders(),
             *local.recognized_issuers(CPT),
         ],
@@ -79,6 +84,15 @@ def test_it_holds_the_records_of_a_real_registry_with_their_versions():
     assert plain.did(did, at_time=local.did(did, version=1).version.time).version.number == 1
     assert plain.did(did, at_time=0) is None
     assert plain.status_lists(did) == local.status_lists(did)
+    assert plain.status_list(did, URI) == local.status_list(did, URI)
+    assert plain.batch(did, BATCH) == local.batch(did, BATCH)
+    assert plain.evidence(EVIDENCE) == local.evidence(EVIDENCE)
+    assert len(local.evidence(EVIDENCE)) == 2
+    for signer in (did, local.governor.did):
+        assert plain.evidence_by(signer, EVIDENCE) == local.evidence_by(signer, EVIDENCE)
+        assert plain.evidence_by(signer, EVIDENCE).signer == signer
+    assert plain.status_list(local.governor.did, URI) is None
+    assert plain.batch(local.governor.did, BATCH) is None
     assert plain.role_holders() == local.role_holders()
 
 

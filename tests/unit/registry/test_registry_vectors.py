@@ -89,7 +89,9 @@ def test_tree_and_lists() -> None:
 @clause("ST-08", "ST-09")
 def test_log() -> None:
     body = vectors("log.json")
-    leaves = [log_leaf(H(one["id"]), one["code"], H(one["data"])) for one in body["leaves"]]
+    leaves = [
+        log_leaf(H(one["id"]), one["height"], one["code"], H(one["data"])) for one in body["leaves"]
+    ]
     assert [leaf.hex() for leaf in leaves] == [one["leaf"] for one in body["leaves"]]
     roots = [H(root) for root in body["roots"]]
     for size, root in enumerate(roots[1:], 1):

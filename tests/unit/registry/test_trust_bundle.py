@@ -14,9 +14,11 @@ from tests.support.node_world import CPT, URI, node_world, template_document
 from weid.crypto.keys import PrivateKey
 from weid.crypto.signer import InMemorySigner
 from weid.errors import MalformedError, NotFoundError, ProofError, RegistryUnavailableError
+from weid.registry.author import create_did
+from weid.registry.authority import Authority, issuer_authority
 from weid.registry.bundle_export import BundleScope, export_from
 from weid.registry.bundle_file import BundleFile
-from weid.registry.operations import UpdateDid
+from weid.registry.operations import RecognizeIssuer, UpdateDid
 from weid.registry.proved_reader import ProvedReader
 from weid.registry.trust_bundle import TrustBundle, export_bundle
 from weid.registry.trusted_heads import FileTrustedHeads, MemoryTrustedHeads
@@ -59,7 +61,7 @@ def test_a_bundle_answers_what_a_verifier_asks(world):
     assert bundle.template(CPT, 2) is None
     record = bundle.template(CPT, 1)
     assert bundle.template_document(record) == template_document()
-    assert bundle.status_list(URI) == local.status_list(URI)
+    assert bundle.status_list(did, URI) == local.status_list(did, URI)
     assert bundle.status_lists(did) == local.status_lists(did)
     assert bundle.parameter("max_time_lag") == local.parameter("max_time_lag")
     assert bundle.status_token(URI) == "token-of-" + URI
@@ -85,8 +87,8 @@ def test_a_scope_takes_its_templates_issuers_and_anchors(world):
     scope = BundleScope(
         templates=(CPT,),
         issuers=(world.registry.governor.did,),
-        batches=(b"\x22" * 32, b"\x23" * 32),
-        evidence=(b"\x11" * 32,),
+        batches=((world.issuer_did, b"\x22" * 32), (world.issuer_did, b"\x23" * 32)),
+        evidence=(b"\x11" * 32, b"\x12" * 32),
     )
     bundle = opened(world, exported(world, scope=scope))
     assert bundle.recognized_issuers(CPT) == world.registry.recognized_issuers(CPT)
@@ -94,11 +96,53 @@ def test_a_scope_takes_its_templates_issuers_and_anchors(world):
     assert bundle.did(world.registry.governor.did) == world.registry.did(
         world.registry.governor.did
     )
-    assert bundle.batch(b"\x22" * 32).count == 10
-    assert bundle.batch(b"\x23" * 32) is None
-    assert bundle.evidence(b"\x11" * 32).entries[0].note == "contract"
+    assert bundle.batch(world.issuer_did, b"\x22" * 32).count == 10
+    assert bundle.batch(world.issuer_did, b"\x23" * 32) is None
+    with pytest.raises(RegistryUnavailableError):
+        bundle.batch(world.registry.governor.did, b"\x22" * 32)
+    assert bundle.evidence(b"\x11" * 32) == world.registry.evidence(b"\x11" * 32)
+    assert bundle.evidence_by(world.issuer_did, b"\x11" * 32).notes[0].text == "contract"
+    assert bundle.evidence(b"\x12" * 32) == ()
     with pytest.raises(RegistryUnavailableError):
         bundle.templates()
+
+
+@clause("TB-05", "ST-16")
+def test_what_stood_before_a_compromise_is_known_offline():
+    world = node_world()
+    local, did = world.registry, world.issuer_did
+    world.clock.advance(100)
+    since = world.clock.now() - 50
+    local.governor.derecognize(did, CPT, compromised_since=since)
+    local.governor.end_accreditation(did, CPT, compromised_since=since)
+    world.clock.advance(100)
+    local.governor.recognize(did, CPT)
+    bundle = opened(world, exported(world, scope=BundleScope(templates=(CPT,))))
+    before = issuer_authority(bundle, did, CPT, since - 10, lag=60)
+    assert before == issuer_authority(local, did, CPT, since - 10, lag=60)
+    assert (before.recognized, before.compromised_since) == (True, since)
+    assert issuer_authority(bundle, did, CPT, world.clock.now(), lag=60) == Authority(True)
+
+
+@clause("TB-05", "ST-16")
+def test_accreditors_of_former_windows_are_in_the_bundle_too():
+    world = node_world()
+    local, did, clock = world.registry, world.issuer_did, world.clock
+    school, _ = create_did(
+        local, [InMemorySigner(PrivateKey.from_seed(b"\x31" * 32))], clock=clock,
+        endorser=local.endorser,
+    )  # fmt: skip
+    clock.advance(100)
+    world.issuer.submit(RecognizeIssuer(school, CPT, clock.now()))
+    clock.advance(100)
+    local.governor.derecognize(school, CPT, compromised_since=clock.now() - 10)
+    clock.advance(100)
+    local.governor.recognize(school, CPT)
+    local.governor.derecognize(did, CPT)
+    bundle = opened(world, exported(world, scope=BundleScope(templates=(CPT,))))
+    before = issuer_authority(bundle, school, CPT, clock.now() - 150, lag=60)
+    assert (before.recognized, before.path) == (True, (did,))
+    assert before == issuer_authority(local, school, CPT, clock.now() - 150, lag=60)
 
 
 @clause("TB-01")

@@ -31,8 +31,25 @@ from weid.registry.operations import (
     SetParameter,
     UpdateDid,
 )
-from weid.registry.records import NAMESPACES, AccountRecord, EvidenceRecord, Receipt, Version
-from weid.registry.state_keys import NAMESPACE_OF, record_id, record_key, state_key
+from weid.registry.records import (
+    NAMESPACES,
+    AccountRecord,
+    BatchRecord,
+    EvidenceRecord,
+    Receipt,
+    StatusListRecord,
+    Version,
+)
+from weid.registry.state_keys import (
+    NAMESPACE_OF,
+    anchor_id,
+    list_namespace,
+    list_of,
+    record_id,
+    record_key,
+    state_key,
+    status_id,
+)
 from weid.registry.transaction import SignedTransaction, Transaction
 from weid.registry.wire import (
     decode_action,
@@ -281,9 +298,36 @@ def test_a_record_is_read_as_its_own_kind_only() -> None:
 def test_no_two_records_share_a_state_key() -> None:
     assert state_key("did", b"x") != state_key("role", b"x")
     assert state_key("di", b"dx") != state_key("did", b"x")
-    evidence = EvidenceRecord(bytes(32), (), Version(1, 1, 1))
+    place = Version(1, 1, 1)
+    evidence = EvidenceRecord(bytes(32), "did:weid:demo:x", True, (), place)
     assert record_id(evidence) == bytes(32)
     assert record_key(evidence) == state_key("evidence", bytes(32))
+
+
+@clause("ST-01")
+def test_what_belongs_to_a_did_has_an_id_that_begins_with_it() -> None:
+    """A DID has no `/`, and no two pairs of DID and name give one id."""
+    did, longer, uri = "did:weid:demo:x", "did:weid:demo:xy", "https://x.example/1/"
+    place = Version(1, 1, 1)
+    status = StatusListRecord(uri, did, "c", 1, 8, 1, bytes(32), b"", place)
+    assert record_id(status) == b"did:weid:demo:x/https://x.example/1/"
+    batch = BatchRecord(bytes(32), did, 1, "issuance", place)
+    evidence = EvidenceRecord(bytes(32), did, False, (), place)
+    assert record_id(batch) == record_id(evidence) == b"did:weid:demo:x/" + bytes(32)
+    assert record_key(batch) != record_key(evidence)
+    names = [(one, root) for one in (did, longer) for root in (b"/" * 32, b"y/" * 16, bytes(32))]
+    assert len({anchor_id(*name) for name in names}) == len(names)
+    uris = [(one, name) for one in (did, longer) for name in (uri, f"{uri}/", "y/" + uri)]
+    assert len({status_id(*name) for name in uris}) == len(uris)
+
+
+@clause("ST-06")
+def test_evidence_of_further_signers_is_listed_by_its_digest() -> None:
+    place = Version(1, 1, 1)
+    for first, listed in ((True, None), (False, "evidence/" + "00" * 32)):
+        record = EvidenceRecord(bytes(32), "did:weid:demo:x", first, (), place)
+        assert list_of(record) == listed
+    assert list_namespace("evidence/" + "00" * 32) == "evidence"
 
 
 def test_what_has_no_bound_or_no_codec_fails_when_it_is_declared() -> None:

@@ -17,19 +17,23 @@ from tests.unit.verification.listed import (
     listed_verifier,
     museum_text,
 )
+from weid.credential.issuance_anchor import IssuanceAnchor
 from weid.crypto.keys import KeyKind, PrivateKey
 from weid.crypto.signer import InMemorySigner
 from weid.did.document import DidDocument
 from weid.encoding import JsonObject, JsonValue
 from weid.issuer import ASSERTION_KEY, Issuer
 from weid.registry.operations import (
+    AnchorBatch,
     DeactivateDid,
     DeactivateTemplate,
     KeyPurpose,
     MarkKeyCompromised,
+    Operation,
     RecognizeIssuer,
 )
-from weid.registry.records import RegisteredKey
+from weid.registry.records import Receipt, RegisteredKey
+from weid.verification.report import VerificationReport
 from weid.verifier import Verifier
 
 DAY = 86_400
@@ -368,13 +372,58 @@ def test_an_anchor_does_not_count_whose_batch_is(world: World, changes: dict[str
     credential = world.credential
     world.wait(DAY)
     compromise(world, since=START + 3600)
-    found = world.registry.batch(credential.anchor.root)  # type: ignore[union-attr]
+    found = world.registry.batch(world.issuer.did, credential.anchor.root)  # type: ignore[union-attr]
     changed = dataclasses.replace(found, **changes) if changes else None  # type: ignore[type-var]
     reader = Answers(world, batch=changed)
     verifier = Verifier(AUDIENCE, registry=reader, clock=world.clock)  # type: ignore[arg-type]
     request = verifier.request(world.template, "name")
     report = verifier.verify(world.present(request), request, anchor=credential.anchor)
     assert stop(report) == ("issuer_key", "key_compromised")
+
+
+class AnchoredBefore:
+    """An author before whom the governor anchors every root."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._world.issuer.author, name)
+
+    def submit(self, *operations: Operation) -> Receipt:
+        if isinstance(operations[0], AnchorBatch):
+            self._world.registry.endorser.submit(*operations)
+            self._world.clock.advance(2 * DAY)
+        return self._world.issuer.author.submit(*operations)
+
+
+@clause("VF-34", "OP-15")
+@pytest.mark.parametrize(
+    ("since", "code"),
+    [(START + 3 * DAY, "issuer_key_proved_earlier"), (START + DAY, "key_compromised")],
+)
+def test_of_a_root_that_two_anchored_the_issuers_own_time_counts(
+    world: World, since: int, code: str
+):
+    issuer = Issuer(
+        author=AnchoredBefore(world),  # type: ignore[arg-type]
+        signer=world.signer,
+        registry=world.registry,
+        clock=world.clock,
+    )
+    claims = {"name": "Ada", "degree": "Mathematics", "number": "D-1"}
+    credential = issuer.issue(world.template, claims, holder_key=world.holder.public)
+    assert credential.anchor is not None
+    theirs = world.registry.batch(world.registry.governor.did, credential.anchor.root)
+    assert theirs is not None
+    assert theirs.version.time < START + DAY
+    world.wait(2 * DAY)
+    compromise(world, since=since)
+    verifier = world.verifier()
+    request = verifier.request(world.template, "name")
+    presented = world.present(request, credential)
+    report = verifier.verify(presented, request, anchor=credential.anchor)
+    assert report.check("issuer_key").reason.code == code  # type: ignore[union-attr]
 
 
 @clause("VF-34", "C32")
@@ -389,6 +438,71 @@ def test_an_issuer_whose_recognition_is_compromised_needs_an_anchor_too(world: W
     request = verifier.request(world.template, "name")
     report = verifier.verify(world.present(request), request, anchor=credential.anchor)
     assert warnings(report) == ["issuer_derecognized"]
+
+
+def verify_with(world: World, text: str, anchor: IssuanceAnchor | None) -> VerificationReport:
+    verifier = world.verifier()
+    request = verifier.request(world.template, "name")
+    return verifier.verify(world.bind(text, request), request, anchor=anchor)
+
+
+@clause("VF-23", "VF-34", "ST-16", "C32")
+def test_a_new_recognition_takes_nothing_from_what_is_proved_to_be_older_than_the_compromise(
+    world: World,
+):
+    governor, issuer, template = world.registry.governor, world.issuer.did, world.template
+    older = world.credential
+    world.wait(2 * DAY)
+    since = world.clock.now() - DAY
+    younger = world.issue()
+    world.clock.advance(10)
+    governor.derecognize(issuer, template, compromised_since=since)
+    world.wait(DAY)
+    governor.recognize(issuer, template)
+    world.wait(DAY)
+    newest = world.issue()
+    refused = ("issuer_recognition", "issuer_compromised")
+    assert warnings(verify_with(world, older.text, older.anchor)) == ["issuer_derecognized"]
+    assert stop(verify_with(world, older.text, None)) == refused, "without its anchor"
+    assert stop(verify_with(world, younger.text, younger.anchor)) == refused, "anchored too late"
+    back_dated = world.forge({"iat": older.issued_at})
+    assert stop(verify_with(world, back_dated, older.anchor)) == refused, "another's anchor"
+    assert warnings(verify_with(world, newest.text, None)) == [], "of the new window"
+    between = world.forge({"iat": newest.issued_at - DAY - 3600})
+    assert stop(verify_with(world, between, newest.anchor)) == (
+        "issuer_recognition",
+        "issuer_not_recognized",
+    ), "of the time without recognition"
+
+    world.clock.advance(10)
+    governor.derecognize(issuer, template, compromised_since=newest.issued_at)
+    world.wait(DAY)
+    governor.recognize(issuer, template)
+    assert warnings(verify_with(world, older.text, older.anchor)) == ["issuer_derecognized"]
+    assert stop(verify_with(world, newest.text, newest.anchor)) == refused, "made when it was lost"
+
+
+@clause("VF-34", "ST-16", "C32")
+def test_who_takes_an_accreditors_key_cannot_recognize_a_friend_for_the_past(world: World):
+    """The friend anchored forgeries long before; the accreditor had not recognized it then."""
+    governor, template = world.registry.governor, world.template
+    ministry = Issuer.register("Ministry", registry=world.registry, clock=world.clock)
+    friend = Issuer.register("Friend", registry=world.registry, clock=world.clock)
+    governor.accredit(ministry.did, template)
+    governor.recognize(friend.did, template)
+    world.wait(DAY)
+    claims = {"name": "Eve", "degree": "Medicine", "number": "D-666"}
+    forged = friend.issue(template, claims, holder_key=world.holder.public)
+    governor.derecognize(friend.did, template)
+    governor.recognize(friend.did, template, valid_until=world.clock.now() + 1)
+    world.wait(2 * DAY)
+    stolen = RecognizeIssuer(friend.did, "diploma", START)
+    ministry.author.submit(stolen)
+    governor.end_accreditation(ministry.did, template, compromised_since=world.clock.now() - DAY)
+    assert stop(verify_with(world, forged.text, forged.anchor)) == (
+        "issuer_recognition",
+        "issuer_not_recognized",
+    )
 
 
 # --- Templates that end ------------------------------------------------------------------------------

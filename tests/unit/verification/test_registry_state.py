@@ -12,6 +12,8 @@ from tests.support.clauses import clause
 from tests.support.reports import doubt, stop, warnings
 from tests.support.world import AUDIENCE, START, World
 from tests.unit.verification.listed import listed_policy
+from weid import limits
+from weid.credential.status_list import StatusList
 from weid.errors import ProofError, RegistryUnavailableError
 from weid.registry.bundle_export import BundleScope, export_from
 from weid.registry.plain import PlainRegistry
@@ -20,7 +22,7 @@ from weid.registry.trust_bundle import TrustBundle
 from weid.verification.checks import TABLE, Row
 from weid.verification.context import Context, Subject
 from weid.verification.finding import Finding
-from weid.verification.known import Recent
+from weid.verification.known import Known, KnownStatusList, Recent
 from weid.verification.policy import Mode, TrustedNetwork, TrustPolicy
 from weid.verification.report import CHECKS, Conclusion, VerificationReport
 from weid.verifier import Verifier
@@ -53,6 +55,10 @@ class Failing:
         if name == self._name:
             return self._fail
         return getattr(self._registry, name)
+
+    def status_token(self, uri: str) -> object:
+        # Named, because a protocol is recognized by the names that a class has.
+        return self.__getattr__("status_token")(uri)  # type: ignore[operator]
 
     def _fail(self, *_: object, **__: object) -> object:
         raise self._error
@@ -251,6 +257,32 @@ def test_what_was_not_used_for_long_is_dropped_first():
     assert recent.get("a") == 1
     recent.put("c", 3)
     assert (recent.get("a"), recent.get("b"), recent.get("c")) == (1, None, 3)
+
+
+def test_what_is_kept_weighs_no_more_than_it_may():
+    recent: Recent[bytes] = Recent(8, weigh=len, most_weight=10)
+    for name in ("a", "b", "c"):
+        recent.put(name, bytes(4))
+    assert [recent.get(name) for name in ("a", "b", "c")] == [None, bytes(4), bytes(4)]
+    recent.put("b", bytes(6))
+    assert (recent.get("b"), recent.get("c")) == (bytes(6), bytes(4))
+    recent.put("c", bytes(5))
+    assert (recent.get("b"), recent.get("c")) == (None, bytes(5))
+    recent.put("d", bytes(11))
+    assert [recent.get(name) for name in ("c", "d")] == [None, None]
+    recent.put("e", bytes(10))
+    assert recent.get("e") == bytes(10)
+
+
+@clause("S8")
+def test_the_status_lists_that_a_verifier_keeps_are_bounded_by_their_bytes():
+    kept = Known().status_lists
+    size = limits.STATUS_LIST_BYTES
+    largest = StatusList(8, size, bytes(size))
+    fit = limits.STATUS_LISTS_KEPT // size
+    for number in range(fit + 1):
+        kept.put(number, KnownStatusList(largest, b"", 0, 0, 0))
+    assert [kept.get(number) is not None for number in range(fit + 1)] == [False] + fit * [True]
 
 
 # --- Policies ----------------------------------------------------------------------------------------------

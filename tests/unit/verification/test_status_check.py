@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -20,7 +21,8 @@ from weid.encoding import JsonObject, JsonValue, base64url_encode, json_dumps
 from weid.errors import RegistryUnavailableError, TransportError
 from weid.issuer import ASSERTION_KEY, Issuer
 from weid.issuing.status_lists import TOKEN_TTL
-from weid.registry.operations import MarkKeyCompromised
+from weid.registry.operations import MarkKeyCompromised, PublishStatusList
+from weid.registry.records import StatusListRecord
 from weid.transport import HttpReply
 from weid.verification.policy import StatusTokens, TrustedNetwork, TrustPolicy
 from weid.verification.report import Conclusion, VerificationReport
@@ -193,7 +195,60 @@ def test_the_list_of_another_template_or_issuer_is_refused(world: World):
     ).status_reference
     assert theirs is not None
     text = world.forge({"status": theirs.to_json()})
+    assert stop(world.verify(text)) == ("status", "status_list_unknown")
+    own = world.issuer.publish(draft(cpt_id="certificate"))
+    world.registry.governor.recognize(world.issuer.did, own)
+    claims = {"name": "A", "degree": "B", "number": "1"}
+    ours = world.issuer.issue(own, claims, holder_key=world.holder.public).status_reference
+    assert ours is not None
+    text = world.forge({"status": ours.to_json()})
     assert stop(world.verify(text)) == ("status", "status_list_of_another")
+
+
+@clause("VF-27", "OP-13", "R30")
+def test_another_issuers_list_of_the_same_address_changes_nothing(world: World):
+    """Neither does it stand in the way of the issuer's own, nor is it ever taken for it."""
+    uri = reference(world).uri
+    other = Issuer.register("Other", registry=world.registry, clock=world.clock)
+    world.registry.governor.recognize(other.did, world.template)
+    empty = StatusList.create()
+    other.author.submit(PublishStatusList(uri, "diploma", 2, empty.size, 1, empty.digest))
+    world.issuer.revoke(world.credential)
+    assert stop(world.verify()) == ("status", "revoked")
+    theirs = create_status_token(
+        empty,
+        uri=uri,
+        issued_at=START,
+        ttl=3600,
+        expires_at=START + 7200,
+        kid=f"{other.did}#{ASSERTION_KEY}",
+        signer=InMemorySigner(other.keys.assertion),  # type: ignore[union-attr]
+    )
+    assert doubt(served(world, theirs)) == ("status", "status_list_wrong")
+
+
+class Misleading:
+    """A reader that answers every question about a status list with another issuer's record."""
+
+    def __init__(self, world: World) -> None:
+        self._registry = world.registry
+        self.asked: list[tuple[str, str]] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._registry, name)
+
+    def status_list(self, issuer: str, uri: str) -> StatusListRecord | None:
+        self.asked.append((issuer, uri))
+        found = self._registry.status_list(issuer, uri)
+        return None if found is None else replace(found, issuer="did:weid:test:another")
+
+
+@clause("VF-27", "R30")
+def test_the_list_is_asked_for_by_the_issuer_whose_signature_held(still: World):
+    reader = Misleading(still)
+    verifier = Verifier(AUDIENCE, registry=reader, clock=still.clock)  # type: ignore[arg-type]
+    assert stop(check(still, verifier)) == ("status", "status_list_of_another")
+    assert reader.asked == [(still.issuer.did, reference(still).uri)]
 
 
 # --- Tokens -------------------------------------------------------------------------------------------

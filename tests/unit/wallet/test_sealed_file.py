@@ -7,9 +7,12 @@ import secrets
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nacl import exceptions
 
 from tests.support.clauses import clause
+from weid import limits
 from weid.errors import WalletFileError, WrongPassphraseError
+from weid.wallet import sealed_file
 from weid.wallet.sealed_file import PassphraseCost, WalletKey, seal, unseal
 
 COST = PassphraseCost(operations=1, memory=8 * 1024 * 1024)
@@ -87,6 +90,10 @@ def resealed(**changes: object) -> bytes:
     "changes",
     {
         "memory without end": {"memory": 2**40},
+        "more memory than a file may ask for": {"memory": limits.PASSPHRASE_MEMORY + 1024},
+        "one pass more than a file may ask for": {"operations": limits.PASSPHRASE_OPERATIONS + 1},
+        "passes that are true": {"operations": True},
+        "memory as a fraction": {"memory": 8388608.5},
         "passes without end": {"operations": 10**9},
         "no memory": {"memory": 0},
         "another kdf": {"kdf": "none"},
@@ -99,6 +106,51 @@ def resealed(**changes: object) -> bytes:
 def test_a_header_made_to_harm_is_refused_before_any_work(changes):
     with pytest.raises(WalletFileError, match="damaged"):
         unseal(resealed(**changes), "correct horse")
+
+
+@clause("Q9", "IP-26")
+@pytest.mark.parametrize(
+    "cost",
+    [
+        PassphraseCost(operations=limits.PASSPHRASE_OPERATIONS, memory=8 * 1024 * 1024),
+        PassphraseCost(operations=1, memory=limits.PASSPHRASE_MEMORY),
+    ],
+)
+def test_the_highest_cost_that_a_file_may_ask_for_is_paid(cost):
+    key = WalletKey.create("correct horse", cost=cost, random=secrets.token_bytes)
+    assert unseal(seal(b"contents", key, random=secrets.token_bytes), "correct horse")
+
+
+@clause("Q9", "IP-26")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"operations": limits.PASSPHRASE_OPERATIONS + 1},
+        {"memory": limits.PASSPHRASE_MEMORY + 1},
+        {"operations": 0},
+        {"memory": 1024},
+    ],
+)
+def test_no_file_is_made_at_a_cost_that_would_not_be_read_again(changes):
+    with pytest.raises(ValueError, match="out of bounds"):
+        PassphraseCost(**changes)
+
+
+@clause("Q9", "IP-26")
+def test_memory_that_cannot_be_had_is_a_clear_error(monkeypatch):
+    for problem in (MemoryError(), exceptions.RuntimeError("libsodium says so")):
+
+        def too_much(*_: object, problem: Exception = problem, **__: object) -> bytes:
+            raise problem
+
+        monkeypatch.setattr(sealed_file.pwhash.argon2id, "kdf", too_much)
+        with pytest.raises(WalletFileError, match="8 MiB of memory"):
+            unseal(FILE, "correct horse")
+
+
+def test_a_passphrase_that_no_keyboard_types_is_only_a_wrong_one():
+    with pytest.raises(WrongPassphraseError):
+        unseal(FILE, "half a character \ud800")
 
 
 @clause("Q9", "IP-26")

@@ -18,14 +18,6 @@ from weid.crypto.keys import PrivateKey
 PASSPHRASE = "correct horse battery"
 
 
-@pytest.fixture
-def passphrase_file(tmp_path):
-    path = tmp_path / "passphrase"
-    path.write_text(PASSPHRASE + "\n")
-    path.chmod(0o600)
-    return path
-
-
 def run(capsys, *arguments):
     """Run the command in this process: exit code, stdout, stderr."""
     code = 0
@@ -87,6 +79,9 @@ REFUSED = {
     ),
     "a governor's key that is none": (["--network", "example", "--governor", "A=z6Mk"], 1),
     "no governors asked for": (["--network", "example", "--governors", "0"], 2),
+    "a chain id that is too long, of governors made here": (
+        ["--network", "example", "--keys-out", "a/keys", "--chain-id", "x" * 60], 1,
+    ),
     "a chain id that is too long": (
         ["--network", "example", "--governor", "A=KEY", "--chain-id", "x" * 60], 1,
     ),
@@ -104,7 +99,7 @@ def test_a_registry_that_cannot_be_is_not_founded(
     code, out, err = run(capsys, "init", "node", *options, "--passphrase-file", passphrase_file)
     assert (code, out) == (expected, "")
     assert err
-    assert not (tmp_path / "node").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["passphrase"]
 
 
 def test_a_folder_is_founded_once(capsys, tmp_path, passphrase_file):
@@ -162,6 +157,8 @@ USAGE = [
     ["stat"],
     ["start"],
     ["start", "x", "--port", "99999"],
+    ["status", "x", "--node", "https://node.example"],
+    ["status", "x", "--genesis", "00" * 32],
     ["--nothing"],
 ]
 
@@ -170,7 +167,9 @@ USAGE = [
 def test_a_wrong_call_is_exit_code_2(capsys, arguments):
     code, out, err = run(capsys, *arguments)
     assert (code, out) == (2, "")
-    assert "Usage" in err or "Error" in err
+    what, next_step = err.splitlines()
+    assert what.startswith("registry-chain: ")
+    assert next_step.startswith("Try: registry-chain ")
 
 
 def test_a_node_that_does_not_answer_is_exit_code_20(capsys):

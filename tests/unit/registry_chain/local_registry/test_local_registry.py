@@ -83,7 +83,7 @@ def test_a_newcomer_publishes_and_is_recognized(registry: LocalRegistry, clock: 
     )
     assert registry.status_lists(university.did)[0].uri == "https://u.example/1"
     university.submit(AnchorEvidence(b"\x02" * 32, "seen"), AnchorBatch(b"\x03" * 32, 5))
-    assert registry.batch(b"\x03" * 32) is not None
+    assert registry.batch(university.did, b"\x03" * 32) is not None
 
 
 def test_a_template_may_be_named_by_anything_that_has_its_id(

@@ -21,7 +21,7 @@ from weid.registry.log_proofs import verify_log_consistency
 from weid.registry.operations import AnchorEvidence, NewService, Role, UpdateDid
 from weid.registry.proofs import verify_state_proof
 from weid.registry.proved_reader import ProvedReader
-from weid.registry.state_keys import state_key
+from weid.registry.state_keys import anchor_id, state_key
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,9 @@ def test_values_and_proved_answers_are_the_same(world: ChainWorld, proved: Prove
         assert proved.roles(did) == records.roles(did)
         assert proved.organisation(did) == records.organisation(did)
     for number in range(45):
-        assert proved.batch(batch_root(number)) == records.batch(batch_root(number))
+        assert proved.batch(world.did, batch_root(number)) == records.batch(
+            world.did, batch_root(number)
+        )
     for version in (1, 2, 3):
         assert proved.template("diploma", version) == records.template("diploma", version)
     assert proved.templates() == records.templates() != ()
@@ -54,6 +56,11 @@ def test_values_and_proved_answers_are_the_same(world: ChainWorld, proved: Prove
     assert proved.status_lists(world.did) == records.status_lists(world.did) == ()
     assert proved.parameter("max_time_lag") == records.parameter("max_time_lag")
     assert proved.evidence(b"\x21" * 32) == records.evidence(b"\x21" * 32)
+    assert proved.evidence(bytes(32)) == records.evidence(bytes(32)) == ()
+    for did in (world.did, world.governor(1), "did:weid:testnet:nobody"):
+        digest = b"\x21" * 32
+        assert proved.evidence_by(did, digest) == records.evidence_by(did, digest)
+        assert proved.evidence_by(did, bytes(32)) is records.evidence_by(did, bytes(32)) is None
     assert proved.recognition(world.did, "diploma") == records.recognition(world.did, "diploma")
     assert proved.accreditation(world.did, "x") == records.accreditation(world.did, "x")
     assert proved.head() == records.head() == world.engine.head()
@@ -70,8 +77,8 @@ def test_values_and_proved_answers_are_the_same(world: ChainWorld, proved: Prove
 def test_every_answer_is_against_the_newest_header(world: ChainWorld) -> None:
     header = world.reader.light_block(None).header
     for namespace, record_id in (
-        ("batch", batch_root(1)),
-        ("batch", batch_root("never")),
+        ("batch", anchor_id(world.did, batch_root(1))),
+        ("batch", anchor_id(world.did, batch_root("never"))),
         ("did", world.did.encode()),
     ):
         answer = world.reader.record(namespace, record_id)
@@ -185,7 +192,7 @@ def test_what_is_damaged_is_refused_when_it_is_read(tmp_path: Path) -> None:
     world = rich_chain(tmp_path)
     point = Checkpoint(world.engine.head().height, world.engine.head().block_hash, bytes(32))
     record = world.records.template("diploma", 1)
-    evidence = world.records.evidence(b"\x21" * 32)
+    evidence = world.records.evidence_by(world.did, b"\x21" * 32)
     assert record is not None
     assert evidence is not None
     receipt = world.reader.events(first=0, limit=1)[0].event.transaction_id
@@ -228,7 +235,7 @@ def test_readers_prove_while_the_engine_writes(tmp_path: Path) -> None:
         try:
             while not done.is_set():
                 client.update(world.reader)
-                reader.batch(batch_root(0))
+                reader.batch(world.did, batch_root(0))
                 reader.role_holders()
         except BaseException as fault:  # noqa: BLE001 - told by the main thread
             faults.append(fault)
@@ -246,11 +253,13 @@ def test_readers_prove_while_the_engine_writes(tmp_path: Path) -> None:
 
 
 def test_evidence_keeps_its_versions(world: ChainWorld) -> None:
-    record = world.records.evidence(b"\x21" * 32)
+    record = world.records.evidence_by(world.did, b"\x21" * 32)
     assert record is not None
-    assert [entry.note for entry in record.entries] == ["note 0", "note 1", "note 2"]
+    assert [note.text for note in record.notes] == ["note 0", "again", "and again"]
     assert record.version.number == 3
     assert len(world.reader.history(record.version.previous).versions) == 2
+    others = sorted((world.governor(1), world.governor(2)))
+    assert [one.signer for one in world.records.evidence(b"\x21" * 32)] == [world.did, *others]
     roles = world.records.roles(world.governor(1))
     assert roles is not None
     assert Role.ISSUER in roles.roles

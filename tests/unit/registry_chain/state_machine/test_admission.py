@@ -393,7 +393,7 @@ def test_a_transaction_is_executed_once_in_a_block_and_for_ever(world: World) ->
     for _ in range(3):
         chain.block()
     assert world.code(signed) == ResultCode.SEQUENCE_USED
-    assert len(chain.get(EvidenceRecord, EVIDENCE.digest).entries) == 1
+    assert len(chain.get(EvidenceRecord, EVIDENCE.digest).notes) == 1
 
 
 @clause("TX-10", "R3")

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from registry_chain.state_machine import transition
 from registry_chain.state_machine.memory_state import MemoryState
 from registry_chain.state_machine.transition import apply_block, apply_genesis
 from tests.support.clauses import clause
 from tests.support.random_history import RandomHistory
-from weid.registry.records import Receipt
+from weid.registry.records import BatchRecord, DidRecord, EvidenceRecord, Receipt
 
 ROOT = Path(__file__).parents[4]
 BLOCKS = 60
@@ -66,3 +67,15 @@ def test_a_replay_from_genesis_gives_the_same_root_at_every_height(seed: int) ->
     assert state.records == chain.state.records
     assert state.pages == chain.state.pages
     assert state.tiles == chain.state.tiles
+
+
+@clause("ST-15")
+@pytest.mark.parametrize(
+    "hint",
+    [(), [(DidRecord, b"nobody"), (EvidenceRecord, bytes(32)), (BatchRecord, b"")]],
+    ids=["none", "in vain"],
+)
+def test_what_is_expected_of_a_block_is_only_a_hint(hint, monkeypatch) -> None:
+    history = list(RandomHistory(5).blocks(BLOCKS))
+    monkeypatch.setattr(transition, "expected_records", lambda _: hint)
+    assert list(RandomHistory(5).blocks(BLOCKS)) == history

@@ -1,4 +1,4 @@
-"""Status lists: one owner, one shape, digests in sequence."""
+"""Status lists: each its issuer's own, one shape, digests in sequence."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from weid.registry.operations import (
     Role,
 )
 from weid.registry.records import IndexRecord, StatusListRecord
+from weid.registry.state_keys import status_id
 
 URI = "https://ada.example/status/1"
 FIRST = PublishStatusList(URI, "diploma", 1, 2**17, 1, b"1" * 32)
@@ -47,9 +48,9 @@ def world() -> World:
 def test_a_list_moves_on_and_remembers_what_it_replaced(world: World) -> None:
     chain = world.chain
     chain.do(world.ada, FIRST)
-    assert chain.get(StatusListRecord, URI).superseded == b""
+    assert chain.get(StatusListRecord, status_id(world.ada.did, URI)).superseded == b""
     chain.do(world.ada, SECOND)
-    record = chain.get(StatusListRecord, URI)
+    record = chain.get(StatusListRecord, status_id(world.ada.did, URI))
     assert (record.sequence, record.digest, record.superseded) == (2, b"2" * 32, b"1" * 32)
     assert (record.issuer, record.version.number) == (world.ada.did, 2)
     assert chain.get(IndexRecord, f"statuses/{world.ada.did}").count == 1
@@ -60,14 +61,13 @@ def test_a_list_moves_on_and_remembers_what_it_replaced(world: World) -> None:
 def test_a_change_is_refused(world: World) -> None:
     chain = world.chain
     chain.do(world.ada, FIRST)
-    chain.govern(RecognizeIssuer(world.bob.did, "diploma", START))
     chain.govern(RecognizeIssuer(world.ada.did, "licence", START))
     cases: dict[str, tuple[Person, PublishStatusList, ResultCode]] = {
-        "by another recognized issuer": (world.bob, SECOND, ResultCode.STATUS_LIST_OWNED),
+        "by one who is not recognized": (world.bob, SECOND, ResultCode.ISSUER_NOT_RECOGNIZED),
         "for another template": (
             world.ada,
             replace(SECOND, cpt_id="licence"),
-            ResultCode.STATUS_LIST_OWNED,
+            ResultCode.STATUS_SHAPE_CHANGED,
         ),
         "to other bits": (world.ada, replace(SECOND, bits=2), ResultCode.STATUS_SHAPE_CHANGED),
         "to another size": (
@@ -81,6 +81,21 @@ def test_a_change_is_refused(world: World) -> None:
     }
     for name, (author, operation, code) in cases.items():
         assert world.code(author, operation) == code, name
+
+
+@clause("OP-13", "ST-01", "R30")
+def test_whoever_names_a_list_first_takes_the_name_from_nobody(world: World) -> None:
+    """Another who saw the address on its way records a list of its own, and no more than that."""
+    chain = world.chain
+    chain.govern(RecognizeIssuer(world.bob.did, "diploma", START))
+    chain.do(world.bob, replace(FIRST, bits=8, digest=b"b" * 32))
+    chain.do(world.ada, FIRST)
+    chain.do(world.ada, SECOND)
+    for owner, bits, sequence, digest in ((world.ada, 1, 2, b"2"), (world.bob, 8, 1, b"b")):
+        record = chain.get(StatusListRecord, status_id(owner.did, URI))
+        assert (record.issuer, record.bits, record.sequence) == (owner.did, bits, sequence)
+        assert record.digest == digest * 32
+        assert chain.get(IndexRecord, f"statuses/{owner.did}").count == 1
 
 
 @clause("OP-13", "OP-21", "S6", "S11", "R30")

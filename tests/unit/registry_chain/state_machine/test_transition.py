@@ -148,7 +148,7 @@ def test_later_operations_see_earlier_ones(chain: ScriptedChain) -> None:
     digest = evidence("x").digest
     chain.do(chain.governor, *[AnchorEvidence(digest, f"{n}") for n in range(3)])
     record = chain.get(EvidenceRecord, digest)
-    assert [entry.note for entry in record.entries] == ["0", "1", "2"]
+    assert [note.text for note in record.notes] == ["0", "1", "2"]
     assert record.version.number == 3
 
 

@@ -8,25 +8,21 @@ from contextlib import contextmanager
 
 import click
 
+from issuer_app.cli.opened import opened_store, with_settings
 from issuer_app.services.api_tokens import MOST_DAYS, ApiTokens
-from issuer_app.services.audit import AuditLog
 from issuer_app.services.people import Person, server_person
 from issuer_app.settings import Settings
-from issuer_app.setup import find_organisation
-from issuer_app.store.database import Database
+from issuer_app.setup import find_organisation, open_audit
 from weid.clock import SystemClock, format_time
 
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[tuple[ApiTokens, Person]]:
     clock = SystemClock()
-    database = Database(settings.database_path)
-    try:
-        audit = AuditLog(database, clock=clock, checkpoint=settings.data_dir / "audit-heads.json")
+    with opened_store(settings) as database:
         organisation = find_organisation(settings, database)["organisation"]
-        yield ApiTokens(database, audit, clock=clock), server_person(organisation)
-    finally:
-        database.close()
+        tokens = ApiTokens(database, open_audit(settings, database, clock), clock=clock)
+        yield tokens, server_person(organisation)
 
 
 @click.command("create-token")
@@ -35,7 +31,7 @@ def _opened(settings: Settings) -> Iterator[tuple[ApiTokens, Person]]:
 @click.option(
     "--days", type=click.IntRange(1, MOST_DAYS), default=90, show_default=True, help="It ends then."
 )
-@click.pass_obj
+@with_settings
 def create_token(settings: Settings, login: str, name: str, days: int) -> None:
     """Make an API token for the user LOGIN and print it, once.
 
@@ -53,7 +49,7 @@ def create_token(settings: Settings, login: str, name: str, days: int) -> None:
 
 @click.command("list-tokens")
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
-@click.pass_obj
+@with_settings
 def list_tokens(settings: Settings, *, as_json: bool) -> None:
     """List the API tokens; their texts are kept nowhere."""
     with _opened(settings) as (tokens, person):
@@ -65,19 +61,15 @@ def list_tokens(settings: Settings, *, as_json: bool) -> None:
         used = format_time(row["used_at"]) if row["used_at"] else "never"
         end = "revoked" if row["revoked_at"] else f"until {format_time(row['expires_at'])}"
         click.echo(f"{row['id']}  {row['login']}  {row['name']}  {end}  last used: {used}")
+    if not rows:
+        click.echo("There is no token. Try: issuer-app create-token LOGIN --name …", err=True)
 
 
 @click.command("revoke-token")
 @click.argument("token_id")
-@click.pass_obj
+@with_settings
 def revoke_token(settings: Settings, token_id: str) -> None:
     """End the API token TOKEN_ID at once."""
     with _opened(settings) as (tokens, person):
         tokens.revoke(person, token_id)
     click.echo(f"revoked {token_id}")
-
-
-def add_token_commands(group: click.Group) -> None:
-    """Put the commands into the group of `issuer-app`."""
-    for command in (create_token, list_tokens, revoke_token):
-        group.add_command(command)

@@ -1,0 +1,1 @@
+"""The command `issuer-app`: set up, look after users and tokens, serve."""

@@ -1,0 +1,96 @@
+"""Where a node listens: opening its socket, and what to do where it does not open."""
+
+from __future__ import annotations
+
+import errno
+import resource
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from waitress.server import create_server
+
+from registry_chain.node.settings import NodeSettings
+from weid.errors import RegistryUnavailableError
+
+_SPARE_FILES: Final = 128
+"""File descriptors that are left to the store and the log."""
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - names, not bound here
+"""Host that stands for every address of the machine → the one that the machine asks itself at."""
+_HINTS: Final = {
+    errno.EADDRINUSE: "stop the program that listens there, or name another --port (0: any free)",
+    errno.EADDRNOTAVAIL: "name an address of this machine with --host: 127.0.0.1 is for itself "
+    "alone, 0.0.0.0 stands for all that it has",
+    errno.EACCES: "name a --port from 1024 on; a proxy before the node can have the other",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where a node listens; port 0 takes any free one."""
+
+    host: str
+    port: int
+
+    @property
+    def address(self) -> str:
+        """The place as a URL."""
+        return _url(self.host, self.port)
+
+    @property
+    def from_here(self) -> str:
+        """The place as a URL that works on this machine."""
+        return _url(_EVERYWHERE.get(self.host, self.host), self.port)
+
+
+def listen(
+    app: Callable[..., object], place: Listening, settings: NodeSettings
+) -> tuple[Any, Listening]:
+    """Return a server that accepts connections for the app, and the place with its true port.
+
+    Raises:
+        RegistryUnavailableError: it cannot listen there; the message names the address.
+    """
+    sockets: dict[int, Any] = {}
+    try:
+        server = create_server(
+            app,
+            map=sockets,
+            host=place.host,
+            port=place.port,
+            threads=settings.threads,
+            connection_limit=_connection_limit(settings.sockets),
+            channel_timeout=settings.idle_seconds,
+            cleanup_interval=5,
+            max_request_body_size=settings.body_bytes,
+            max_request_header_size=16 * 1024,
+            asyncore_use_poll=True,
+            ident=None,
+            clear_untrusted_proxy_headers=False,
+        )
+    except OSError as error:
+        for opened in list(sockets.values()):
+            opened.close()
+        raise RegistryUnavailableError(
+            f"the node cannot listen on {place.address}: {error.strerror}",
+            hint=_HINTS.get(error.errno or 0, "name another --host or --port"),
+        ) from None
+    except ValueError:
+        # The server's word for a host that the resolver does not know.
+        raise RegistryUnavailableError(
+            f"the node cannot listen on {place.address}: there is no such host",
+            hint=_HINTS[errno.EADDRNOTAVAIL],
+        ) from None
+    # A host with several addresses, such as localhost, has a socket for each.
+    several = getattr(server, "effective_listen", None)
+    port = several[0][1] if several else server.effective_port
+    return server, Listening(place.host, int(port))
+
+
+def _connection_limit(wanted: int) -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return wanted if soft == resource.RLIM_INFINITY else max(16, min(wanted, soft - _SPARE_FILES))
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,120 @@
+"""From settings to the application with its real parts: registries, transport, clock."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import Final
+from urllib.parse import urlsplit
+
+from flask import Flask
+
+from verifier_app.app import create_app
+from verifier_app.counter import Counter
+from verifier_app.named_registry import NamedRegistry, require_name
+from verifier_app.settings import Settings, TrustedNetworkSettings
+from verifier_app.templates_seen import TemplatesSeen
+from verifier_app.trust_view import SeenNetwork, TrustView
+from weid.clock import Clock
+from weid.errors import RegistryUnavailableError
+from weid.registry.registry import RegistryReader
+from weid.registry.trust_bundle import TrustBundle
+from weid.registry.trusted_heads import FileTrustedHeads
+from weid.transport import GuardedTransport
+from weid.verification.policy import TrustedNetwork, TrustPolicy
+from weid.verification.status_sources import HttpStatusTokens
+from weid.verifier import Verifier
+
+_LOG: Final = logging.getLogger("verifier_app")
+
+
+def build(settings: Settings, *, clock: Clock) -> Flask:
+    """Return the application of these settings with its real parts.
+
+    A registry that does not answer now is told in the log; checks are undetermined until it does.
+
+    Raises:
+        ProofError: a node answers for another registry than the settings mean.
+        NotFoundError: a trust bundle is not there.
+        MalformedError: a trust bundle, or a remembered head, is damaged.
+        OSError: the folder of remembered heads cannot be made.
+    """
+    transport = GuardedTransport(
+        private_hosts=[
+            urlsplit(url).hostname or "" for net in settings.networks for url in net.nodes
+        ],
+        allow_loopback_http=settings.unsafe_loopback_http,
+    )
+    settings.head_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    heads = FileTrustedHeads(settings.head_folder)
+    for network in settings.networks:
+        # A damaged head would make every check fail later; it is told now.
+        heads.load(bytes.fromhex(network.genesis_hash))
+    readers = {
+        network.name: _reader(network, transport=transport, clock=clock, heads=heads)
+        for network in settings.networks
+    }
+    # Status lists are named by issuers, not by us: no private address for those.
+    lists = GuardedTransport(allow_loopback_http=settings.unsafe_loopback_http)
+    status_tokens = HttpStatusTokens(lists)
+    trusted = {
+        network.name: TrustedNetwork(
+            reader=readers[network.name],
+            genesis_hash=bytes.fromhex(network.genesis_hash),
+            status_tokens=None if network.bundle else status_tokens,
+        )
+        for network in settings.networks
+    }
+    policy = TrustPolicy(
+        networks=trusted,
+        accept_shown_codes=settings.allow_shown,
+        accept_unbound_credentials=settings.allow_unbound,
+    )
+    templates = TemplatesSeen(readers)
+    counter = Counter(
+        verifier=Verifier(settings.public_url, policy=policy, clock=clock),
+        wishes={wish.id: wish for wish in settings.wishes},
+        templates=templates,
+        clock=clock,
+        random=secrets.token_bytes,
+        request_seconds=settings.request_seconds,
+    )
+    seen = [
+        SeenNetwork(network, readers[network.name], trusted[network.name].refuse_after)
+        for network in settings.networks
+    ]
+    view = TrustView(seen, templates=templates, clock=clock)
+    return create_app(settings, counter=counter, trust_view=view)
+
+
+def _reader(
+    network: TrustedNetworkSettings,
+    *,
+    transport: GuardedTransport,
+    clock: Clock,
+    heads: FileTrustedHeads,
+) -> RegistryReader:
+    genesis_hash = bytes.fromhex(network.genesis_hash)
+    if network.bundle is not None:
+        bundle = TrustBundle.open(
+            network.bundle, genesis_hash=genesis_hash, clock=clock, head_store=heads
+        )
+        require_name(network.name, bundle.network)
+        return bundle
+    registry = NamedRegistry(
+        network.name,
+        *network.nodes,
+        genesis_hash=genesis_hash,
+        transport=transport,
+        clock=clock,
+        head_store=heads,
+    )
+    try:
+        registry.require_name()
+    except RegistryUnavailableError as error:
+        _LOG.warning(
+            "registry %s cannot be reached now, checks are undetermined until it can: %s",
+            network.name,
+            error.message,
+        )
+    return registry
