@@ -33,6 +33,7 @@ from registry_chain.storage.committed import (
     read_genesis,
     read_position,
 )
+from registry_chain.storage.errors import StoreRefusedError
 from registry_chain.storage.layered import LayeredState, StateCache
 from registry_chain.storage.sealed_block import (
     SealedBlock,
@@ -134,11 +135,11 @@ class RegistryApplication:
         The same genesis again changes nothing.
 
         Raises:
-            RegistryUnavailableError: the store holds another chain.
+            StoreRefusedError: the store holds another chain.
         """
         if self._genesis is not None:
             if self._genesis.genesis_hash != genesis.genesis_hash:
-                raise RegistryUnavailableError("the store holds a chain of another genesis")
+                raise StoreRefusedError("the store holds a chain of another genesis")
             return self.info().app_hash
         outcome = apply_genesis(genesis)
         validators = genesis_validators(genesis)

@@ -121,6 +121,13 @@ class SqliteChainStore:
         run = self._writer.execute
         try:
             with reading_damage():
+                # First whose file this is: the journal's mode is written into it.
+                (application,) = run("PRAGMA application_id").fetchone()
+                (version,) = run("PRAGMA user_version").fetchone()
+                (tables,) = run("SELECT count(*) FROM sqlite_schema").fetchone()
+                new = (application, version, tables) == (0, 0, 0)
+                if not new:
+                    self._require_ours(application, version)
                 run(f"PRAGMA page_size = {PAGE_SIZE}")
                 run("PRAGMA journal_mode = WAL")
                 run("PRAGMA synchronous = FULL")
@@ -129,17 +136,15 @@ class SqliteChainStore:
                 run(f"PRAGMA journal_size_limit = {2 * CHECKPOINT_PAGES * PAGE_SIZE}")
                 if max_pages is not None:
                     run(f"PRAGMA max_page_count = {max_pages}")
-                (application,) = run("PRAGMA application_id").fetchone()
-                (version,) = run("PRAGMA user_version").fetchone()
-                (tables,) = run("SELECT count(*) FROM sqlite_schema").fetchone()
-                if (application, version, tables) == (0, 0, 0):
+                if new:
                     self._create()
-                    return
         except RegistryUnavailableError as error:
             raise StoreRefusedError(
                 f"the store in {self.folder} cannot be written: {error.message}",
                 hint="the folder must be writable by the user that runs this",
             ) from error
+
+    def _require_ours(self, application: int, version: int) -> None:
         if application != sql.APPLICATION_ID:
             raise StoreRefusedError(f"{self.folder / DATABASE} is not a chain store")
         if version > sql.SCHEMA_VERSION:

@@ -14,7 +14,7 @@ from registry_chain.engines.embedded.inline import InlineEngine
 from registry_chain.engines.embedded.sealing import sole_validator
 from registry_chain.replay import replay
 from registry_chain.state_machine.block import BlockInput
-from registry_chain.storage.errors import StoreFullError
+from registry_chain.storage.errors import StoreFullError, StoreRefusedError
 from registry_chain.storage.integrity import find_damage
 from registry_chain.storage.memory import MemoryChainStore
 from registry_chain.storage.sqlite import SqliteChainStore
@@ -414,7 +414,7 @@ def test_a_crash_between_finalize_and_commit_leaves_nothing_and_computes_the_sam
 
 def test_the_store_is_told_apart_by_its_genesis(tmp_path: Path) -> None:
     world = ChainWorld(SqliteChainStore(tmp_path))
-    with pytest.raises(RegistryUnavailableError, match="another genesis"):
+    with pytest.raises(StoreRefusedError, match="another genesis"):
         world.application.init_chain(genesis(chain_id="other"))
     assert world.application.init_chain(genesis()) == world.application.info().app_hash
     world.engine.close()

@@ -11,13 +11,14 @@ from random import Random
 
 import pytest
 
+from registry_chain.application import RegistryApplication
 from registry_chain.engines.embedded.sealing import ChainTip, seal, sole_validator
 from registry_chain.storage.errors import StoreDamagedError, StoreRefusedError
 from registry_chain.storage.integrity import Damage, check_sample, find_damage
 from registry_chain.storage.sealed_block import decode_block, encode_block, height_key
 from registry_chain.storage.sqlite import SqliteChainStore
 from registry_chain.storage.store import Table
-from tests.support.chain_world import SEALER, signer
+from tests.support.chain_world import SEALER, genesis, signer
 from tests.support.clauses import clause
 from tests.support.rich_chain import rich_chain
 
@@ -71,6 +72,14 @@ def test_a_sound_store_has_no_damage(folder: Path) -> None:
     store = SqliteChainStore(folder)
     check_sample(store)
     store.close()
+
+
+def test_a_chain_that_has_begun_and_has_no_block_yet_has_no_damage(tmp_path: Path) -> None:
+    store = SqliteChainStore(tmp_path / "chain")
+    RegistryApplication(store).init_chain(genesis())
+    store.close()
+    assert entries(tmp_path / "chain", Table.VALIDATORS)
+    assert damage_of(tmp_path / "chain") == []
 
 
 def test_looking_at_the_last_blocks_finds_no_damage_wherever_it_begins(folder: Path) -> None:

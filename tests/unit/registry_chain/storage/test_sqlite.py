@@ -224,8 +224,10 @@ def test_a_newer_schema_is_refused_and_so_is_another_database(tmp_path: Path) ->
     with sqlite3.connect(tmp_path / "other" / "chain.db") as database:
         database.execute("CREATE TABLE people (name TEXT)")
     database.close()
+    before = (tmp_path / "other" / "chain.db").read_bytes()
     with pytest.raises(StoreRefusedError, match="not a chain store"):
         SqliteChainStore(tmp_path / "other")
+    assert (tmp_path / "other" / "chain.db").read_bytes() == before
 
 
 @clause("D15")
