@@ -114,6 +114,19 @@ def test_a_request_is_answered_by_a_picture(world, counter, tmp_path):
         assert faults == []
 
 
+def test_spaces_in_the_text_of_a_request_are_there_to_be_copied(counter):
+    """Base45 has a space in its alphabet, and a page shows several as one unless it is told not to."""
+    with chromium() as browser:
+        page = browser.new_page(viewport=PHONE)
+        page.goto(f"{counter}/requests/")
+        page.click("button[name=wish]")
+        page.click("summary")
+        text = page.text_content("#request-text")
+        assert page.inner_text("#request-text") == text
+        page.evaluate("document.getElementById('request-text').textContent = 'WI1:A  B   C'")
+        assert page.inner_text("#request-text") == "WI1:A  B   C"
+
+
 def test_the_result_leaves_the_screen_by_itself_unless_it_is_held(world, counter):
     with chromium() as browser:
         page = browser.new_page()

@@ -92,6 +92,13 @@ def test_the_last_second_before_a_result_is_cleared_reads_as_one(browser, world)
     assert 'data-one="%d 秒後清除" data-many="%d 秒後清除"' in page
 
 
+def test_a_code_that_was_broken_into_lines_is_whole_again(browser, world):
+    path, request = open_request(browser)
+    code = encode_envelope(world.present(request))
+    broken = "\r\n".join(code[at : at + 70] for at in range(0, len(code), 70))
+    assert outcome(browser.post(f"{path}/answer", text=f"\r\n{broken}\r\n")) == "valid"
+
+
 def test_what_is_no_answer_is_told_on_the_page_of_the_request(browser, world):
     path, request = open_request(browser)
     reply = browser.post(f"{path}/answer", text="hello")
