@@ -37,7 +37,7 @@ tokens) must be readable by their owner only. The environment variables are `WEI
 | 12 | outside its validity period |
 | 13 | the issuer's key or recognition |
 | 14 | the holder's key, or not an answer to this request |
-| 20 | could not be checked now |
+| 20 | could not be checked now, or did not end in the time given |
 """
 
 

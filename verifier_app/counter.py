@@ -113,10 +113,10 @@ class Counter:
             minutes_left=max(1, -(-(opened.expires_at - self._clock.now()) // 60)),
         )
 
-    def request_picture(self, request_id: str, *, browser: str) -> str:
-        """Return the code of an open request as SVG."""
+    def request_picture(self, request_id: str, *, browser: str, label: str) -> str:
+        """Return the code of an open request as SVG; `label` is what a screen reader says."""
         opened = self._find(request_id, browser)
-        return draw_svg(encode_envelope(opened.request.to_text()))
+        return draw_svg(encode_envelope(opened.request.to_text()), label=label)
 
     def answer(self, request_id: str, text: str, *, browser: str) -> ResultView:
         """Check the answer to an open request, which is used up by it.

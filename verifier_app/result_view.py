@@ -34,6 +34,19 @@ CHECK_TITLES = {
     "requested_claims": told("Has what was asked for"),
 }
 
+GENERAL = {
+    "malformed": told("the certificate is damaged, not whole, or of an unknown form"),
+    "disclosure_wrong": told("the certificate was changed or is damaged"),
+    "status_malformed": told("what the certificate says of its status cannot be used"),
+    "status_list_wrong": told("the status list of the issuer cannot be trusted"),
+    "holder_key_unusable": told("the holder's key in the certificate cannot be used"),
+    "key_binding_wrong": told("the wallet's proof of the holder's key does not hold"),
+}
+"""Code → its sentence on the pages where the table's own has a free English text in it.
+
+That text (the parameter `problem`) is for the technician and is never translated.
+"""
+
 _OUTCOME_WORDS = {
     Outcome.PASSED: ("passed", "valid", told("passed")),
     Outcome.FAILED: ("failed", "not_valid", told("failed")),
@@ -53,13 +66,23 @@ NAME_CLAIMS = ("name", "family_name", "given_name")
 
 @dataclass(frozen=True, slots=True)
 class CheckLine:
-    """One check as a line of the page."""
+    """One check as a line of the page; `precise` is in English whatever the page is in."""
 
     title: str
     detail: str
+    precise: str | None
     look: str
     icon: str
     word: str
+
+
+@dataclass(frozen=True, slots=True)
+class TechnicalLine:
+    """One line for the technician; `precise` is in English whatever the page is in."""
+
+    label: str
+    value: str
+    precise: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +98,7 @@ class ResultPage:
     fields: list[tuple[str, str]]
     issuer: str | None
     checks: list[CheckLine]
-    technical: list[tuple[str, str]]
+    technical: list[TechnicalLine]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +127,7 @@ class ResultView:
             fields=self._fields(claims, language),
             issuer=(verified.issuer_name or verified.issuer) if verified is not None else None,
             checks=[_line(check, words) for check in self.report.checks],
-            technical=self._technical(),
+            technical=self._technical(words),
         )
 
     def _told(self) -> list[Reason]:
@@ -122,26 +145,33 @@ class ResultView:
             if path[0] not in NAME_CLAIMS
         ]
 
-    def _technical(self) -> list[tuple[str, str]]:
-        report = self.report
-        lines = [("verified at", format_time(report.verified_at))]
+    def _technical(self, words: Words) -> list[TechnicalLine]:
+        text, report = words.text, self.report
+        lines = [TechnicalLine(text(told("Verified at")), format_time(report.verified_at))]
         if report.registry is not None:
             state = report.registry
-            lines.append(
-                ("registry", f"{state.network}, block {state.height}, {format_time(state.time)}")
+            shown = text(told("{network}, block {height}, {time}")).format(
+                network=state.network, height=state.height, time=format_time(state.time)
             )
+            lines.append(TechnicalLine(text(told("Registry")), shown))
         if report.accepted:
             verified = report.require()
-            lines += [("issuer", verified.issuer), ("type", verified.vct)]
-        lines += [
-            (check.name, f"{check.outcome.value}: {check.reason.code}") for check in report.checks
-        ]
-        lines += [("warning", warning.code) for warning in report.warnings]
-        return lines
+            lines += [
+                TechnicalLine(text(told("Issuer")), verified.issuer),
+                TechnicalLine(text(told("Type")), verified.vct),
+            ]
+        lines += [_technical_line(check, words) for check in report.checks]
+        warning = text(told("Warning"))
+        return lines + [TechnicalLine(warning, one.code) for one in report.warnings]
 
 
 def _sentence(one: Reason, words: Words) -> str:
-    return words.text(REASONS[one.code].sentence).format_map(_parameters(one, words))
+    sentence = GENERAL.get(one.code) or REASONS[one.code].sentence
+    return words.text(sentence).format_map(_parameters(one, words))
+
+
+def _precise(one: Reason) -> str | None:
+    return one.parameters.get("problem")
 
 
 def _hint(one: Reason, words: Words) -> str | None:
@@ -152,8 +182,9 @@ def _hint(one: Reason, words: Words) -> str | None:
 def _parameters(one: Reason, words: Words) -> dict[str, str]:
     """Return a reason's parameters, those that are English words in the page's language."""
     shown = dict(one.parameters)
-    if shown.get("check") in CHECK_TITLES:
-        shown["check"] = f"“{words.text(CHECK_TITLES[shown['check']])}”"
+    title = CHECK_TITLES.get(shown.get("check", ""))
+    if title is not None:
+        shown["check"] = f"“{words.text(title)}”"
     age = _AGE.fullmatch(shown.get("age", ""))
     if age:
         number = int(age[1])
@@ -168,7 +199,24 @@ def _line(check: Check, words: Words) -> CheckLine:
     if check.passed and check.warnings:
         look, icon = "warned", "valid_but"
         details += [_sentence(warning, words) for warning in check.warnings]
-    return CheckLine(text(CHECK_TITLES[check.name]), "; ".join(details), look, icon, text(word))
+    return CheckLine(
+        title=text(CHECK_TITLES[check.name]),
+        detail="; ".join(details),
+        precise=_precise(check.reason),
+        look=look,
+        icon=icon,
+        word=text(word),
+    )
+
+
+def _technical_line(check: Check, words: Words) -> TechnicalLine:
+    """Return a check with the names that programs and logs have for it."""
+    _, _, word = _OUTCOME_WORDS[check.outcome]
+    return TechnicalLine(
+        words.text(CHECK_TITLES[check.name]),
+        f"{check.name}: {words.text(word)} ({check.reason.code})",
+        _precise(check.reason),
+    )
 
 
 def _leaves(value: JsonValue, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], str]]:

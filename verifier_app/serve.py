@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 OURS = ("weid", "verifier_app")
+PRIVATE = 0o077
+"""The mask of new files: everything here is this user's alone, whatever the shell's mask is."""
 
 
 def main() -> None:
@@ -17,6 +20,7 @@ def main() -> None:
         sys.exit(
             f"verifier-app needs the apps extra: pip install '.[apps]' ({error.name} is not here)"
         )
+    os.umask(PRIVATE)
     run()
 
 

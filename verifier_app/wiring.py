@@ -11,12 +11,12 @@ from flask import Flask
 
 from verifier_app.app import create_app
 from verifier_app.counter import Counter
-from verifier_app.named_registry import NamedRegistry, require_name
 from verifier_app.settings import Settings, TrustedNetworkSettings
 from verifier_app.templates_seen import TemplatesSeen
 from verifier_app.trust_view import SeenNetwork, TrustView
 from weid.clock import Clock
 from weid.errors import RegistryUnavailableError
+from weid.registry.named_registry import NamedRegistry, require_name
 from weid.registry.registry import RegistryReader
 from weid.registry.trust_bundle import TrustBundle
 from weid.registry.trusted_heads import FileTrustedHeads

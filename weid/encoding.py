@@ -1,4 +1,4 @@
-"""Bytes and text in one spelling each: base64url, base58, JSON, RFC 8785 JSON, deterministic CBOR.
+"""Bytes and text in one spelling each: base64url, base58, JSON, RFC 8785 JSON.
 
 One strict loader for each format. A reader here refuses every second spelling of a value, because
 what has two spellings can be signed in one and read in the other.
@@ -10,11 +10,9 @@ import json
 import marshal
 import math
 import re
-from collections.abc import Iterable
 from typing import Final, TypeAlias, cast
 
 import base58
-import cbor2
 import orjson
 import pybase64
 
@@ -23,10 +21,6 @@ from weid.errors import MalformedError
 
 JsonValue: TypeAlias = "dict[str, JsonValue] | list[JsonValue] | str | int | float | bool | None"
 JsonObject: TypeAlias = dict[str, JsonValue]
-CborValue: TypeAlias = (
-    "list[CborValue] | dict[str, CborValue] | dict[int, CborValue]"
-    " | str | bytes | int | bool | None"
-)
 
 # --- base64url (RFC 4648 clause 5, no padding) ---------------------------------------------------
 
@@ -321,78 +315,3 @@ def json_canonical(value: JsonValue) -> bytes:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeError) as error:
         raise MalformedError(f"the value has no canonical JSON: {error}") from None
-
-
-# --- CBOR (RFC 8949, deterministic by clause 4.2.1) ----------------------------------------------
-
-
-def cbor_encode(value: CborValue) -> bytes:
-    """Return the deterministic CBOR of a value (RFC 8949 clause 4.2.1).
-
-    The value is an array, or a map whose keys are all text or all unsigned integers; no floats,
-    no tags. For such keys cbor2's length-first order and the byte-wise order are the same.
-    """
-    return cbor2.dumps(value, canonical=True)
-
-
-def cbor_decode(
-    data: bytes, *, what: str, max_bytes: int, max_depth: int = limits.CBOR_DEPTH
-) -> CborValue:
-    """Read one deterministic CBOR value; `what` names it in errors.
-
-    Raises:
-        MalformedError: too large or deep, a float, tag or undefined value, mixed or repeated map
-            keys, bytes after the value, or any spelling but the deterministic one.
-    """
-    if len(data) > max_bytes:
-        raise MalformedError(f"{what} is larger than {max_bytes} bytes")
-    try:
-        # Bytes after the value show when it is written again.
-        value: CborValue = cbor2.loads(data, tag_hook=_no_tag, semantic_decoders=_NO_SHARED_VALUES)
-        _check_items((value,), what, max_depth)
-        again = cbor2.dumps(value, canonical=True)
-    except MalformedError:
-        raise
-    except (cbor2.CBORError, ValueError, TypeError, RecursionError, MemoryError, OverflowError):
-        raise MalformedError(f"{what} is not CBOR") from None
-    if again != data:
-        raise MalformedError(f"{what} is not in its deterministic spelling")
-    return value
-
-
-def _no_tag(*_: object) -> object:
-    raise ValueError("tag")
-
-
-# Tags 28 and 29 would let few bytes stand for a value of any size, and for one that holds itself.
-_NO_SHARED_VALUES: Final = {28: _no_tag, 29: _no_tag}
-
-_PLAIN: Final = frozenset({str, bytes, bool, type(None)})
-_KINDS_OF_KEYS: Final[tuple[set[type], ...]] = (set(), {str}, {int})
-
-
-def _check_items(items: Iterable[object], what: str, max_depth: int) -> None:
-    # Types are compared and not asked of: the reader makes no subclasses, and this runs for every
-    # item of every transaction.
-    for item in items:
-        kind = type(item)
-        if kind in _PLAIN:
-            continue
-        if kind is int:
-            if not -(2**63) <= item < 2**64:  # type: ignore[operator]  # an int
-                raise MalformedError(f"{what} has an integer past 64 bits")
-        elif max_depth == 0:
-            raise MalformedError(f"{what} is nested too deep")
-        elif kind is list:
-            _check_items(item, what, max_depth - 1)  # type: ignore[arg-type]  # a list
-        elif kind is dict:
-            _check_items(_map_values(item, what), what, max_depth - 1)  # type: ignore[arg-type]
-        else:
-            raise MalformedError(f"{what} has a value of a kind that we do not use")
-
-
-def _map_values(value: dict[object, object], what: str) -> Iterable[object]:
-    kinds = {type(key) for key in value}
-    if kinds not in _KINDS_OF_KEYS or (kinds == {int} and min(value) < 0):  # type: ignore[type-var,operator]
-        raise MalformedError(f"{what} has a map whose keys are of other or mixed kinds")
-    return value.values()

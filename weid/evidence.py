@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from weid.cbor import CborValue, cbor_decode, cbor_encode
 from weid.crypto.keys import RandomBytes
 from weid.did.syntax import Did
-from weid.encoding import CborValue, cbor_decode, cbor_encode
 from weid.errors import MalformedError, ProofError
 from weid.registry.batch_tree import BatchProof, build_batch, verify_batch_proof
 from weid.registry.operations import AnchorBatch, AnchorEvidence, Operation

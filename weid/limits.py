@@ -83,7 +83,7 @@ PROPOSAL_LIFETIME: Final = 90 * 86_400
 ACCREDITATION_DEPTH: Final = 4
 """Accreditors between governance and an issuer."""
 TRUST_VERSIONS: Final = 256
-"""Versions of a recognition or accreditation that are looked back on; each may cost a question."""
+"""Compromises of one link that are looked back over; each may cost a question."""
 EVIDENCE_NOTES: Final = 64
 """Notes of one signer on one digest: enough for a log, small enough to rewrite."""
 BATCH_ROWS: Final = 100_000

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from issuer_app.cli.opened import FILE, with_settings
+from issuer_app.cli.opened import FILE, close_to_others, with_settings
 from issuer_app.errors import SettingsError
 from issuer_app.settings import Settings
 from issuer_app.setup import (
@@ -61,6 +61,7 @@ def init(  # noqa: PLR0913, PLR0917 - one argument for each option
             hint="give all three, or none where the registry is open.",
         )
     registry = open_registry(settings)
+    close_to_others(settings)
     make_folder(settings)
     with Locked(settings.data_dir):
         database = Database(settings.database_path)

@@ -14,6 +14,7 @@ import click
 from issuer_app.settings import Settings, load_settings
 from issuer_app.setup import require_set_up
 from issuer_app.store.database import Database
+from issuer_app.store.private_folder import keep_private
 
 FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -35,11 +36,24 @@ def opened_store(settings: Settings) -> Iterator[Database]:
     """Open the store of an office that is set up, and close it.
 
     Raises:
-        SettingsError: `issuer-app init` was not run yet; nothing is made.
+        SettingsError: `issuer-app init` was not run yet, and nothing is made; or its folder is
+            open to other users and cannot be closed to them.
     """
     require_set_up(settings)
+    close_to_others(settings)
     database = Database(settings.database_path)
     try:
         yield database
     finally:
         database.close()
+
+
+def close_to_others(settings: Settings) -> None:
+    """Make the data folder this user's alone, and say so where it was not.
+
+    Raises:
+        SettingsError: it is another user's, or a folder that is shared by its nature.
+    """
+    changed = keep_private(settings.data_dir)
+    if changed:
+        click.echo(f"issuer-app: {changed}", err=True)

@@ -166,7 +166,7 @@ def certificate(certificate_id: str) -> ResponseReturnValue:
 
 @pages.post("/certificates/<certificate_id>/<any(revoke, suspend, reinstate):action>")
 def change(certificate_id: str, action: str) -> ResponseReturnValue:
-    """Revoke, suspend or reinstate a certificate."""
+    """Revoke, suspend or reinstate a certificate; `published` says whether verifiers see it."""
     person, body, known = current_person(), _body(), services().certificates
     version, reason, note = number_of(body, "version"), body.get("reason", ""), body.get("note", "")
     known.change(person, certificate_id, action, expected_version=version, reason=reason, note=note)

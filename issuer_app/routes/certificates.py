@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 
 from issuer_app.errors import InputRefusedError, Problem
 from issuer_app.services.certificates import REASONS
@@ -78,7 +79,8 @@ def confirm(certificate_id: str, action: str) -> ResponseReturnValue:
 @pages.get("/certificates/<certificate_id>/offer")
 def offer(certificate_id: str) -> ResponseReturnValue:
     """Show the one-time offer as a code and a link."""
-    shown = services().offers.shown(current_person(), certificate_id)
+    label = gettext("Code of the offer, to be scanned with the wallet")
+    shown = services().offers.shown(current_person(), certificate_id, label=label)
     return _page("offer.html", certificate_id, offer=shown)
 
 
@@ -92,5 +94,6 @@ def renew(certificate_id: str) -> ResponseReturnValue:
 @pages.get("/certificates/<certificate_id>/paper")
 def paper(certificate_id: str) -> ResponseReturnValue:
     """Show the paper form with its code, to be printed."""
-    picture = services().offers.paper_picture(current_person(), certificate_id)
+    label = gettext("Code of the certificate")
+    picture = services().offers.paper_picture(current_person(), certificate_id, label=label)
     return _page("paper.html", certificate_id, picture=picture)

@@ -18,7 +18,7 @@ def live() -> ResponseReturnValue:
 
 @pages.get("/readyz")
 def ready() -> ResponseReturnValue:
-    """Answer whether store, registry and job are in order."""
+    """Answer whether store, registry, job and status lists are in order."""
     checks = services().readiness.checks()
     healthy = all(checks.values())
     return jsonify({"status": "ready" if healthy else "not ready", "checks": checks}), (

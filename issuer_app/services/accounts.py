@@ -36,6 +36,7 @@ LONGEST_LOCK: Final = 3600
 _SEEN_STEP: Final = 30
 """A session's last use is written at most this often (seconds)."""
 _PASSWORD_PROBLEM: Final = Problem("password_form", "password", {"least": PASSWORD_LEAST})
+_SIGN_IN_REFUSED: Final = Problem("sign_in_refused", "login")
 _LOGIN: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}\Z")
 _COSTS: Final = {
     "interactive": (pwhash.argon2id.OPSLIMIT_INTERACTIVE, pwhash.argon2id.MEMLIMIT_INTERACTIVE),
@@ -131,7 +132,7 @@ class Accounts:
         )
         if user is None or locked or not fits:
             self._count_failure(user, organisation, login_hash, locked=locked)
-            raise SignInRefusedError(Problem("sign_in_refused", "login"))
+            raise SignInRefusedError(_SIGN_IN_REFUSED)
         return self._open_session(user, login_hash)
 
     def _locked_until(self, organisation: str, login_hash: str) -> int:
@@ -174,6 +175,13 @@ class Accounts:
         token = secrets.token_urlsafe(32)
         now = self._clock.now()
         with self._database.write():
+            # Checking is slow: meanwhile the password may be another, or the access have ended.
+            stored = self._database.value(
+                "SELECT password_hash FROM users WHERE id = ? AND disabled_at IS NULL",
+                (user["id"],),
+            )
+            if stored != user["password_hash"]:
+                raise SignInRefusedError(_SIGN_IN_REFUSED)
             self._database.execute(
                 "DELETE FROM sign_in_failures WHERE organisation = ? AND login_hash = ?",
                 (user["organisation"], login_hash),

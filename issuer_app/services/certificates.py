@@ -38,6 +38,7 @@ _TRANSITIONS: Final[Mapping[str, tuple[tuple[str, ...], str, str]]] = {
     "suspend": (("valid",), "suspended", "suspended"),
     "reinstate": (("suspended",), "valid", "reinstated"),
 }
+_CHANGES: Final = frozenset(done for _, _, done in _TRANSITIONS.values())
 _REFUSALS: Final[Mapping[tuple[str, str], str]] = {
     ("valid", "reinstate"): "not_suspended",
     ("suspended", "suspend"): "already_suspended",
@@ -115,12 +116,16 @@ class Certificates:
     def find(self, person: Person, certificate_id: str) -> Row:
         """Return a certificate of the organisation with its timeline.
 
+        `published` says whether verifiers can see its status; where they cannot,
+        `unpublished_since` says since when, and `publishing_trouble` why, as far as that is known.
+
         Raises:
             MissingError: there is none.
         """
         found = self._database.first(
             "SELECT certificates.*, uri AS list_uri, file_name, root, anchored_at,"
-            " anchors.trouble AS anchor_trouble"
+            " anchors.trouble AS anchor_trouble, changed_at AS list_changed_at,"
+            " status_lists.trouble AS list_trouble, trouble_since AS list_trouble_since"
             " FROM certificates JOIN status_lists ON status_lists.id = list_id"
             " JOIN batches ON batches.id = batch_id"
             " LEFT JOIN anchors ON anchors.id = anchor_id"
@@ -139,6 +144,7 @@ class Certificates:
             "claims": json.loads(found["claims"]),
             "anchor_root": found["root"].hex() if found["root"] else "",
             "events": events,
+            **_publication(found, events),
         }
 
     def require_change(self, person: Person, certificate_id: str, action: str) -> Row:
@@ -242,3 +248,15 @@ class Certificates:
             "waiting_offers": found.get("waiting_offers") or 0,
             "revoked_week": revoked,
         }
+
+
+def _publication(row: Row, events: list[Row]) -> Row:
+    """Return whether the last change of status is published; in doubt it is not."""
+    changes = [event["at"] for event in events if event["action"] in _CHANGES]
+    waits_since = row["list_changed_at"]
+    waits = waits_since is not None and bool(changes) and changes[-1] >= waits_since
+    return {
+        "published": not waits,
+        "unpublished_since": changes[-1] if waits else None,
+        "publishing_trouble": row["list_trouble"] if waits else "",
+    }

@@ -8,6 +8,7 @@ from issuer_app.services.anchoring import Anchoring, RefusedRuns
 from issuer_app.services.batch_pages import BatchPages
 from issuer_app.services.certificates import Certificates
 from issuer_app.services.people import Person, Role
+from issuer_app.services.status_lists import StatusLists, UnpublishedLists
 from issuer_app.store.database import Row
 
 
@@ -21,6 +22,7 @@ class HomePage:
     running: list[Row]
     troubled: list[Row]
     refused_runs: list[RefusedRuns] = field(default_factory=list)
+    unpublished_lists: list[UnpublishedLists] = field(default_factory=list)
     issued_week: int = 0
     waiting_offers: int = 0
     revoked_week: int = 0
@@ -30,15 +32,21 @@ class Home:
     """Gathers the start page."""
 
     def __init__(
-        self, batches: BatchPages, certificates: Certificates, anchoring: Anchoring
+        self,
+        batches: BatchPages,
+        certificates: Certificates,
+        anchoring: Anchoring,
+        status_lists: StatusLists,
     ) -> None:
         self._batches = batches
         self._certificates = certificates
         self._anchoring = anchoring
+        self._status_lists = status_lists
 
     def of(self, person: Person) -> HomePage:
         """Return what waits for the person; nothing about citizens for other roles."""
         refused = self._anchoring.refused(person)
+        unpublished = self._status_lists.unpublished(person)
         if not person.may(Role.OFFICER, Role.APPROVER):
             return HomePage(
                 sees_batches=False,
@@ -47,6 +55,7 @@ class Home:
                 running=[],
                 troubled=[],
                 refused_runs=refused,
+                unpublished_lists=unpublished,
             )
         batches = self._batches.list_all(person)
         waiting = [row for row in batches if row["state"] == "checked" and row["sent_at"]]
@@ -68,5 +77,6 @@ class Home:
             ],
             troubled=[row for row in batches if row["trouble"]],
             refused_runs=refused,
+            unpublished_lists=unpublished,
             **self._certificates.numbers(person),
         )

@@ -36,6 +36,7 @@ class Job:
         self._thread: threading.Thread | None = None
         self.last_trouble = ""
         """The kind of the last round's error, empty when all went well."""
+        self._troubles: dict[str, str] = {}
 
     def carry_out(self, *steps: tuple[str, Callable[[], object]]) -> None:
         """Say what a round does, in this order."""
@@ -55,17 +56,28 @@ class Job:
         for name, step in self._steps:
             if self._stopping.is_set():
                 return
-            try:
-                step()
-            except WeidError as error:
-                trouble = words_of(error)
-                _LOG.warning("%s waits: %s", name, trouble)
-            except Exception as error:  # noqa: BLE001 - the other steps go on
-                # The text of an unknown error may hold a citizen's data: only its kind is logged.
-                trouble = type(error).__name__
-                _LOG.error("%s failed: %s", name, trouble)
+            trouble = self._carry_out(name, step) or trouble
         self._audit.remember()
         self.last_trouble = trouble
+
+    def _carry_out(self, name: str, step: Callable[[], object]) -> str:
+        """Run a step and return its trouble; what lasts is logged when it begins and ends."""
+        before = self._troubles.pop(name, "")
+        try:
+            step()
+        except WeidError as error:
+            trouble, level, said = words_of(error), logging.WARNING, "%s waits: %s"
+        except Exception as error:  # noqa: BLE001 - the other steps go on
+            # The text of an unknown error may hold a citizen's data: only its kind is logged.
+            trouble, level, said = type(error).__name__, logging.ERROR, "%s failed: %s"
+        else:
+            if before:
+                _LOG.info("%s: goes on again", name)
+            return ""
+        self._troubles[name] = trouble
+        if trouble != before:
+            _LOG.log(level, said, name, trouble)
+        return trouble
 
     def start(self) -> None:
         """Run rounds in a thread until `stop`."""

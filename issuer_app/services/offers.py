@@ -69,8 +69,8 @@ class Offers:
             },
         )
 
-    def shown(self, person: Person, certificate_id: str) -> ShownOffer:
-        """Return a certificate's offer with its picture.
+    def shown(self, person: Person, certificate_id: str, *, label: str = "QR code") -> ShownOffer:
+        """Return a certificate's offer with its picture; `label` is what a screen reader says.
 
         Raises:
             ConflictError: the certificate is signed already, or not in force.
@@ -79,7 +79,7 @@ class Offers:
         uri = self._uri(offer)
         with self._database.write():
             self._audit.record(person, "offer_shown", certificate_id)
-        picture = Markup(draw_svg(uri)) if uri else Markup()  # noqa: S704 - drawn by us
+        picture = Markup(draw_svg(uri, label=label)) if uri else Markup()  # noqa: S704 - ours
         return ShownOffer(uri, picture, offer["expires_at"])
 
     def _offer(self, person: Person, certificate_id: str) -> Row:
@@ -153,8 +153,11 @@ class Offers:
         offers = self.of_batch(person, batch_id)
         return write_csv(columns, ([str(offer[name]) for name in columns] for offer in offers))
 
-    def paper_picture(self, person: Person, certificate_id: str) -> Markup:
-        """Return the code of a paper form; empty where the certificate does not fit one code."""
+    def paper_picture(self, person: Person, certificate_id: str, *, label: str) -> Markup:
+        """Return the code of a paper form; empty where the certificate does not fit one code.
+
+        `label` is what a screen reader says of it.
+        """
         certificate = self._certificates.find(person, certificate_id)
         if certificate["form"] != "paper" or not certificate["credential"]:
             raise ConflictError("this certificate has no paper form", Problem("paper_missing"))
@@ -162,6 +165,6 @@ class Offers:
             self._audit.record(person, "paper_shown", certificate_id)
         try:
             code = encode_envelope(certificate["credential"], paper=True)
-            return Markup(draw_svg(code))  # noqa: S704 - drawn by us
+            return Markup(draw_svg(code, label=label))  # noqa: S704 - drawn by us
         except MalformedError:
             return Markup()

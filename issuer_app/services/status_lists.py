@@ -2,21 +2,25 @@
 
 Which bits a list has follows from the certificates, so that a list can always be made again. The
 registry learns the new digest before the new token is served; a verifier accepts the superseded
-token for that moment.
+token for that moment. A list that cannot be published keeps no other from its turn: its trouble is
+written down for people to see, because until it ends verifiers go by what was published before.
 """
 
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from typing import Final
 
 from issuer_app.errors import MissingError
 from issuer_app.services.agency import Agency, PublishedList, StatusContent
 from issuer_app.services.audit import AuditLog
-from issuer_app.services.people import server_person
+from issuer_app.services.people import Person, server_person
+from issuer_app.services.trouble import words_of
 from issuer_app.settings import Settings
 from issuer_app.store.database import Database, Row, new_id
 from weid.clock import Clock
+from weid.errors import RegistryUnavailableError, WeidError
 
 BITS: Final = 2
 """Valid, revoked and suspended need two bits (Token Status List clause 7.1)."""
@@ -25,6 +29,14 @@ CACHE_SECONDS: Final = 30
 _VALUES: Final = {"valid": 0, "revoked": 1, "suspended": 2}
 _FULL: Final = 2
 """A list is full when one of this many places is taken: random places stay quick to find."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnpublishedLists:
+    """Status lists that cannot be published for one reason: why, and since when."""
+
+    trouble: str
+    since: int
 
 
 class StatusLists:
@@ -120,14 +132,47 @@ class StatusLists:
     # --- publication -----------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Republish the lists that changed, and sign anew those that are about to expire."""
+        """Republish the lists that changed, and sign anew those that are about to expire.
+
+        Raises:
+            WeidError: the last trouble, after every list had its turn; a registry that does not
+                answer is asked once only.
+        """
         now = self._clock.now()
+        trouble: WeidError | None = None
         for row in self._database.query(
             "SELECT * FROM status_lists WHERE organisation = ?"
             " AND (changed_at IS NOT NULL OR published_at < ?)",
             (self._agency.organisation, now - self._settings.status_ttl_seconds // 4),
         ):
+            away = isinstance(trouble, RegistryUnavailableError)
+            error = trouble if away else self._trouble_with(row)
+            if error is not None:
+                trouble = error
+                self._note_trouble(row, error)
+        if trouble is not None:
+            raise trouble
+
+    def _trouble_with(self, row: Row) -> WeidError | None:
+        """Republish a list; return what kept it from that."""
+        try:
             self._republish(row)
+        except WeidError as error:
+            return error
+        return None
+
+    def _note_trouble(self, row: Row, error: WeidError) -> None:
+        trouble = words_of(error)
+        if trouble == row["trouble"]:
+            return
+        with self._database.write():
+            self._database.execute(
+                "UPDATE status_lists SET trouble = ?, trouble_since = coalesce(trouble_since, ?)"
+                " WHERE id = ?",
+                (trouble, self._clock.now(), row["id"]),
+            )
+            person = server_person(self._agency.organisation)
+            self._audit.record(person, "status_list_not_published", row["id"])
 
     def _republish(self, row: Row) -> None:
         # Taken before the statuses are read: a change that comes later is not forgotten.
@@ -147,7 +192,8 @@ class StatusLists:
             changed_since = self._version(row["id"]) != version
             self._database.execute(
                 "UPDATE status_lists SET sequence = ?, token = ?, token_expires_at = ?,"
-                " published_at = ?, changed_at = CASE WHEN ? THEN changed_at END WHERE id = ?",
+                " published_at = ?, changed_at = CASE WHEN ? THEN changed_at END,"
+                " trouble = '', trouble_since = NULL WHERE id = ?",
                 (
                     published.sequence,
                     published.token,
@@ -172,6 +218,23 @@ class StatusLists:
                 "SELECT coalesce(sum(version), 0) FROM certificates WHERE list_id = ?", (list_id,)
             )
         )
+
+    def unpublished(self, person: Person) -> list[UnpublishedLists]:
+        """Return what keeps lists of the person's organisation unpublished, oldest first.
+
+        The time is that of the oldest change of status that verifiers do not see.
+        """
+        rows = self._database.query(
+            "SELECT trouble, min(min(trouble_since, coalesce(changed_at, trouble_since))) AS since"
+            " FROM status_lists WHERE organisation = ? AND trouble <> ''"
+            " GROUP BY trouble ORDER BY since, trouble",
+            (person.organisation,),
+        )
+        return [UnpublishedLists(**row) for row in rows]
+
+    def published(self) -> bool:
+        """Say whether no list has trouble."""
+        return not self.unpublished(server_person(self._agency.organisation))
 
     def token_of(self, list_id: str) -> tuple[str, int]:
         """Return a list's signed token and how long a cache may keep it (seconds).

@@ -67,14 +67,15 @@ class Database:
             connection = sqlite3.connect(
                 self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
+            # Before its first use: where the file is damaged, it is closed all the same.
+            with self._connections_lock:
+                self._connections.append(connection)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
             connection.execute("PRAGMA trusted_schema=OFF")
             store = sqlite_utils.Database(connection)
             self._local.store = store
-            with self._connections_lock:
-                self._connections.append(connection)
         return store
 
     def query(self, sql: str, parameters: Parameters = ()) -> list[Row]:

@@ -230,6 +230,12 @@ _ANCHOR_TROUBLE: Final = """
 ALTER TABLE anchors ADD COLUMN trouble TEXT NOT NULL DEFAULT '';
 """
 
+_LIST_TROUBLE: Final = """
+-- Why a list cannot be published so far, and since when; empty where it can.
+ALTER TABLE status_lists ADD COLUMN trouble TEXT NOT NULL DEFAULT '';
+ALTER TABLE status_lists ADD COLUMN trouble_since INTEGER;
+"""
+
 
 @MIGRATIONS()
 def m001_people(db: sqlite_utils.Database) -> None:
@@ -261,6 +267,12 @@ def m005_anchor_trouble(db: sqlite_utils.Database) -> None:
     db.executescript(_ANCHOR_TROUBLE)
 
 
+@MIGRATIONS()
+def m006_list_trouble(db: sqlite_utils.Database) -> None:
+    """What keeps a status list from being published."""
+    db.executescript(_LIST_TROUBLE)
+
+
 KNOWN: Final = frozenset(
     migration.__name__
     for migration in (
@@ -269,6 +281,7 @@ KNOWN: Final = frozenset(
         m003_certificates,
         m004_api_tokens,
         m005_anchor_trouble,
+        m006_list_trouble,
     )
 )
 """Every migration that this version knows; a store with another one is of a newer version."""

@@ -25,6 +25,7 @@ _TIMES: Final = frozenset(
         "reserved_at",
         "signed_at",
         "anchored_at",
+        "unpublished_since",
         "expires_at",
         "at",
     }
@@ -36,7 +37,7 @@ _BATCH: Final = (
 _CERTIFICATE: Final = (
     "id", "label", "form", "state", "status", "batch_id", "row_number", "cpt_id", "template_id",
     "reserved_at", "signed_at", "list_uri", "list_index", "anchor_root", "anchored_at", "claims",
-    "events", "version",
+    "events", "version", "published", "unpublished_since", "publishing_trouble",
 )  # fmt: skip
 _ERRORS: Final = {
     401: "invalid_token",

@@ -182,6 +182,7 @@ ACTIONS: Final[Mapping[str, LazyString]] = {
     "certificate_suspended": _l("certificate suspended"),
     "certificate_reinstated": _l("certificate reinstated"),
     "status_list_published": _l("status list published"),
+    "status_list_not_published": _l("status list could not be published"),
     "audit_exported": _l("audit log exported"),
     "audit_checked": _l("audit log checked"),
 }
@@ -230,7 +231,7 @@ def problem_sentence(problem: Problem) -> str:
     """Return the sentence of a problem, in the reader's language."""
     sentence = PROBLEMS.get(problem.code)
     if sentence is None:
-        return f"{gettext('This cannot be used.')}"
+        return str(gettext("This cannot be used."))
     return _fill(f"{sentence}", problem.details)
 
 
@@ -238,7 +239,7 @@ def finding_sentence(finding: Mapping[str, Any]) -> str:
     """Return the sentence of a finding (its column is shown beside it)."""
     sentence = FINDINGS.get(str(finding["code"]))
     if sentence is None:
-        return f"{gettext('This cannot be used.')}"
+        return str(gettext("This cannot be used."))
     return _fill(f"{sentence}", {"detail": finding.get("detail", "")})
 
 

@@ -43,6 +43,11 @@ class NodeFolder:
         return self.path / "chain"
 
     @property
+    def begun_file(self) -> Path:
+        """Says that the chain was begun here: an empty store beside it is a lost one."""
+        return self.path / "begun"
+
+    @property
     def address_file(self) -> Path:
         """Where the running node listens; gone when it has stopped."""
         return self.path / "address"

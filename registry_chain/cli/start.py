@@ -17,8 +17,10 @@ from registry_chain.engines.embedded.node_key import load_node_key
 from registry_chain.node.control import listen_for_orders
 from registry_chain.node.settings import NodeSettings
 from registry_chain.snapshot import back_up
+from registry_chain.state_machine.genesis import Genesis
+from registry_chain.storage.errors import StoreRefusedError
 from registry_chain.storage.integrity import check_sample
-from registry_chain.storage.sqlite import SqliteChainStore
+from registry_chain.storage.sqlite import DATABASE, SqliteChainStore
 from weid.cli.output import Console, pass_console
 from weid.cli.passphrases import passphrase_option, read_passphrase
 from weid.clock import SystemClock
@@ -87,13 +89,13 @@ def start(  # noqa: PLR0913 - the options of the command
         else None
     )
     key = load_node_key(node.sealing_key, passphrase=passphrase)
+    _require_not_lost(node)
     store = SqliteChainStore(node.chain)
-    application = RegistryApplication(store)
-    if application.begun:
-        with store.snapshot() as snapshot:
-            require_genesis(snapshot, genesis)
-        check_sample(store)
-    application.init_chain(genesis)
+    try:
+        _begin(RegistryApplication(store), node, genesis)
+    except BaseException:
+        store.close()
+        raise
     console.say(f"network {genesis.network}, genesis hash {genesis.genesis_hash.hex()}")
 
     def announce(listening: Listening) -> None:
@@ -117,6 +119,25 @@ def start(  # noqa: PLR0913 - the options of the command
     finally:
         node.address_file.unlink(missing_ok=True)
     console.say("stopped")
+
+
+def _require_not_lost(node: NodeFolder) -> None:
+    if node.begun_file.exists() and not (node.chain / DATABASE).exists():
+        raise StoreRefusedError(
+            f"the chain of {node.path} is gone: there is no {node.chain / DATABASE}",
+            hint="bring it back with `registry-chain restore`; to begin another history, which "
+            f"clients will refuse, remove {node.begun_file} first",
+        )
+
+
+def _begin(application: RegistryApplication, node: NodeFolder, genesis: Genesis) -> None:
+    """Begin the chain, or look at the one that is there."""
+    if application.begun:
+        with application.store.snapshot() as snapshot:
+            require_genesis(snapshot, genesis)
+        check_sample(application.store)
+    application.init_chain(genesis)
+    node.begun_file.touch()
 
 
 def _missing(module: str | None) -> WeidError:

@@ -27,6 +27,12 @@ FILTERED_BYTES: Final = 32 * 1024
 """Waiting transactions, and their bytes, up to which each is judged on its way in."""
 
 
+_OF_THE_BYTES: Final = frozenset(
+    {ResultCode.TOO_LARGE, ResultCode.MALFORMED, ResultCode.SIGNATURE_INVALID}
+)
+"""Refusals of what was sent, whatever the same payload with other signatures has become."""
+
+
 class Submission:
     """The way into one engine's queue."""
 
@@ -64,17 +70,19 @@ class Submission:
         return few or len(queue) > queue.most // 2
 
     def refused(self, transaction_id: bytes, code: ResultCode) -> Future[Receipt]:
-        """Return what a refusal without trace means: it may have been done before.
+        """Return what a refusal without trace means: it may have been done before (NA-12).
+
+        Whatever the reason is now (its sequence is used, its time has passed, its author has been
+        deactivated since), what is recorded is answered with its receipt.
 
         Raises:
             TransactionRejectedError: it was not.
         """
-        if code is ResultCode.SEQUENCE_USED:
-            receipt = self.stored(transaction_id)
-            if receipt is not None:
-                future: Future[Receipt] = Future()
-                settle(future, receipt)
-                return future
+        receipt = None if code in _OF_THE_BYTES else self.stored(transaction_id)
+        if receipt is not None:
+            future: Future[Receipt] = Future()
+            settle(future, receipt)
+            return future
         raise rejection(code)
 
     def stored(self, transaction_id: bytes) -> Receipt | None:

@@ -88,7 +88,7 @@ class RecordReader:
         with self._state() as state:
             record = _read(state, DidRecord, did.encode())
             while record is not None and not _is_meant(record, version, at_time):
-                record = _before(state, record)
+                record = _version(state, record, record.version.previous)
             return record
 
     def organisation(self, did: str) -> OrganisationRecord | None:
@@ -126,9 +126,9 @@ class RecordReader:
         return self._record(AccreditationRecord, trust_id(accreditor, cpt_id))
 
     def former(self, record: TrustRecordT) -> TrustRecordT | None:
-        """Return the version of a recognition or accreditation before this one, None: the first."""
+        """Return what stood when a record's last compromise ended, None without one (ST-16)."""
         with self._state() as state:
-            return _before(state, record)
+            return _version(state, record, record.before)
 
     def status_list(self, issuer: str, uri: str) -> StatusListRecord | None:
         """Return the record of an issuer's status list."""
@@ -253,8 +253,8 @@ def _is_meant(record: DidRecord, version: int | None, at_time: int | None) -> bo
     )
 
 
-def _before(state: SnapshotState, record: _Versioned) -> _Versioned | None:
-    digest = record.version.previous
+def _version(state: SnapshotState, record: _Versioned, digest: bytes) -> _Versioned | None:
+    """Return the former version of a record that a hash in it names, None where there is none."""
     if not digest:
         return None
     value = state.snapshot.get(Table.VERSIONS, digest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from registry_chain.state_machine.staged import StagedState
 from weid import limits
+from weid.registry.authority import given_outside_compromise
 from weid.registry.records import AccreditationRecord
 from weid.registry.state_keys import trust_id
 
@@ -12,20 +13,23 @@ def reaches(staged: StagedState, did: str, cpt_id: str, *, to_accredit: bool = F
     """Return whether a DID may recognize issuers for a template at this block's time.
 
     Every accreditation from this one to governance must be in force, at most
-    `limits.ACCREDITATION_DEPTH` of them; with `to_accredit` this one must let it accredit others
-    and leave room for one more below it.
+    `limits.ACCREDITATION_DEPTH` of them, and none given while its giver was compromised; with
+    `to_accredit` this one must let it accredit others and leave room for one more below it.
     """
     room = limits.ACCREDITATION_DEPTH - 1 if to_accredit else limits.ACCREDITATION_DEPTH
     holder, accredits = did, to_accredit
+    below: AccreditationRecord | None = None
     for _ in range(room):
         record = staged.read(AccreditationRecord, trust_id(holder, cpt_id))
         if record is None or not in_force(record, staged.time):
             return False
         if accredits and not record.may_accredit:
             return False
+        if below is not None and not given_outside_compromise(below.given_at, record, lag=0):
+            return False
         if not record.accredited_by:
             return True
-        holder, accredits = record.accredited_by, True
+        holder, accredits, below = record.accredited_by, True, record
     return False
 
 

@@ -19,8 +19,9 @@ from registry_chain.state_machine.parameters import (
     in_range,
 )
 from weid import limits
+from weid.cbor import CborValue, cbor_encode
 from weid.did.syntax import check_network, weid_did
-from weid.encoding import CborValue, JsonObject, JsonValue, cbor_encode, json_loads_object
+from weid.encoding import JsonObject, JsonValue, json_loads_object
 from weid.errors import MalformedError
 from weid.registry.operations import Inception
 from weid.registry.wire import encode_inception

@@ -43,7 +43,7 @@ from registry_chain.state_machine.rules.table import RULES
 from registry_chain.state_machine.sealing import seal
 from registry_chain.state_machine.staged import StagedState
 from registry_chain.state_machine.state import CommittedState
-from weid.encoding import cbor_encode
+from weid.cbor import cbor_encode
 from weid.registry.codes import ResultCode
 from weid.registry.operations import Operation
 from weid.registry.records import AccountRecord, Receipt

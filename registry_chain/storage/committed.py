@@ -14,7 +14,7 @@ from registry_chain.state_machine.genesis import Genesis
 from registry_chain.state_machine.state import StateSummary
 from registry_chain.storage.errors import StoreDamagedError
 from registry_chain.storage.store import StoreSnapshot, Table
-from weid.encoding import cbor_decode, cbor_encode
+from weid.cbor import cbor_decode, cbor_encode
 from weid.errors import MalformedError
 
 GENESIS: Final = b"genesis"

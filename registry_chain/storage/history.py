@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from weid import limits
-from weid.encoding import cbor_decode
+from weid.cbor import cbor_decode
 from weid.errors import MalformedError
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from registry_chain.storage.errors import StoreDamagedError
 from registry_chain.storage.store import StoreSnapshot, Table
 from weid import limits
-from weid.encoding import CborValue, cbor_decode, cbor_encode
+from weid.cbor import CborValue, cbor_decode, cbor_encode
 from weid.errors import MalformedError
 from weid.registry.comet_encoding import bytes_field, integer_field, merkle_root
 from weid.registry.headers import BlockId, Commit, CommitSignature, Header, VoteFlag

@@ -90,6 +90,7 @@ class SqliteChainStore:
             except OSError as error:
                 raise refused(folder, error) from error
             undo.callback(self._checkpoint.close)
+            undo.callback(self._close_readers)
             if not inspect:
                 self._refuse_older_than(self._checkpoint.read())
             undo.pop_all()
@@ -371,11 +372,14 @@ class SqliteChainStore:
                 return
             with contextlib.suppress(StoreStoppedError):
                 self.sync_checkpoint()
-            with self._readers_lock:
-                self._closed = True
-                idle, self._idle = self._idle, []
-            for connection in idle:
-                connection.close()
+            self._close_readers()
             self._writer.close()
             self._checkpoint.close()
             os.close(self._lock_file)
+
+    def _close_readers(self) -> None:
+        with self._readers_lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()

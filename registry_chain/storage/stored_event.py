@@ -15,7 +15,7 @@ from registry_chain.state_machine.block import Event
 from registry_chain.storage.errors import StoreDamagedError
 from registry_chain.storage.sealed_block import height_key
 from registry_chain.storage.store import StoreSnapshot, Table
-from weid.encoding import CborValue, cbor_decode, cbor_encode
+from weid.cbor import CborValue, cbor_decode, cbor_encode
 from weid.errors import MalformedError
 
 RUN: Final = 128

@@ -21,8 +21,13 @@ def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(ROOT), **(extra or {})}
 
 
-def call(module: str, *arguments: object, environment: Mapping[str, str] | None = None):
-    """Run `python -m module` to its end."""
+def call(
+    module: str,
+    *arguments: object,
+    environment: Mapping[str, str] | None = None,
+    umask: int = -1,
+):
+    """Run `python -m module` to its end, with the umask of this process unless said else."""
     return subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)],
         cwd=ROOT,
@@ -30,6 +35,7 @@ def call(module: str, *arguments: object, environment: Mapping[str, str] | None 
         capture_output=True,
         text=True,
         check=False,
+        umask=umask,
         timeout=READY_SECONDS,
     )
 
@@ -50,7 +56,10 @@ def call_without(missing: str, module: str, *arguments: str):
 
 @contextmanager
 def serving(
-    module: str, *arguments: object, environment: Mapping[str, str] | None = None
+    module: str,
+    *arguments: object,
+    environment: Mapping[str, str] | None = None,
+    umask: int = -1,
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Run a server until the end of the block; yield its address and its process."""
     with subprocess.Popen(
@@ -60,6 +69,7 @@ def serving(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        umask=umask,
     ) as process:
         try:
             ready, _, _ = select.select([process.stdout], [], [], READY_SECONDS)

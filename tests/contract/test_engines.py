@@ -104,6 +104,17 @@ def test_the_same_transaction_again_gives_the_same_receipt(world: ChainWorld) ->
         again.engine.close()
 
 
+@clause("NA-12")
+def test_what_was_done_is_answered_with_its_receipt_though_its_time_has_passed(
+    world: ChainWorld,
+) -> None:
+    transaction = world.anchor()
+    receipt = world.submit(transaction)
+    world.clock.advance(100_000)
+    world.submit(world.anchor("later", sequence=1))
+    assert world.submit(transaction) == receipt
+
+
 @clause("R1")
 def test_the_same_transaction_from_ten_threads_is_carried_out_once(world: ChainWorld) -> None:
     transaction = world.anchor()

@@ -87,6 +87,7 @@ def test_a_registry_from_its_founding_to_its_end(founded, tmp_path):
     with running(founded["path"], "--operator", "Test Operator") as node:
         registry = registry_at(node, founded, head_store=FileTrustedHeads(tmp_path / "heads"))
         assert registry.network == "example"
+        assert (founded["path"] / "begun").exists()
         governors = governors_of(founded, registry)
         author = issuer_of(founded, registry, governors)
         governors[0].submit(NameOrganisation(author.did, "University of Examples"))

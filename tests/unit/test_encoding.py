@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import tracemalloc
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.clauses import clause
-from weid import limits
+from weid import cbor, limits
+from weid.cbor import cbor_decode, cbor_encode
 from weid.encoding import (
     _BRACKETS,
     base58_decode,
@@ -27,8 +29,6 @@ from weid.encoding import (
     base64url_decode,
     base64url_encode,
     base64url_encode_each,
-    cbor_decode,
-    cbor_encode,
     json_canonical,
     json_dumps,
     json_dumps_each,
@@ -632,3 +632,21 @@ def shared(levels: int) -> bytes:
 def test_shared_values_are_refused_before_they_unfold(data):
     with pytest.raises(MalformedError):
         cbor_decode(data, what="x", max_bytes=65_536)
+
+
+@clause("R4")
+def test_no_tag_is_acted_upon_before_it_is_refused():
+    body = cbor2.dumps("a")
+    for tag in [*range(66_000), 2**32, 2**64 - 1]:
+        data = cbor2.dumps(cbor2.CBORTag(tag, "a")) if tag != 55_799 else b"\xd9\xd9\xf7" + body
+        with pytest.raises(cbor2.CBORError) as refused:
+            cbor2.loads(data, tag_hook=cbor._no_tag, semantic_decoders=cbor._NO_TAGS)
+        assert "tag" in (str(refused.value), str(refused.value.__cause__)), tag
+
+
+def test_a_regular_expression_of_a_stranger_is_never_compiled(monkeypatch):
+    monkeypatch.setattr(re, "compile", lambda *_: pytest.fail("compiled"))
+    for tag in (0, 1, 2, 4, 35, 36, 258):
+        for value in ("[a-z]+", b"x", ["a"], 1):
+            with pytest.raises(MalformedError):
+                cbor_decode(cbor2.dumps([cbor2.CBORTag(tag, value)]), what="it", max_bytes=99)

@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.clauses import clause
 from tests.support.world import World
+from weid.cbor import cbor_encode
 from weid.clock import FixedClock
-from weid.encoding import cbor_encode
 from weid.errors import MalformedError, ProofError
 from weid.evidence import (
     PURPOSE,

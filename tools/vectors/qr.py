@@ -12,8 +12,9 @@ import json
 from collections.abc import Callable
 from typing import Final
 
+from weid.cbor import CborValue, cbor_encode
 from weid.crypto.keys import PrivateKey
-from weid.encoding import CborValue, base58_encode, base64url_encode, cbor_encode, json_dumps
+from weid.encoding import base58_encode, base64url_encode, json_dumps
 from weid.qr.base45 import base45_encode
 from weid.qr.dictionary import DICTIONARY_V1, DICTIONARY_V1_SHA256
 from weid.qr.repack import take_apart

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from verifier_app.routes.counter_desk import browser, desk, language, result_page, sent
@@ -33,7 +33,8 @@ def show(request_id: str) -> str:
 @pages.get("/<request_id>/code.svg")
 def code(request_id: str) -> Response:
     """Return the picture of the request's code."""
-    picture = desk().request_picture(request_id, browser=browser())
+    label = g.words.text("Code of this request")
+    picture = desk().request_picture(request_id, browser=browser(), label=label)
     return Response(picture, mimetype="image/svg+xml")
 
 

@@ -111,17 +111,17 @@ def show(
     options: RegistryOptions,
 ) -> None:
     """Resolve a DID: its document with metadata, as DID Resolution has it."""
-    from urllib.parse import urlencode  # noqa: PLC0415 - imported when used
-
     from weid.did.methods import all_methods  # noqa: PLC0415 - imported when used
     from weid.did.resolver import UniversalResolver  # noqa: PLC0415 - imported when used
+    from weid.did.syntax import Did, DidUrl  # noqa: PLC0415 - imported when used
 
     if "?" in identifier or "#" in identifier:
         raise MalformedError(
             "give the DID alone", hint="--version and --at choose which of its versions."
         )
     asked = {"versionId": version, "versionTime": at_time}
-    query = urlencode({name: value for name, value in asked.items() if value is not None})
+    query = tuple((name, str(value)) for name, value in asked.items() if value is not None)
+    url = str(DidUrl(Did.parse(identifier), query)) if query else identifier
     sources = []
     if identifier.startswith("did:weid:"):
         policy = trust_policy(session, options)
@@ -129,7 +129,7 @@ def show(
     resolver = UniversalResolver(
         all_methods(sources, transport=open_transport(options), clock=session.clock)
     )
-    found = resolver.resolve(f"{identifier}?{query}" if query else identifier)
+    found = resolver.resolve(url)
     session.show(json_text(found.to_json()), found.to_json())
     problem = found.resolution_metadata.error
     if problem is not None:

@@ -11,7 +11,7 @@
 | 12 | outside its validity period |
 | 13 | the issuer's key or recognition |
 | 14 | the holder's key, or not an answer to this request |
-| 20 | could not be checked now |
+| 20 | could not be checked now, or did not end in the time given |
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from collections.abc import Callable
 import click
 
 from weid.cli.output import Console, visible
+from weid.cli.patience import StillWaitingError
 from weid.errors import (
     MalformedError,
     ProtocolError,
@@ -46,7 +47,7 @@ def exit_code_of(error: Exception) -> int:
         return error.report.exit_code
     if isinstance(error, TransactionRejectedError):
         return REFUSED
-    if isinstance(error, RegistryUnavailableError):
+    if isinstance(error, RegistryUnavailableError | StillWaitingError):
         return UNDETERMINED
     return OTHER
 

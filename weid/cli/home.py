@@ -17,16 +17,16 @@ def make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
 
 
-def write_private(path: Path, text: str) -> None:
-    """Put a text at a path with mode 0600; a crash leaves the old file or the new one."""
+def write_private(path: Path, content: str | bytes) -> None:
+    """Put text or bytes at a path with mode 0600; a crash leaves the old file or the new one."""
     make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     descriptor = os.open(
         temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, FILE_MODE
     )
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content.encode("utf-8") if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -11,7 +11,8 @@ import click
 from weid.cli.command import SharedCommand
 from weid.cli.issuer_access import issuer_options
 from weid.cli.issuer_check import ROWS_FILE, file_options, read_rows, show_findings
-from weid.cli.output import Session, counted, pass_session, table
+from weid.cli.output import Session, counted, pass_session, table, visible
+from weid.cli.patience import Patience, StillWaitingError, wait_option
 from weid.errors import WeidError
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 CSV_FILE = click.Path(dir_okay=False, path_type=Path)
 DONE = "issued"
+WAIT = 300
+"""Seconds; the largest batch takes less where nothing is wrong."""
 
 
 @click.command(cls=SharedCommand)
@@ -42,6 +45,7 @@ def templates(session: Session, *, api: IssuerApi) -> None:
 @file_options
 @click.option("--leave-out-faulty", is_flag=True, help="Issue the good rows, leave out the others.")
 @click.option("--offers", "offers_file", type=CSV_FILE, help="Write the offers to this CSV file.")
+@wait_option(WAIT, "everything is issued")
 @click.option("--no-wait", is_flag=True, help="Do not wait until everything is issued.")
 @click.option("-y", "--yes", is_flag=True, help="Issue without being asked.")
 @pass_session
@@ -56,13 +60,15 @@ def issue(  # noqa: PLR0913 - each is one option
     encoding: str,
     leave_out_faulty: bool,
     offers_file: Path | None,
+    wait: int,
     no_wait: bool,
     yes: bool,
 ) -> None:
     """Issue a certificate for each row of ROWS (CSV or XLSX).
 
     Safe to run again: the same file for the same template is the same batch. Where two persons
-    decide, the batch waits for `weid issuer approve` by another one.
+    decide, the batch waits for `weid issuer approve` by another one. Exit code 20: the batch was
+    sent, but not issued within --wait; the application goes on with it.
     """
     if template is None:
         raise click.UsageError("--template is missing: `weid issuer templates` lists them")
@@ -78,10 +84,12 @@ def issue(  # noqa: PLR0913 - each is one option
     if batch["state"] == "checked":
         session.say(f"Sent for approval: another person runs `weid issuer approve {batch_id}`.")
     elif not no_wait:
-        batch = _wait(session, api, batch_id)
+        batch = _wait(session, api, batch_id, Patience(session, wait))
     if offers_file is not None and batch["state"] == DONE:
         _write_offers(session, api, batch_id, offers_file)
     session.show(f"{batch_id}  {batch['state']}  {_total(batch)}", batch)
+    if batch["state"] in {"approved", "issuing"} and not no_wait:
+        raise _still_waiting(batch, wait)
 
 
 def _without_faulty(
@@ -108,11 +116,20 @@ def _total(batch: JsonObject) -> str:
     return counted(progress["total"], "certificate")
 
 
-def _wait(session: Session, api: IssuerApi, batch_id: str) -> JsonObject:
-    """Look until the batch is issued; a terminal sees how far it is."""
-    from weid.cli.issuer_api import retry_pause  # noqa: PLC0415 - imported when used
+def _still_waiting(batch: JsonObject, wait: int) -> StillWaitingError:
+    progress: Any = batch["progress"]
+    trouble = str(progress["trouble"] or "")
+    why = f"; the application has trouble: {visible(trouble)}" if trouble else ""
+    return StillWaitingError(
+        f"the batch is not issued after {wait} s: {progress['done']} of {_total(batch)} made{why}",
+        hint="run the same command again (the same file is the same batch; --wait SECONDS), or see "
+        "`weid issuer batches`: the application goes on. Tell its operator if this lasts.",
+    )
 
-    attempt, said = 0, ""
+
+def _wait(session: Session, api: IssuerApi, batch_id: str, patience: Patience) -> JsonObject:
+    """Look until the batch is issued or the time is over; a terminal sees how far it is."""
+    said = ""
     while True:
         batch = api.get("batches", batch_id)
         progress: Any = batch["progress"]
@@ -122,9 +139,9 @@ def _wait(session: Session, api: IssuerApi, batch_id: str) -> JsonObject:
             return batch
         if progress["trouble"] and progress["trouble"] != said:
             said = progress["trouble"]
-            session.say(f"The application has trouble ({said}) and tries again.")
-        attempt += 1
-        session.sleep(retry_pause(attempt))
+            session.say(f"The application has trouble ({visible(said)}) and tries again.")
+        if not patience.pause():
+            return batch
 
 
 @click.command(cls=SharedCommand)

@@ -9,7 +9,8 @@ import click
 
 from weid.cli.command import SharedCommand
 from weid.cli.issuer_access import issuer_options
-from weid.cli.output import Session, json_text, pass_session, table
+from weid.cli.output import Session, json_text, pass_session, table, visible
+from weid.cli.patience import Patience, wait_option
 from weid.errors import MalformedError, WeidError
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ REASONS = {
 IDS = click.argument("certificate_ids", metavar="ID…", nargs=-1, required=True)
 NOTE = click.option("--note", default="", help="More words, for colleagues; keep people out of it.")
 YES = click.option("-y", "--yes", is_flag=True, help="Do it without being asked.")
+WAIT = wait_option(60, "the change is published")
+DONE = {"revoke": "revoked", "suspend": "suspended", "reinstate": "reinstated"}
 
 
 @click.command(cls=SharedCommand, name="list")
@@ -110,11 +113,15 @@ def offer(
 @IDS
 @click.option("--reason", required=True, type=click.Choice(REASONS["revoke"]))
 @NOTE
+@WAIT
 @YES
 @pass_session
 @issuer_options
 def revoke(session: Session, **given: Any) -> None:
-    """Revoke the certificates ID… for ever. Their holders cannot use them any more."""
+    """Revoke the certificates ID… for ever. Their holders cannot use them any more.
+
+    Verifiers see it when it is published; if that takes longer than --wait, this is said.
+    """
     _change(session, "revoke", "Revoke {} for ever?", **given)
 
 
@@ -122,11 +129,15 @@ def revoke(session: Session, **given: Any) -> None:
 @IDS
 @click.option("--reason", required=True, type=click.Choice(REASONS["suspend"]))
 @NOTE
+@WAIT
 @YES
 @pass_session
 @issuer_options
 def suspend(session: Session, **given: Any) -> None:
-    """Suspend the certificates ID… until they are reinstated."""
+    """Suspend the certificates ID… until they are reinstated.
+
+    Verifiers see it when it is published; if that takes longer than --wait, this is said.
+    """
     _change(session, "suspend", "Suspend {}?", **given)
 
 
@@ -134,11 +145,15 @@ def suspend(session: Session, **given: Any) -> None:
 @IDS
 @click.option("--reason", required=True, type=click.Choice(REASONS["reinstate"]))
 @NOTE
+@WAIT
 @YES
 @pass_session
 @issuer_options
 def reinstate(session: Session, **given: Any) -> None:
-    """End the suspension of the certificates ID…."""
+    """End the suspension of the certificates ID….
+
+    Verifiers see it when it is published; if that takes longer than --wait, this is said.
+    """
     _change(session, "reinstate", "Reinstate {}?", **given)
 
 
@@ -151,6 +166,7 @@ def _change(  # noqa: PLR0913 - each is one option
     certificate_ids: tuple[str, ...],
     reason: str,
     note: str,
+    wait: int,
     yes: bool,
 ) -> None:
     """Change each certificate as it was seen; one that is refused does not stop the others."""
@@ -165,14 +181,60 @@ def _change(  # noqa: PLR0913 - each is one option
         body: JsonObject = {"version": one["version"], "reason": reason, "note": note}
         try:
             changed = api.change("certificates", str(one["id"]), action, body=body)
-            done.append({"id": one["id"], "status": changed["status"], "problem": None})
+            done.append(_outcome(changed))
         except WeidError as error:
             problem = error
-            done.append({"id": one["id"], "status": one["status"], "problem": _words(error)})
-    rows = [[str(one["id"]), str(one["status"]), str(one["problem"] or "")] for one in done]
+            done.append({**_outcome(one), "problem": _words(error)})
+    patience = Patience(session, wait)
+    done = [
+        one if one["published"] or one["problem"] else _await_published(api, one, patience)
+        for one in done
+    ]
+    rows = [[str(one["id"]), str(one["status"]), _remark(one)] for one in done]
     session.show(table(rows, header=["id", "status", "problem"]), done)
+    for one in done:
+        if not one["published"] and not one["problem"]:
+            session.say(f"{one['id']}  {DONE[action]}; {visible(_remark(one))}")
+    if not all(one["published"] or one["problem"] for one in done):
+        session.say(
+            "Verifiers see the status of before until it is published. The application goes on "
+            "trying: `weid issuer show ID`; tell its operator if this lasts."
+        )
     if problem is not None:
         raise problem
+
+
+def _outcome(certificate: JsonObject) -> JsonObject:
+    """Return what became of a certificate, as --json has it."""
+    return {
+        "id": certificate["id"],
+        "status": certificate["status"],
+        "problem": None,
+        "published": certificate.get("published") is True,
+        "publishing_trouble": str(certificate.get("publishing_trouble") or ""),
+    }
+
+
+def _await_published(api: IssuerApi, changed: JsonObject, patience: Patience) -> JsonObject:
+    """Look until a change is published or the time is over.
+
+    The change is made: what goes wrong while looking makes no failure of it.
+    """
+    while True:
+        try:
+            found = _outcome(api.get("certificates", str(changed["id"])))
+        except WeidError as error:
+            return {**changed, "publishing_trouble": f"could not look: {_words(error)}"}
+        changed = {**found, "status": changed["status"]}
+        if changed["published"] or not patience.pause():
+            return changed
+
+
+def _remark(outcome: JsonObject) -> str:
+    """Return the problem of a change, or that verifiers do not see it yet."""
+    if outcome["problem"] or outcome["published"]:
+        return str(outcome["problem"] or "")
+    return f"not yet published: {outcome['publishing_trouble'] or 'the application is at it'}"
 
 
 def _words(error: WeidError) -> str:

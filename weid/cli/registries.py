@@ -113,6 +113,8 @@ def open_status_tokens(trust: NetworkTrust, options: RegistryOptions) -> HttpSta
 def trust_policy(session: Session, options: RegistryOptions, **choices: bool | int) -> TrustPolicy:
     """Return the policy that trusts the chosen networks, with the choices of the command.
 
+    A network that the trust settings name need not answer now: its checks then say so.
+
     Raises:
         RegistryUnavailableError: none of several networks can be asked now.
     """
@@ -123,7 +125,7 @@ def trust_policy(session: Session, options: RegistryOptions, **choices: bool | i
     problem: RegistryUnavailableError | None = None
     for trust in trusted.values():
         try:
-            reader = open_reader(session, trust, options)
+            reader = _reader_by_name(session, trust, options)
             networks[reader.network] = _trusted(reader, trust, options)
         except RegistryUnavailableError as error:
             # Another network may be the one that counts; only if none is left is it an error.
@@ -133,6 +135,23 @@ def trust_policy(session: Session, options: RegistryOptions, **choices: bool | i
     if not networks and problem is not None:
         raise problem
     return TrustPolicy(networks=networks, **choices)  # type: ignore[arg-type]  # its options by name
+
+
+def _reader_by_name(
+    session: Session, trust: NetworkTrust, options: RegistryOptions
+) -> HttpRegistry | TrustBundle:
+    if not trust.name or trust.bundle is not None or not trust.nodes:
+        return open_reader(session, trust, options)
+    from weid.registry.named_registry import NamedRegistry  # noqa: PLC0415 - online only
+
+    return NamedRegistry(
+        trust.name,
+        *trust.nodes,
+        genesis_hash=trust.genesis_hash,
+        transport=open_transport(options, trust),
+        clock=session.clock,
+        head_store=heads_of(session),
+    )
 
 
 def _trusted(

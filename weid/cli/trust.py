@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from weid.cli.command import SharedGroup
+from weid.cli.home import write_private
 from weid.cli.output import Session, pass_session, table
 from weid.cli.registries import (
     heads_of,
@@ -237,11 +238,22 @@ def import_bundle(session: Session, *, file: Path, network: str) -> None:
             f"the network {network} is not trusted yet",
             hint=f"weid trust add {network} --genesis HASH --bundle {file}",
         )
-    entry = replace(networks[network], bundle=file.absolute())
-    reader = open_reader(session, entry, RegistryOptions())
-    _require_name(reader.network, network)
-    head = reader.head()
-    save_trust(session.home, networks | {network: entry})
+    from weid.registry.bundle_file import BUNDLE_BYTES  # noqa: PLC0415 - with a bundle only
+
+    # A copy is kept, because the file may lie on a stick that is pulled out.
+    kept = session.home / "bundles" / f"{network}.bundle"
+    arrived = kept.with_suffix(".new")
+    with file.open("rb") as stream:
+        write_private(arrived, stream.read(BUNDLE_BYTES + 1))
+    try:
+        entry = replace(networks[network], bundle=arrived)
+        reader = open_reader(session, entry, RegistryOptions())
+        _require_name(reader.network, network)
+        head = reader.head()
+        arrived.replace(kept)
+    finally:
+        arrived.unlink(missing_ok=True)
+    save_trust(session.home, networks | {network: replace(entry, bundle=kept)})
     session.say(
         f"{network} is verified offline from block {head.height} of {format_time(head.time)}."
     )

@@ -87,7 +87,7 @@ def verify(  # noqa: PLR0913 - each is one option
         choices["leeway"] = leeway
     policy = trust_policy(session, options, **choices)
     report = _verify(session, policy, text, request, anchor, shown=shown)
-    _show(session, report)
+    _show(session, report, policy)
     ctx.exit(report.exit_code)
 
 
@@ -140,9 +140,14 @@ def _verify(
     return verifier.verify_credential(text, anchor=anchor)
 
 
-def _show(session: Session, report: VerificationReport) -> None:
+def _show(session: Session, report: VerificationReport, policy: TrustPolicy) -> None:
     value = report.to_json()
     lines = str(report)
+    state = report.registry
+    if state is not None and policy.networks[state.network].offline:
+        lines += (
+            f"\n  (by a trust bundle of {state.network}: block {state.height}, {state.age} s old)"
+        )
     if report.accepted:
         verified = report.require()
         claims = dict(verified.claims)

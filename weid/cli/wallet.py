@@ -17,6 +17,7 @@ NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 COMMANDS = {
     "create": ("weid.cli.wallet_keeping:create", "make a new, empty wallet"),
     "accept": ("weid.cli.wallet_showing:accept", "take a certificate in that was offered"),
+    "verify": ("weid.cli.wallet_showing:verify", "verify one that could not be verified before"),
     "list": ("weid.cli.wallet_keeping:list_held", "list the certificates"),
     "view": ("weid.cli.wallet_keeping:view", "read a certificate, and where it was used"),
     "present": ("weid.cli.wallet_showing:present", "answer a request"),

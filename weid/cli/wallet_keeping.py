@@ -64,6 +64,8 @@ def _summary(one: HeldCredential) -> JsonObject:
     used = counted(len(one.uses), "time") if one.uses else "never"
     if one.restored_at is not None:
         used += ", or before it was restored"
+    if one.unverified:
+        used = "not verified yet"
     return {
         "id": one.id,
         "type": credential.vct,
@@ -71,6 +73,7 @@ def _summary(one: HeldCredential) -> JsonObject:
         "expires": format_time(credential.expires_at) if credential.expires_at else None,
         "used": used,
         "anchored": one.anchor is not None,
+        "unverified": one.unverified,
     }
 
 

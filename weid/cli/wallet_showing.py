@@ -54,7 +54,8 @@ def accept(  # noqa: PLR0913 - each is one option
     """Accept OFFER: its openid-credential-offer:// text, or a picture of its code.
 
     What comes is kept if the trusted registry of its network says that its issuer made it and
-    may. While the registry cannot be asked the offer is left as it is.
+    may. While the registry cannot be asked the offer is left as it is. Where it goes away just
+    then, the certificate is kept as not verified yet: see `weid wallet verify`.
     """
     from weid.transport import GuardedTransport  # noqa: PLC0415 - imported when used
     from weid.wallet.consent import consent_to_offer  # noqa: PLC0415 - imported when used
@@ -83,6 +84,23 @@ def accept(  # noqa: PLR0913 - each is one option
     )
     session.say("Kept.")
     session.show(kept.id, {"id": kept.id})
+
+
+@click.command(cls=SharedCommand)
+@click.argument("credential_id", metavar="ID")
+@click.option("-y", "--yes", is_flag=True, help="Keep it without being asked.")
+@pass_session
+@wallet_options
+def verify(session: Session, *, held: Wallet, credential_id: str, yes: bool) -> None:
+    """Verify with the trusted registry that the issuer of the certificate ID made it and may.
+
+    One that `weid wallet list` calls not verified yet can be shown afterwards.
+    """
+    one = held.credential(credential_id)
+    trust = trust_in_issuer(session, one.credential.vct, waivable=False)
+    held.verify(one.id, trust=trust, agree=lambda consent: ask(session, consent, yes=yes))
+    session.say("Verified.")
+    session.show(one.id, {"id": one.id})
 
 
 def _transaction_code(file: Path | None) -> str:

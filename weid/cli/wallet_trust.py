@@ -16,7 +16,7 @@ from weid.errors import MalformedError, NotFoundError, RegistryUnavailableError
 if TYPE_CHECKING:
     from weid.verification.policy import TrustPolicy
 
-_WAIVE = "or add --unverified: anybody may have made it then."
+_WAIVE = ", or add --unverified: anybody may have made it then."
 
 
 def unverified_option(command: Callable[..., object]) -> Callable[..., object]:
@@ -28,29 +28,36 @@ def unverified_option(command: Callable[..., object]) -> Callable[..., object]:
     )(command)
 
 
-def trust_in_issuer(session: Session, vct: str) -> TrustPolicy:
+def trust_in_issuer(session: Session, vct: str, *, waivable: bool = True) -> TrustPolicy:
     """Return the policy by which a certificate of a type is verified: its registry's, if trusted.
+
+    `waivable` is whether the command has --unverified.
 
     Raises:
         MalformedError: the type is not one of a registry.
         NotFoundError: its registry is not trusted.
         RegistryUnavailableError: it cannot be asked now.
     """
+    waive = _WAIVE if waivable else ""
     try:
         network = CredentialType.parse(vct).network
     except MalformedError:
         raise MalformedError(
-            "the certificate is of a type that no registry has", hint=f"Ask its issuer, {_WAIVE}"
+            "the certificate is of a type that no registry has", hint=f"Ask its issuer{waive}"
         ) from None
     try:
-        return trust_policy(session, RegistryOptions(network=network))
+        policy = trust_policy(session, RegistryOptions(network=network))
+        for trusted in policy.networks.values():
+            # A reader may know its name from the settings and not have asked anybody yet.
+            trusted.reader.head()
     except NotFoundError:
         raise NotFoundError(
             f"the certificate is of the network {network}, which is not trusted yet",
-            hint=f"weid trust add {network} --genesis HASH --node https://…, {_WAIVE}",
+            hint=f"weid trust add {network} --genesis HASH --node https://…{waive}",
         ) from None
     except RegistryUnavailableError as error:
         raise RegistryUnavailableError(
             f"whether its issuer made the certificate cannot be verified now: {error.message}",
-            hint=f"Try again when a node of {network} answers, {_WAIVE}",
+            hint=f"Try again when a node of {network} answers{waive}",
         ) from None
+    return policy

@@ -15,7 +15,8 @@ from typing import Final, Protocol
 from urllib.parse import quote, unquote
 
 from weid import limits
-from weid.encoding import base58_decode, base58_encode, cbor_encode
+from weid.cbor import cbor_encode
+from weid.encoding import base58_decode, base58_encode
 from weid.errors import MalformedError
 
 _DID: Final = re.compile(

@@ -9,9 +9,8 @@ keeps it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 from weid.clock import Clock
 from weid.credential.issuance_anchor import IssuanceAnchor
@@ -51,9 +50,6 @@ METADATA_BYTES: Final = 1024 * 1024
 RESPONSE_BYTES: Final = 256 * 1024
 ATTEMPTS: Final = 3
 """How often the credential is asked for when answers get lost; the issuer repeats it."""
-
-VerifyCredential: TypeAlias = Callable[[str], None]
-"""Verifies the issuer's signature and standing of a credential text, or raises a `WeidError`."""
 
 _JSON: Final = "application/json"
 _CODE: Final = re.compile(r"[a-z][a-z_]{0,63}\Z")
@@ -98,7 +94,7 @@ class OfferPreview:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedCredential:
-    """A credential that passed the checks of a holder, and its anchor where it came with one."""
+    """A credential of the right form, type and key, and its anchor where it came with one."""
 
     text: str
     anchor: IssuanceAnchor | None
@@ -156,9 +152,11 @@ class WalletClient:
         *,
         signer: Signer,
         tx_code: str | None = None,
-        verify: VerifyCredential | None = None,
     ) -> ReceivedCredential:
         """Redeem an offer for a credential that is bound to the signer's key.
+
+        Who made it is not verified here (`weid.verification.received`): the offer is used up, and
+        what came for it must not be lost where that cannot be known now.
 
         Raises:
             WalletError: a transaction code is needed.
@@ -177,8 +175,6 @@ class WalletClient:
         if len(response.credentials) != 1:
             raise MalformedError("the issuer sent several credentials for one key")
         check_received(entry.credential, signer.public_key, expected_vct=preview.configuration.vct)
-        if verify is not None:
-            verify(entry.credential)
         anchor = None if entry.anchor is None else IssuanceAnchor.from_json(entry.anchor)
         return ReceivedCredential(
             entry.credential, anchor, preview.credential_issuer, preview.configuration_id

@@ -12,13 +12,8 @@ import zlib
 from typing import Final
 
 from weid import limits
-from weid.encoding import (
-    CborValue,
-    base64url_decode,
-    cbor_decode,
-    cbor_encode,
-    json_loads_object,
-)
+from weid.cbor import CborValue, cbor_decode, cbor_encode
+from weid.encoding import base64url_decode, json_loads_object
 from weid.errors import MalformedError
 from weid.qr.base45 import base45_decode, base45_encode
 from weid.qr.dictionary import DICTIONARY_V1

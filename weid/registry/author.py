@@ -152,9 +152,10 @@ class Author:
         try:
             return self.registry.submit(signed)
         except TransactionRejectedError as error:
-            # A used sequence number may have been used by this very transaction.
-            receipt = self.registry.receipt(signed.id) if error.code in _RACED else error.receipt
-            if receipt is None or error.code not in _RACED:
+            # What is refused now may have been done before: an earlier sending that nobody answered
+            # may have used the sequence number, and its time may have passed since.
+            receipt = None if error.receipt else self.registry.receipt(signed.id)
+            if receipt is None:
                 self._unanswered = None
                 raise
             return receipt

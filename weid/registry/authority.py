@@ -4,15 +4,14 @@ Recognition comes from governance or from an accreditor, whose accreditation com
 or from another accreditor, at most four deep. Each link counts in its own window. A link that
 ended later leaves what was issued before with a warning; a link that was compromised hands its
 date down, and what counts from then on is for the verifier to decide by anchors. A link that was
-given again after a compromise is judged, for the time before, by the version that stood then
-(clause ST-16).
+given again after a compromise is judged, for the time before, by the version that stood then; what
+it gave while it was compromised does not come back with it (clause ST-16).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final, Generic, Protocol
 
 from weid import limits
@@ -34,7 +33,7 @@ class TrustReader(Protocol):
         ...
 
     def former(self, record: TrustRecordT) -> TrustRecordT | None:
-        """Return the version of a record before this one, None for the first."""
+        """Return what stood when a record's last compromise ended, None without one."""
         ...
 
 
@@ -72,7 +71,7 @@ def issuer_authority(
     if recognition is None:
         return _NONE
     accreditors = _accreditors(reader, recognition.record.recognized_by, cpt_id, at_time, lag)
-    if accreditors is None or not _all_given_in_time(reader, recognition, accreditors, lag):
+    if accreditors is None or not _all_given_in_time(recognition, accreditors, lag):
         return _NONE
     ended_above = any(one.record.ended_at is not None for one in accreditors)
     warnings = (ISSUER_DERECOGNIZED,) if recognition.record.ended_at is not None else ()
@@ -84,8 +83,12 @@ def issuer_authority(
     )
 
 
-def versions_of(reader: TrustReader, record: TrustRecordT) -> Iterator[TrustRecordT]:
-    """Yield a record and its former versions, newest first, as many as are ever looked at."""
+def standing_versions(reader: TrustReader, record: TrustRecordT) -> Iterator[TrustRecordT]:
+    """Yield a record and what stood when each earlier compromise ended, newest first.
+
+    That is every version which may stand for some time: one step, and one question to the reader,
+    for each compromise, however often the record was written in between.
+    """
     version: TrustRecordT | None = record
     for _ in range(limits.TRUST_VERSIONS):
         if version is None:
@@ -106,20 +109,11 @@ def _standing(
     reader: TrustReader, record: TrustRecordT | None, at_time: int, lag: int
 ) -> _Standing[TrustRecordT] | None:
     since: int | None = None
-    while record is not None:
+    for version in () if record is None else standing_versions(reader, record):
         # What a later window says of a compromise holds for the earlier ones too.
-        since = _earliest(since, record.compromised_since)
-        if record.not_before is None or at_time >= record.not_before:
-            return _Standing(record, since) if _counted(record, at_time, lag) else None
-        record = _before(reader, record)
-    return None
-
-
-def _before(reader: TrustReader, record: TrustRecordT) -> TrustRecordT | None:
-    """Return what stood at the end of the compromise that a record does not reach back over."""
-    for version in islice(versions_of(reader, record), 1, None):
-        if version.compromised_since is not None and version.ended_at == record.not_before:
-            return version
+        since = _earliest(since, version.compromised_since)
+        if version.not_before is None or at_time >= version.not_before:
+            return _Standing(version, since) if _counted(version, at_time, lag) else None
     return None
 
 
@@ -147,41 +141,46 @@ def _accreditors(
 
 
 def _all_given_in_time(
-    reader: TrustReader,
     recognition: _Standing[RecognitionRecord],
     accreditors: list[_Standing[AccreditationRecord]],
     lag: int,
 ) -> bool:
-    """Return whether each link was given before those above it were compromised.
+    """Return whether no link was given while one that it comes from was compromised.
 
     A window may begin in the past, so that who took an accreditor's key could give one to a friend
     who has anchored something long ago: what was given since then counts for no time at all.
     """
     above: int | None = None
+    giver: AccreditationRecord | None = None
     for link in reversed(accreditors):
-        if not _given_before(reader, link.record, above, lag):
+        if not _given_in_time(link.record.given_at, giver, above, lag):
             return False
-        above = _earliest(above, link.since)
-    return _given_before(reader, recognition.record, above, lag)
+        above, giver = _earliest(above, link.since), link.record
+    return _given_in_time(recognition.record.given_at, giver, above, lag)
 
 
-def _given_before(
-    reader: TrustReader, record: TrustRecordT, compromise: int | None, lag: int
+def _given_in_time(
+    given_at: int, giver: AccreditationRecord | None, compromise: int | None, lag: int
 ) -> bool:
-    if compromise is None:
-        return True
+    """Return whether a link was given before what is compromised now, and outside what was."""
     # The block's header time lags behind the clock: the clock may have been past it already.
-    return _given_at(reader, record) + lag < compromise
+    if compromise is not None and given_at + lag >= compromise:
+        return False
+    return giver is None or given_outside_compromise(given_at, giver, lag=lag)
 
 
-def _given_at(reader: TrustReader, record: TrustRecordT) -> int:
-    """Return the block time at which a window was given, or the earliest that is known of it."""
-    time = record.version.time
-    for version in versions_of(reader, record):
-        time = version.version.time
-        if version.ended_at is None:
-            break
-    return time
+def given_outside_compromise(given_at: int, giver: AccreditationRecord, *, lag: int) -> bool:
+    """Return whether a link was given before its giver's former compromises, or after the last.
+
+    `given_at` is its block time, `lag` as in `issuer_authority`; a chain that judges by block
+    times alone states 0. Blocks may share a time, so that what has the time at which the compromise
+    ended may have been given before its end: it does not count.
+    """
+    if giver.not_before is None:
+        return True
+    # A record that states the one without the other says that nothing before the end counts.
+    start = giver.compromised_before or 0
+    return given_at + lag < start or given_at > giver.not_before
 
 
 def _earliest(*dates: int | None) -> int | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from weid import limits
-from weid.encoding import cbor_decode, cbor_encode
+from weid.cbor import cbor_decode, cbor_encode
 from weid.errors import MalformedError, ProofError
 from weid.registry.merkle_path import root_of_path
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -17,12 +17,11 @@ from weid.registry.answers import (
     RecordAnswer,
     StateRoots,
 )
-from weid.registry.authority import versions_of
+from weid.registry.authority import standing_versions
 from weid.registry.bundle_file import BundleFile
 from weid.registry.light_block import LightBlock
 from weid.registry.proof_source import ProofSource
 from weid.registry.proved_reader import ProvedReader
-from weid.registry.records import TrustRecordT
 from weid.registry.wire import value_hash
 
 PARAMETERS: Final = ("governance_threshold", "max_time_lag", "open_did_creation", "rules_version")
@@ -142,17 +141,11 @@ def _read_trust(reader: ProvedReader, cpt_id: str, scope: BundleScope) -> list[s
     for listed in reader.recognized_issuers(cpt_id):
         reader.recognition(listed.issuer, cpt_id)
         found.append(listed.issuer)
-        for recognition in _versions(reader, listed):
+        for recognition in standing_versions(reader, listed):
             found += _read_accreditors(reader, recognition.recognized_by, cpt_id)
     for did in scope.issuers:
         reader.recognition(did, cpt_id)
     return found
-
-
-def _versions(reader: ProvedReader, record: TrustRecordT) -> Iterator[TrustRecordT]:
-    """Yield a record and, where a verifier may look back, its former versions."""
-    looks_back = record.not_before is not None or record.ended_at is not None
-    return versions_of(reader, record) if looks_back else iter((record,))
 
 
 def _read_template(reader: ProvedReader, cpt_id: str) -> None:
@@ -175,7 +168,7 @@ def _read_accreditors(reader: ProvedReader, did: str, cpt_id: str) -> list[str]:
         found.append(did)
         record = reader.accreditation(did, cpt_id)
         if record is not None:
-            above += [version.accredited_by for version in _versions(reader, record)]
+            above += [version.accredited_by for version in standing_versions(reader, record)]
     return found
 
 

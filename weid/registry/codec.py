@@ -17,7 +17,7 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from weid import limits
-from weid.encoding import CborValue
+from weid.cbor import CborValue
 from weid.errors import MalformedError
 from weid.registry.operations import KINDS
 from weid.registry.text import check_text
@@ -57,6 +57,8 @@ BYTE_LENGTHS: Final[dict[str, Container[int]]] = {
     "StatusListRecord.superseded": _DIGEST_OR_NONE,
     "EvidenceRecord.digest": _DIGEST,
     "BatchRecord.root": _DIGEST,
+    "RecognitionRecord.before": _DIGEST_OR_NONE,
+    "AccreditationRecord.before": _DIGEST_OR_NONE,
     "ProposalRecord.proposal_id": _DIGEST,
     "IndexRecord.root": _DIGEST,
     "Receipt.transaction_id": _DIGEST,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
-from weid.encoding import cbor_decode, cbor_encode
+from weid.cbor import cbor_decode, cbor_encode
 from weid.errors import MalformedError, ProofError
 from weid.registry.proofs import EMPTY, leaf_hash, node_hash
 from weid.registry.records import IndexRecord

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from weid.encoding import cbor_encode
+from weid.cbor import cbor_encode
 from weid.errors import ProofError
 from weid.registry.merkle_path import root_of_path
 from weid.registry.proofs import EMPTY

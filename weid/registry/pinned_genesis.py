@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from weid.encoding import CborValue, cbor_decode
+from weid.cbor import CborValue, cbor_decode
 from weid.errors import MalformedError, ProofError
 from weid.registry.light_client import TrustRoot
 from weid.registry.validators import Validator, ValidatorSet

@@ -116,7 +116,10 @@ class PlainRegistry:
                 ended_at=None,
                 compromised_since=None,
                 ended_by_governance=False,
+                given_at=0,
                 not_before=None,
+                compromised_before=None,
+                before=b"",
                 version=_FIRST,
             )
         )

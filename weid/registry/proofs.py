@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final, cast
 
-from weid.encoding import CborValue, cbor_decode, cbor_encode
+from weid.cbor import CborValue, cbor_decode, cbor_encode
 from weid.errors import MalformedError, ProofError
 
 EMPTY: Final = bytes(32)

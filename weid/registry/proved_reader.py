@@ -153,7 +153,7 @@ class ProvedReader:
         return self._prover.record(AccreditationRecord, trust_id(accreditor, cpt_id))
 
     def former(self, record: TrustRecordT) -> TrustRecordT | None:
-        """Return the version of a recognition or accreditation before this one, None: the first."""
+        """Return what stood when a record's last compromise ended, None without one (ST-16)."""
         return self._prover.former(record)
 
     def status_list(self, issuer: str, uri: str) -> StatusListRecord | None:

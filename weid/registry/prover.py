@@ -140,12 +140,15 @@ class Prover:
             record = earlier
 
     def former(self, record: TrustRecordT) -> TrustRecordT | None:
-        """Return the version of a record before this one, None for the first (NA-07)."""
-        place = record.version
-        if not place.previous:
+        """Return what stood when a record's last compromise ended, None without one (NA-07)."""
+        if not record.before:
             return None
-        earlier = _decoded(NAMESPACE_OF[type(record)], self._former(place.previous)[0])
-        if not isinstance(earlier, type(record)) or earlier.version.number != place.number - 1:
+        earlier = _decoded(NAMESPACE_OF[type(record)], self._former(record.before)[0])
+        if (
+            not isinstance(earlier, type(record))
+            or earlier.version.number >= record.version.number
+            or record_key(earlier) != record_key(record)
+        ):
             raise ProofError("a former version does not stand before the later one")
         return earlier
 

@@ -150,9 +150,15 @@ class RecognitionRecord:
 
     `recognized_by` is the accreditor's DID, or empty for governance. After an end,
     `ended_at` is its block time, `compromised_since` the date from which nothing counts, and
-    `ended_by_governance` whether an accreditor may not reopen it. `not_before` is the end of the
-    last compromise before this window, which no window reaches back over (clause OP-16): for the
-    time before it a former version stands (clause ST-16).
+    `ended_by_governance` whether an accreditor may not reopen it. `given_at` is the block time
+    at which this window was given.
+
+    What earlier windows left behind, carried on by every later one (clauses OP-16, ST-16):
+    `not_before` is the end of the last compromise, which no window reaches back over, and
+    `before` the SHA-256 of the version that stood then and stands for the time before it.
+    `compromised_before` is the earliest date from which any of the earlier windows was
+    compromised: what was given by this DID from then to `not_before` has to be given again.
+    Without an earlier compromise they are None, empty and None.
     """
 
     issuer: str
@@ -163,7 +169,10 @@ class RecognitionRecord:
     ended_at: int | None
     compromised_since: int | None
     ended_by_governance: bool
+    given_at: int
     not_before: int | None
+    compromised_before: int | None
+    before: bytes
     version: Version
 
 
@@ -180,7 +189,10 @@ class AccreditationRecord:
     ended_at: int | None
     compromised_since: int | None
     ended_by_governance: bool
+    given_at: int
     not_before: int | None
+    compromised_before: int | None
+    before: bytes
     version: Version
 
 

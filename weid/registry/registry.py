@@ -85,7 +85,7 @@ class RegistryReader(Protocol):
         ...
 
     def former(self, record: TrustRecordT) -> TrustRecordT | None:
-        """Return the version of a recognition or accreditation before this one, None: the first."""
+        """Return what stood when a record's last compromise ended, None without one (ST-16)."""
         ...
 
     def status_list(self, issuer: str, uri: str) -> StatusListRecord | None:

@@ -13,6 +13,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -142,15 +143,16 @@ class FileTrustedHeads:
                 self._write(self._head(genesis_hash), block.to_json())
 
     def replace(self, genesis_hash: bytes, block: LightBlock) -> None:
-        """Remember a block whatever is remembered, which is kept as `<genesis hash>.former.json`.
+        """Remember a block whatever is remembered.
 
-        Only a person can decide so, by a hash from elsewhere (`weid.registry.trust_reset`).
+        What was remembered is kept as `<genesis hash>.former-N.json`, N from 1. Only a person can
+        decide so, by a hash from elsewhere (`weid.registry.trust_reset`).
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._lock(genesis_hash):
             with contextlib.suppress(FileNotFoundError):
                 former = self._head(genesis_hash).read_bytes()
-                self._write_bytes(self._folder / f"{genesis_hash.hex()}.former.json", former)
+                self._write_bytes(self._next_former(genesis_hash), former)
             self._write(self._head(genesis_hash), block.to_json())
 
     def conflicts(self, genesis_hash: bytes) -> tuple[HeadConflict, ...]:
@@ -189,6 +191,11 @@ class FileTrustedHeads:
 
     def _evidence(self, genesis_hash: bytes, number: int) -> Path:
         return self._folder / f"{genesis_hash.hex()}.conflict-{number}.json"
+
+    def _next_former(self, genesis_hash: bytes) -> Path:
+        # No most: each is a person's decision, and the one left out could be the highest head.
+        files = (self._folder / f"{genesis_hash.hex()}.former-{number}.json" for number in count(1))
+        return next(file for file in files if not file.exists())
 
     @contextlib.contextmanager
     def _lock(self, genesis_hash: bytes) -> Iterator[None]:

@@ -13,7 +13,7 @@ from typing import Final, TypeVar, cast
 import cbor2
 
 from weid import limits
-from weid.encoding import CborValue, cbor_decode, cbor_encode
+from weid.cbor import CborValue, cbor_decode, cbor_encode
 from weid.errors import MalformedError
 from weid.registry.codec import compile_codec
 from weid.registry.operations import GovernedAction, Inception, Operation

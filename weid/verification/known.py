@@ -120,9 +120,9 @@ class Answers:
         return self.get(("accreditation", accreditor, cpt_id), lambda: ask(accreditor, cpt_id))
 
     def former(self, record: TrustRecordT) -> TrustRecordT | None:
-        """Return the version of a recognition or accreditation before this one."""
+        """Return what stood when a record's last compromise ended, None without one (ST-16)."""
         ask = self.reader.former
-        return self.get(("former", record.version.previous), lambda: ask(record))
+        return self.get(("former", record.before), lambda: ask(record))
 
 
 class Known:

@@ -12,7 +12,14 @@ from typing import Final
 
 from weid.credential.credential_type import CredentialType
 from weid.credential.issuance_anchor import IssuanceAnchor
-from weid.errors import MalformedError, RegistryUnavailableError, WalletError
+from weid.errors import (
+    MalformedError,
+    NotFoundError,
+    RegistryUnavailableError,
+    WalletError,
+)
+from weid.registry.authority import issuer_authority
+from weid.registry.registry import RegistryReader
 from weid.verification.context import Context, Subject
 from weid.verification.examine import registry_state, run_checks
 from weid.verification.issuer_keys import age_text
@@ -65,18 +72,20 @@ def require_issued(
 def require_verifiable(vct: str, policy: TrustPolicy, *, now: int) -> None:
     """Require that credentials of a type can be verified at this moment, before one is asked for.
 
+    Whatever verification asks of a registry is asked here already, as far as it is known.
+
     Raises:
-        WalletError: the policy trusts nobody for that type.
+        WalletError: the policy trusts nobody for that type, or its registry does not have it.
         RegistryUnavailableError, ProofError: its registry cannot be asked now.
     """
     if any(vct in listed.types for listed in policy.issuers):
         return
     try:
-        name = CredentialType.parse(vct).network
+        named = CredentialType.parse(vct)
     except MalformedError:
-        name = ""
-    network = policy.networks.get(name)
-    if network is None:
+        named = None
+    network = None if named is None else policy.networks.get(named.network)
+    if named is None or network is None:
         raise WalletError(
             f"no trusted registry knows the type {vct}",
             hint="Trust the registry network of its issuer, and then take the offer again.",
@@ -84,6 +93,29 @@ def require_verifiable(vct: str, policy: TrustPolicy, *, now: int) -> None:
     age = now - network.reader.head().time
     if age > network.refuse_after:
         raise RegistryUnavailableError(
-            f"the newest known state of the registry {name} is {age_text(age)} old",
+            f"the newest known state of the registry {named.network} is {age_text(age)} old",
             hint="Import a newer trust bundle, or go online.",
         )
+    _ask_ahead(named, network.reader, now)
+
+
+def _ask_ahead(named: CredentialType, reader: RegistryReader, now: int) -> None:
+    """Ask what verification will ask: a bundle may not cover it, or a node may have gone away."""
+    reader.parameter("max_time_lag")
+    record = reader.template(named.cpt_id, named.version)
+    if record is None:
+        raise WalletError(
+            f"the registry {named.network} does not have the type {named.cpt_id}:{named.version}",
+            hint="Take the offer again when it does, or ask the issuer.",
+        )
+    try:
+        reader.template_document(record)
+    except NotFoundError as error:
+        raise RegistryUnavailableError(
+            f"the template of {named.cpt_id}:{named.version} cannot be read now",
+            hint=error.hint,
+        ) from None
+    # No offer names its issuer's DID: the first of those who may issue stands in for it.
+    for listed in reader.recognized_issuers(named.cpt_id)[:1]:
+        reader.did(listed.issuer)
+        issuer_authority(reader, listed.issuer, named.cpt_id, now, lag=0)

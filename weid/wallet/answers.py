@@ -13,10 +13,14 @@ from weid.wallet.contents import HeldCredential
 def find_answers(
     credentials: Iterable[HeldCredential], request: PresentationRequest
 ) -> tuple[tuple[HeldCredential, Answer], ...]:
-    """Return each credential that answers a query of the request, with what it would disclose."""
+    """Return each credential that answers a query of the request, with what it would disclose.
+
+    One that is not verified yet answers nothing.
+    """
     return tuple(
         (held, answer)
         for held in credentials
+        if not held.unverified
         for answer in Holder.answers([held.credential], request)
     )
 
@@ -26,8 +30,8 @@ def choose_credential(
 ) -> HeldCredential:
     """Return the one credential that answers a query of the request.
 
-    Where none does but one is of the right type, that one is returned: presenting it says which
-    claims it lacks.
+    Where none does but one is of the right type, that one is returned, a verified one before
+    others: presenting it says which claims it lacks, or that it is not verified yet.
 
     Raises:
         CredentialNotHeldError: none is of the type asked for, or several answer.
@@ -41,7 +45,7 @@ def choose_credential(
         )
     if found:
         return found[0]
-    for held in credentials:
+    for held in sorted(credentials, key=lambda held: held.unverified):
         if held.credential.vct in query.types:
             return held
     raise CredentialNotHeldError("the wallet holds no credential of the type asked for")

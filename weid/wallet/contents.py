@@ -58,7 +58,8 @@ class HeldCredential:
     `key` is the thumbprint of the key that it is bound to. `source` is the credential issuer's
     URL where it came by an offer, else empty. `anchor` is its issuance anchor, where it has one.
     `restored_at` is set where the wallet was restored from a backup: the credential may have been
-    used since that backup, which `uses` cannot know.
+    used since that backup, which `uses` cannot know. `unverified` is set where its offer was used
+    up and nobody could say whether its issuer made it: nothing of it leaves before that is known.
     """
 
     id: str
@@ -69,6 +70,7 @@ class HeldCredential:
     anchor: IssuanceAnchor | None = field(default=None, repr=False)
     uses: tuple[Use, ...] = ()
     restored_at: int | None = None
+    unverified: bool = False
 
     @property
     def credential(self) -> Credential:
@@ -205,6 +207,7 @@ def _write(held: HeldCredential) -> JsonObject:
             for use in held.uses
         ],
         "restored_at": held.restored_at,
+        "unverified": held.unverified,
     }
 
 
@@ -228,12 +231,19 @@ def _read(members: dict[str, Any]) -> HeldCredential:
         None if anchor is None else IssuanceAnchor.from_json(anchor),
         uses,
         None if restored_at is None else _time(restored_at),
+        _flag(members.get("unverified", False)),
     )
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise MalformedError("a member is not text")
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise MalformedError("a member is neither true nor false")
     return value
 
 

@@ -198,10 +198,12 @@ class Vault:
         *,
         anchor: IssuanceAnchor | None = None,
         source: str = "",
+        unverified: bool = False,
     ) -> HeldCredential:
         """Keep a credential that is bound to a key of this wallet; twice is the same as once.
 
-        An anchor that comes later is kept with it.
+        An anchor that comes later is kept with it. One that is `unverified` is not shown to
+        anybody until it is verified, or kept again without that word.
 
         Raises:
             CredentialNotHeldError: it is bound to no key of this wallet.
@@ -221,10 +223,16 @@ class Vault:
         known = next((held for held in self._contents.credentials if held.id == name), None)
         kept = anchor if parsed.anchor is None else parsed.anchor
         if known is not None:
-            held = _more_of(known, parsed.text, kept)
+            held = _more_of(known, parsed.text, kept, unverified=known.unverified and unverified)
         else:
             held = HeldCredential(
-                name, parsed.text, key.thumbprint(), self._clock.now(), source, kept
+                name,
+                parsed.text,
+                key.thumbprint(),
+                self._clock.now(),
+                source,
+                kept,
+                unverified=unverified,
             )
         if held != known:
             self._save(self._contents.with_credential(held))
@@ -260,10 +268,13 @@ class Vault:
         return InMemorySigner(self._contents.keys[thumbprint].private)
 
 
-def _more_of(known: HeldCredential, text: str, anchor: IssuanceAnchor | None) -> HeldCredential:
+def _more_of(
+    known: HeldCredential, text: str, anchor: IssuanceAnchor | None, *, unverified: bool
+) -> HeldCredential:
     """Return the credential with whatever the second copy has more: disclosures, an anchor."""
     return replace(
         known,
         text=max(known.text, text, key=len),
         anchor=known.anchor if anchor is None else anchor,
+        unverified=unverified,
     )

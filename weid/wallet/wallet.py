@@ -12,9 +12,9 @@ from typing import TypeAlias
 
 from weid.credential.claim_path import Step
 from weid.credential.sd_jwt import SdJwt, reconstruct
-from weid.errors import WalletError
+from weid.errors import UndeterminedError, WalletError
 from weid.holder import Answer, Holder
-from weid.openid4vci.client import OfferPreview, VerifyCredential, WalletClient
+from weid.openid4vci.client import OfferPreview, ReceivedCredential, WalletClient
 from weid.transport import HttpTransport
 from weid.verification.policy import TrustPolicy
 from weid.verification.received import require_issued, require_verifiable
@@ -65,14 +65,15 @@ class Wallet(Vault):
         The offer is its URI, or what `read_offer` returned. `agree` is asked before a URI is
         redeemed (who offers what) and before the credential is kept (whose it is, from which
         issuer). `trust` says which registries know the issuer: what no verifier would take is not
-        kept, and nothing is redeemed while they cannot be asked. `accept_unverified` keeps
+        kept, and nothing is redeemed while they cannot be asked. Where they go away meanwhile, what
+        came is kept without a question as not verified yet, for `verify`. `accept_unverified` keeps
         whatever came, whoever signed it.
 
         Raises:
             WalletError: the person did not agree, a transaction code is needed, `trust` knows
                 nobody for that type, or there is none.
-            RejectedError, UndeterminedError: the credential is not one of a trusted issuer, or
-                that cannot be known now; it is not kept.
+            RejectedError: the credential is not one of a trusted issuer; it is not kept.
+            UndeterminedError: that cannot be known now; it is kept as not verified yet.
             RegistryError: the registry cannot be asked; nothing was redeemed.
             ProtocolError: the issuer refuses.
             MalformedError: the offer, or what came for it, is not what it should be.
@@ -93,18 +94,56 @@ class Wallet(Vault):
         # The key is saved before the issuer learns of it, so that no crash leaves a credential
         # that is bound to a key nobody has.
         key = self.new_key()
-        received = client.redeem(
-            preview,
-            signer=self._signer(key.thumbprint()),
-            tx_code=tx_code,
-            verify=None if trust is None else self._verifier(trust),
-        )
+        received = client.redeem(preview, signer=self._signer(key.thumbprint()), tx_code=tx_code)
+        if trust is not None:
+            self._require_issued(received, trust)
         question = consent_to_keep(received.text, names=self._names, unverified=trust is None)
         _require(agree, question, "the credential was not kept")
-        return self.add(received.text, anchor=received.anchor, source=received.credential_issuer)
+        return self._keep(received)
 
-    def _verifier(self, trust: TrustPolicy) -> VerifyCredential:
-        return lambda text: require_issued(text, trust, now=self._clock.now())
+    def verify(
+        self, credential_id: str, *, trust: TrustPolicy, agree: Agree | None = None
+    ) -> HeldCredential:
+        """Verify a credential of the wallet; one that was not verified yet can be shown then.
+
+        `agree` is asked, of such a one, whose it is and from which issuer, as when it is kept.
+
+        Raises:
+            CredentialNotHeldError: there is no such credential.
+            WalletError: the person did not agree.
+            RejectedError: it is not one of a trusted issuer; it stays as it is.
+            UndeterminedError: that cannot be known now; it stays as it is.
+        """
+        held = self.credential(credential_id)
+        require_issued(held.text, trust, now=self._clock.now(), anchor=held.anchor)
+        if not held.unverified:
+            return held
+        question = consent_to_keep(held.text, names=self._names)
+        _require(agree, question, "the credential stays as not verified yet")
+        verified = replace(held, unverified=False)
+        self._save(self._contents.with_credential(verified))
+        return verified
+
+    def _require_issued(self, received: ReceivedCredential, trust: TrustPolicy) -> None:
+        """Require that a trusted issuer made it; keep it where that cannot be known now."""
+        try:
+            require_issued(received.text, trust, now=self._clock.now(), anchor=received.anchor)
+        except UndeterminedError as error:
+            # Its offer is used up: whoever comes for it again gets nothing.
+            held = self._keep(received, unverified=True)
+            raise UndeterminedError(
+                f"{error.message}; the credential is kept as not verified yet",
+                report=error.report,
+                hint=_verify_hint(held),
+            ) from None
+
+    def _keep(self, received: ReceivedCredential, *, unverified: bool = False) -> HeldCredential:
+        return self.add(
+            received.text,
+            anchor=received.anchor,
+            source=received.credential_issuer,
+            unverified=unverified,
+        )
 
     # --- Presenting ------------------------------------------------------------------------------
 
@@ -145,7 +184,7 @@ class Wallet(Vault):
         Raises:
             CredentialNotHeldError: none answers, or several do and none was named.
             CannotDiscloseError: a claim that was not asked for, or a required one is missing.
-            WalletError: the person did not agree.
+            WalletError: the person did not agree, or the credential is not verified yet.
         """
         held = self._choose(request, credential_id, query_id)
         presentation = self._answer(held, request, disclose, query_id)
@@ -161,9 +200,9 @@ class Wallet(Vault):
         Raises:
             CredentialNotHeldError: there is no such credential.
             CannotDiscloseError: it has no such claim.
-            WalletError: the person did not agree.
+            WalletError: the person did not agree, or the credential is not verified yet.
         """
-        held = self.credential(credential_id)
+        held = _require_verified(self.credential(credential_id))
         presentation = Holder.show(
             held.credential,
             disclose=disclose,
@@ -183,8 +222,8 @@ class Wallet(Vault):
         self, request: PresentationRequest, credential_id: str | None, query_id: str | None
     ) -> HeldCredential:
         if credential_id is not None:
-            return self.credential(credential_id)
-        return choose_credential(self._contents.credentials, request, query_id)
+            return _require_verified(self.credential(credential_id))
+        return _require_verified(choose_credential(self._contents.credentials, request, query_id))
 
     def _answer(
         self,
@@ -214,6 +253,19 @@ class Wallet(Vault):
 def _require(agree: Agree | None, consent: Consent, otherwise: str) -> None:
     if agree is not None and not agree(consent):
         raise WalletError(otherwise)
+
+
+def _require_verified(held: HeldCredential) -> HeldCredential:
+    if held.unverified:
+        raise WalletError(
+            f"the credential {held.id} is not verified yet: anybody may have made it",
+            hint=_verify_hint(held),
+        )
+    return held
+
+
+def _verify_hint(held: HeldCredential) -> str:
+    return f"When its registry can be asked: weid wallet verify {held.id}"
 
 
 def _without_binding(presentation: str) -> str:

@@ -82,7 +82,7 @@ def _key(key: RegisteredKey) -> dict[str, object]:
     return {
         "id": key.id,
         "kind": str(PublicKey.from_multicodec(key.multikey).kind),
-        "purposes": ", ".join(key.purposes),
+        "purposes": list(key.purposes),
         "valid_from": Instant(key.valid_from),
         "retired_at": instant(key.retired_at),
         "compromised_since": instant(key.compromised_since),
@@ -99,14 +99,19 @@ def _recognitions(register: Register, clock: Clock, issuer: str) -> list[dict[st
 def recognition_facts(record: RecognitionRecord, register: Register, now: int) -> dict[str, object]:
     """Return what is said of a recognition at a time: its window and how it ended (OP-16, OP-17).
 
-    `ran_out` and `begins_later` compare the window with now; `only_governance` says who may
-    recognize the issuer again once it has ended.
+    `state` says in words how it stands; `ran_out` and `begins_later` compare the window with now;
+    `only_governance` says who may recognize the issuer again once it has ended.
     """
     telling = Telling(record.issuer, register)
+    ran_out = record.valid_until is not None and record.valid_until <= now
+    begins_later = now < record.valid_from
     return {
         "cpt_id": record.cpt_id,
         "href": f"/templates/{record.cpt_id}",
         "issuer": telling.actor,
+        "did": record.issuer,
+        "name": register.name_of(record.issuer),
+        "state": _standing(record, ran_out=ran_out, begins_later=begins_later),
         "by": telling.who(record.recognized_by) if record.recognized_by else None,
         "valid_from": Instant(record.valid_from),
         "valid_until": instant(record.valid_until),
@@ -114,10 +119,20 @@ def recognition_facts(record: RecognitionRecord, register: Register, now: int) -
         "compromised_since": instant(record.compromised_since),
         "ended_by_governance": record.ended_by_governance,
         "not_before": instant(record.not_before),
-        "ran_out": record.valid_until is not None and record.valid_until <= now,
-        "begins_later": now < record.valid_from,
+        "ran_out": ran_out,
+        "begins_later": begins_later,
         "only_governance": record.ended_by_governance or record.compromised_since is not None,
     }
+
+
+def _standing(record: RecognitionRecord, *, ran_out: bool, begins_later: bool) -> str:
+    if record.compromised_since is not None:
+        return "compromised"
+    if record.ended_at is not None:
+        return "ended by governance" if record.ended_by_governance else "ended"
+    if ran_out:
+        return "ran out"
+    return "not yet begun" if begins_later else "in force"
 
 
 def governance(register: Register, clock: Clock) -> Page:

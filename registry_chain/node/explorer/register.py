@@ -11,12 +11,20 @@ from weid.registry.records import (
     DidRecord,
     OrganisationRecord,
     ProposalRecord,
+    RecognitionRecord,
     Record,
     RoleRecord,
     TemplateRecord,
 )
 from weid.registry.registry import RegistryReader
-from weid.registry.state_keys import ORGANISATIONS, PROPOSALS, ROLES, TEMPLATES, list_namespace
+from weid.registry.state_keys import (
+    ORGANISATIONS,
+    PROPOSALS,
+    ROLES,
+    TEMPLATES,
+    issuers_list,
+    list_namespace,
+)
 from weid.registry.wire import decode_record
 
 LISTED: Final = 2_000
@@ -61,6 +69,12 @@ class Register:
         found = self._listed(ProposalRecord, PROPOSALS)
         return sorted(found, key=lambda p: (-p.version.time, p.proposal_id))
 
+    def recognitions(self, cpt_id: str, most: int) -> list[RecognitionRecord]:
+        """Return up to `most` recognitions for a template by name, those without a name last."""
+        found = self._listed(RecognitionRecord, issuers_list(cpt_id), most)[:most]
+        names = {record.issuer: self.name_of(record.issuer) for record in found}
+        return sorted(found, key=lambda r: (not names[r.issuer], names[r.issuer] or "", r.issuer))
+
     def former(self, record: _V, namespace: str, most: int) -> list[_V]:
         """Return up to `most` former versions of a record, newest first."""
         found: list[_V] = []
@@ -76,11 +90,11 @@ class Register:
                     previous = earlier.version.previous
         return found[:most]
 
-    def _listed(self, kind: type[_R], list_id: str) -> list[_R]:
+    def _listed(self, kind: type[_R], list_id: str, most: int = LISTED) -> list[_R]:
         namespace = list_namespace(list_id)
         found: list[_R] = []
         start = FIRST_KEY
-        while len(found) < LISTED:
+        while len(found) < most:
             page = self._reader.list_page(list_id, start).page
             if page is None:
                 break

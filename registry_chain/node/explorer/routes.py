@@ -1,4 +1,4 @@
-"""The pages' table: each path with its page; every page but search has a `.json` twin."""
+"""The pages' table: each path with its page and its `.json` twin."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from flask import Response as FlaskResponse
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from registry_chain.node.explorer import chain_pages, people_pages, search_page, template_pages
+from registry_chain.node.api.problems import NOT_FOUND, Problem
+from registry_chain.node.explorer import (
+    chain_pages,
+    issuer_pages,
+    people_pages,
+    search_page,
+    template_pages,
+)
 from registry_chain.node.explorer.identifiers import identifier_of
 from registry_chain.node.explorer.page import Page
 from registry_chain.node.explorer.register import Register
@@ -37,7 +44,7 @@ class PageRoute:
     """A page's path, its JSON twin's, and what makes it; None from `make` is "not found"."""
 
     path: str
-    twin: str | None
+    twin: str
     name: str
     make: Callable[..., Page | None]
 
@@ -72,6 +79,14 @@ def _template(node: NodeParts, register: Register, cpt_id: str, version: int) ->
     return template_pages.template(register, node.clock, cpt_id, version, tag)
 
 
+def _newest_template(node: NodeParts, register: Register, cpt_id: str) -> Page | None:
+    return template_pages.newest(register, node.clock, cpt_id, texts_of_request().tag)
+
+
+def _issuers(node: NodeParts, register: Register) -> Page:
+    return issuer_pages.issuers(register, node.clock, texts_of_request().tag)
+
+
 def _governance(node: NodeParts, register: Register) -> Page:
     return people_pages.governance(register, node.clock)
 
@@ -92,6 +107,7 @@ PAGES: Final = (
     PageRoute("/blocks/<int:height>", "/blocks/<int:height>.json", "block", chain_pages.block),
     PageRoute("/transactions/<text>", "/transactions/<text>.json", "transaction", _transaction),
     PageRoute("/dids/<text>", "/dids/<text>.json", "did", _did),
+    PageRoute("/issuers", "/issuers.json", "issuers", _issuers),
     PageRoute("/templates", "/templates.json", "templates", _templates),
     PageRoute(
         "/templates/<cpt_id>/<int:version>",
@@ -101,7 +117,7 @@ PAGES: Final = (
     ),
     PageRoute("/governance", "/governance.json", "governance", _governance),
     PageRoute("/governance/<text>", "/governance/<text>.json", "proposal", _proposal),
-    PageRoute("/search", None, "search", _search),
+    PageRoute("/search", "/search.json", "search", _search),
 )
 
 
@@ -109,17 +125,20 @@ def add_pages(app: Flask, node: NodeParts, make_register: Callable[[], Register]
     """Add every page to the app; `make_register` gives what one request reads."""
     for route in PAGES:
         app.add_url_rule(route.path, f"page.{route.name}", _view(node, route, make_register))
-        if route.twin is not None:
-            twin = _view(node, route, make_register, as_json=True)
-            app.add_url_rule(route.twin, f"twin.{route.name}", twin)
+        twin = _view(node, route, make_register, as_json=True)
+        app.add_url_rule(route.twin, f"twin.{route.name}", twin)
 
     def newest_template(cpt_id: str) -> Response:
         version = template_pages.newest_version(make_register(), cpt_id)
         if version is None:
-            return render(node, NOT_FOUND_PAGE, as_json=False)
+            raise _not_found()
         return redirect(f"/templates/{cpt_id}/{version}", 302)
 
+    def newest_twin(cpt_id: str) -> Response:
+        return _answer(node, _newest_template(node, make_register(), cpt_id), as_json=True)
+
     app.add_url_rule("/templates/<cpt_id>", "page.newest_template", newest_template)
+    app.add_url_rule("/templates/<cpt_id>.json", "twin.newest_template", newest_twin)
     assets = _assets()
 
     def asset(name: str) -> Response:
@@ -142,9 +161,25 @@ def _view(
 ) -> Callable[..., Response]:
     def view(**parts: object) -> Response:
         page = route.make(node, make_register(), **parts)
-        return render(node, page or NOT_FOUND_PAGE, as_json=as_json)
+        return _answer(node, page, as_json=as_json)
 
     return view
+
+
+def _answer(node: NodeParts, page: Page | None, *, as_json: bool) -> Response:
+    if page is None:
+        raise _not_found()
+    return render(node, page, as_json=as_json)
+
+
+def _not_found() -> Problem:
+    """Return the refusal that the app tells as a page, or as JSON where a twin was asked for."""
+    return Problem(
+        404,
+        NOT_FOUND,
+        "there is no such page or record here",
+        "check the spelling, or search with /search.json?q=",
+    )
 
 
 def _assets() -> dict[str, tuple[bytes, str]]:

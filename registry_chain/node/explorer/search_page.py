@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import quote
 
 from registry_chain.node.explorer.identifiers import identifier_of
 from registry_chain.node.explorer.labels import (
@@ -24,8 +25,8 @@ def search(register: Register, query: str) -> Page:
     """Return what a query names: a height, a hash, a DID, a template id, or a name."""
     text = query.strip()[:QUERY_CHARS]
     found = _found(register, text) if text else []
-    facts: dict[str, object] = {"found": found[:_MOST]}
-    return Page("search.html", facts, query=text)
+    facts: dict[str, object] = {"query": text, "found": found[:_MOST]}
+    return Page("search.html", facts, twin=f"/search.json?q={quote(text, safe='')}", query=text)
 
 
 def _found(register: Register, text: str) -> list[dict[str, object]]:

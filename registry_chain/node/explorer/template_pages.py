@@ -26,7 +26,7 @@ def templates(register: Register, language: str) -> Page:
             {
                 "cpt_id": record.cpt_id,
                 "version": record.template_version,
-                "title": title_of(_document(register, record), language) if at < _TITLES else "",
+                "title": title(register, record, language) if at < _TITLES else "",
                 "publisher": Telling(record.publisher, register).actor,
                 "deactivated_at": instant(record.deactivated_at),
                 "href": path_of_template(record.cpt_id, record.template_version),
@@ -37,12 +37,23 @@ def templates(register: Register, language: str) -> Page:
     return Page("templates.html", facts, twin="/templates.json", here="/templates")
 
 
+def title(register: Register, record: TemplateRecord, language: str) -> str:
+    """Return a template version's display name, empty where its document is not kept here."""
+    return title_of(_document(register, record), language)
+
+
 def newest_version(register: Register, cpt_id: str) -> int | None:
     """Return a template's newest version, or None where there is no such template."""
     version = 0
     while register.records.template(cpt_id, version + 1) is not None:
         version += 1
     return version or None
+
+
+def newest(register: Register, clock: Clock, cpt_id: str, language: str) -> Page | None:
+    """Return a template's newest version, or None where there is no such template."""
+    version = newest_version(register, cpt_id)
+    return None if version is None else template(register, clock, cpt_id, version, language)
 
 
 def template(

@@ -7,7 +7,7 @@ scope. What is in force by one hand is not taken over by another.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from registry_chain.state_machine.context import Context
 from registry_chain.state_machine.errors import refuse, require
@@ -19,7 +19,7 @@ from weid.registry.operations import (
     EndAccreditation,
     RecognizeIssuer,
 )
-from weid.registry.records import AccreditationRecord, RecognitionRecord
+from weid.registry.records import AccreditationRecord, RecognitionRecord, Version
 from weid.registry.state_keys import trust_id
 from weid.registry.text import CPT_ID
 
@@ -38,21 +38,26 @@ def recognize_issuer(context: Context, operation: RecognizeIssuer) -> bytes:
     _check_window(operation)
     if record is not None:
         _check_standing_trust(context, record, record.recognized_by, operation.valid_from)
-    # write
-    staged.write(
-        RecognitionRecord(
-            operation.did,
-            operation.cpt_id,
-            giver,
-            operation.valid_from,
-            operation.valid_until,
-            None,
-            None,
-            ended_by_governance=False,
-            not_before=_floor(record),
-            version=staged.next_version(RecognitionRecord, identity),
-        )
+    version = staged.next_version(RecognitionRecord, identity)
+    past = _past(record, version)
+    given = RecognitionRecord(
+        operation.did,
+        operation.cpt_id,
+        giver,
+        operation.valid_from,
+        operation.valid_until,
+        None,
+        None,
+        ended_by_governance=False,
+        given_at=context.time,
+        not_before=past.not_before,
+        compromised_before=past.compromised_before,
+        before=past.before,
+        version=version,
     )
+    _check_change(context, record, given, giver)
+    # write
+    staged.write(given)
     return b""
 
 
@@ -69,22 +74,27 @@ def accredit(context: Context, operation: Accredit) -> bytes:
     require(operation.did != giver, ResultCode.NOT_PERMITTED)
     if record is not None:
         _check_standing_trust(context, record, record.accredited_by, operation.valid_from)
-    # write
-    staged.write(
-        AccreditationRecord(
-            operation.did,
-            operation.cpt_id,
-            giver,
-            operation.may_accredit,
-            operation.valid_from,
-            operation.valid_until,
-            None,
-            None,
-            ended_by_governance=False,
-            not_before=_floor(record),
-            version=staged.next_version(AccreditationRecord, identity),
-        )
+    version = staged.next_version(AccreditationRecord, identity)
+    past = _past(record, version)
+    given = AccreditationRecord(
+        operation.did,
+        operation.cpt_id,
+        giver,
+        operation.may_accredit,
+        operation.valid_from,
+        operation.valid_until,
+        None,
+        None,
+        ended_by_governance=False,
+        given_at=context.time,
+        not_before=past.not_before,
+        compromised_before=past.compromised_before,
+        before=past.before,
+        version=version,
     )
+    _check_change(context, record, given, giver)
+    # write
+    staged.write(given)
     return b""
 
 
@@ -107,19 +117,46 @@ def _check_standing_trust(
         require(mine or over, ResultCode.ALREADY_RECOGNIZED)
     elif record.ended_by_governance or record.compromised_since is not None:
         require(context.by_governance, ResultCode.NOT_PERMITTED)
-    floor = _floor(record)
+    floor = record.not_before if record.compromised_since is None else record.ended_at
     require(floor is None or valid_from >= floor, ResultCode.WINDOW_INVALID)
 
 
-def _floor(record: RecognitionRecord | AccreditationRecord | None) -> int | None:
-    """Return the end of the last compromise: no window may reach back over the time before it."""
+class _Past(NamedTuple):
+    """What a new window carries on of the compromises before it; see `RecognitionRecord`."""
+
+    not_before: int | None = None
+    compromised_before: int | None = None
+    before: bytes = b""
+
+
+def _past(record: RecognitionRecord | AccreditationRecord | None, version: Version) -> _Past:
+    """Return what a window of this version, written over a record, has to carry on."""
     if record is None:
-        return None
-    return record.not_before if record.compromised_since is None else record.ended_at
+        return _Past()
+    since, earlier = record.compromised_since, record.compromised_before
+    if since is None:
+        return _Past(record.not_before, earlier, record.before)
+    earliest = since if earlier is None else min(since, earlier)
+    return _Past(record.ended_at, earliest, version.previous)
+
+
+def _check_change(context: Context, record: _Trust | None, given: _Trust, giver: str) -> None:
+    """Refuse to give again what stands as it is, so that no version is made for nothing.
+
+    What its giver gave while it was compromised does not stand: it may be given again as it was.
+    """
+    if record is None or replace(given, given_at=record.given_at, version=record.version) != record:
+        return
+    if giver:
+        above = context.staged.read(AccreditationRecord, trust_id(giver, given.cpt_id))
+        after = above is None or above.not_before is None or record.given_at > above.not_before
+        require(not after, ResultCode.NO_CHANGE)
+    else:
+        refuse(ResultCode.NO_CHANGE)
 
 
 def derecognize_issuer(context: Context, operation: DerecognizeIssuer) -> bytes:
-    """End a recognition, or add to an ended one since when it was compromised."""
+    """End a recognition, or state of an ended one since when it was compromised."""
     identity = trust_id(operation.did, operation.cpt_id)
     # read
     record = context.staged.read(RecognitionRecord, identity)
@@ -134,7 +171,7 @@ def derecognize_issuer(context: Context, operation: DerecognizeIssuer) -> bytes:
 
 
 def end_accreditation(context: Context, operation: EndAccreditation) -> bytes:
-    """End an accreditation, or add to an ended one since when it was compromised."""
+    """End an accreditation, or state of an ended one since when it was compromised."""
     identity = trust_id(operation.did, operation.cpt_id)
     # read
     record = context.staged.read(AccreditationRecord, identity)
@@ -149,18 +186,26 @@ def end_accreditation(context: Context, operation: EndAccreditation) -> bytes:
 
 
 def _ended(context: Context, record: _Trust, compromised_since: int | None) -> _Trust:
-    known = record.compromised_since
-    by_governance = context.by_governance or record.ended_by_governance
-    if compromised_since is None:
-        # Governance may join an end, so that only governance reopens it.
-        joins = by_governance and not record.ended_by_governance
-        require(record.ended_at is None or joins, ResultCode.NO_CHANGE)
-    else:
+    """Return a record as it ends, or as an ended one is marked anew.
+
+    What governance states first stands in place of what an accreditor stated, be it another date
+    or none: whoever has an accreditor's key could state any. From then on it is governance's, and
+    a date moves only to an earlier one.
+    """
+    by_governance = context.by_governance
+    require(by_governance or not record.ended_by_governance, ResultCode.NOT_PERMITTED)
+    if compromised_since is not None:
         require(compromised_since <= context.time, ResultCode.WINDOW_INVALID)
-        require(known is None or compromised_since < known, ResultCode.NO_CHANGE)
+    first = record.ended_at is None or (by_governance and not record.ended_by_governance)
+    if not first:
+        require(_earlier(compromised_since, record.compromised_since), ResultCode.NO_CHANGE)
     return replace(
         record,
         ended_at=context.time if record.ended_at is None else record.ended_at,
-        compromised_since=known if compromised_since is None else compromised_since,
+        compromised_since=compromised_since,
         ended_by_governance=by_governance,
     )
+
+
+def _earlier(date: int | None, known: int | None) -> bool:
+    return date is not None and (known is None or date < known)

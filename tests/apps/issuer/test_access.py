@@ -10,7 +10,7 @@ import pytest
 import issuer_app
 from issuer_app.web.access import API, MACHINES, PUBLIC, ROLES
 from tests.apps.issuer.support import ROLES as KINDS
-from tests.apps.issuer.support import Office, add_organisation, people, rows_csv
+from tests.apps.issuer.support import add_organisation, people, rows_csv
 from tests.support.clauses import clause
 
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
@@ -169,14 +169,13 @@ def test_cookies_are_bound_to_the_host_and_change_at_sign_in_and_out(office):
 
 
 @clause("W6")
-def test_on_loopback_http_the_cookie_drops_only_what_http_cannot_have(tmp_path):
-    office = Office(tmp_path, public_url="http://127.0.0.1:8480", recognized=False)
+def test_on_loopback_http_the_cookie_drops_only_what_http_cannot_have(new_office):
+    office = new_office(public_url="http://127.0.0.1:8480", recognized=False)
     cookie = office.browser().get("/sign-in").headers["Set-Cookie"]
     assert cookie.startswith("weid-issuer=")
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
     assert "Secure" not in cookie
-    office.close()
 
 
 @clause("W5")
@@ -290,10 +289,8 @@ def test_links_use_the_configured_origin_whatever_the_host_header_says(office):
 
 
 @clause("W29", "W4")
-def test_a_flood_is_slowed_down_by_the_true_peer(tmp_path):
-    office = Office(
-        tmp_path, sign_ins_per_minute=3, trusted_proxies=("10.0.0.1",), recognized=False
-    )
+def test_a_flood_is_slowed_down_by_the_true_peer(new_office):
+    office = new_office(sign_ins_per_minute=3, trusted_proxies=("10.0.0.1",), recognized=False)
     client = office.app.test_client()
     browser = office.browser()
 
@@ -313,7 +310,6 @@ def test_a_flood_is_slowed_down_by_the_true_peer(tmp_path):
     assert [attempt("10.0.0.1", f"198.51.100.{i}, 203.0.113.9") for i in range(4)][-1] == 429
     office.clock.advance(60)
     assert attempt("203.0.113.7", "") == 401
-    office.close()
 
 
 @clause("W16")

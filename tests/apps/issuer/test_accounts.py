@@ -53,7 +53,9 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path):
-    return Desk(tmp_path)
+    made = Desk(tmp_path)
+    yield made
+    made.database.close()
 
 
 def test_who_signs_in_is_known_by_the_token_with_roles(desk):
@@ -224,6 +226,48 @@ def test_a_new_password_ends_every_session_and_frees_a_locked_name(desk):
         desk.accounts.sign_in("maria", PASSWORD)
     entries = [row for row in desk.audit.page(by) if row["action"] == "password_set"]
     assert [(row["subject"], row["details"]) for row in entries] == [(user_id, {})]
+
+
+def while_checked(desk, monkeypatch, happens):
+    """Let something happen after a password was checked and before its session is opened."""
+    passwords = desk.accounts._passwords
+    fits = passwords.fits
+
+    def checked(password, stored):
+        found = fits(password, stored)
+        happens()
+        return found
+
+    monkeypatch.setattr(passwords, "fits", checked)
+
+
+def test_a_password_that_is_replaced_while_it_is_checked_opens_no_session(desk, monkeypatch):
+    desk.add("maria")
+    by = server_person(desk.first)
+    fresh = "another good password"
+    while_checked(
+        desk,
+        monkeypatch,
+        lambda: desk.accounts.set_password(by, login="maria", password=fresh),
+    )
+    with pytest.raises(SignInRefusedError):
+        desk.accounts.sign_in("maria", PASSWORD)
+    assert desk.database.value("SELECT count(*) FROM browser_sessions") == 0
+    monkeypatch.undo()
+    assert desk.accounts.person_of(desk.accounts.sign_in("maria", fresh))
+
+
+def test_an_access_that_ends_while_the_password_is_checked_opens_no_session(desk, monkeypatch):
+    maria = desk.add("maria")
+    by = server_person(desk.first)
+    while_checked(
+        desk,
+        monkeypatch,
+        lambda: desk.accounts.disable_user(by, maria, expected_version=1),
+    )
+    with pytest.raises(SignInRefusedError):
+        desk.accounts.sign_in("maria", PASSWORD)
+    assert desk.database.value("SELECT count(*) FROM browser_sessions") == 0
 
 
 @pytest.mark.parametrize("password", ["short", "maria.officer", "x" * 257, ""])

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from issuer_app.cli.main import cli
 from issuer_app.web.access import API
-from tests.apps.issuer.support import ORIGIN, ROLES, Office, add_organisation, people, rows_csv
+from tests.apps.issuer.support import ORIGIN, ROLES, add_organisation, people, rows_csv
 from tests.support.clauses import clause
 from weid.clock import FixedClock
 
@@ -161,8 +161,8 @@ def test_a_token_ends_with_its_user(office, officer):
 
 
 @clause("W29")
-def test_a_flood_is_slowed_down_whatever_the_token(tmp_path):
-    office = Office(tmp_path, api_calls_per_minute=3, recognized=False)
+def test_a_flood_is_slowed_down_whatever_the_token(new_office):
+    office = new_office(api_calls_per_minute=3, recognized=False)
     officer = Program(office, "officer")
     assert [officer.get("me", token="x").status_code for _ in range(4)] == [401, 401, 401, 429]
     answer = officer.get("me")
@@ -170,7 +170,6 @@ def test_a_flood_is_slowed_down_whatever_the_token(tmp_path):
     assert int(answer.headers["Retry-After"]) <= 60
     office.clock.advance(60)
     assert officer.get("me").status_code == 200
-    office.close()
 
 
 def test_a_batch_from_the_file_to_its_offers(office, officer):
@@ -225,8 +224,8 @@ def test_faulty_rows_are_listed_and_left_out_when_that_is_said(office, officer):
     assert left.json["state"] == "checked"
 
 
-def test_two_persons_decide_and_nobody_alone_with_two_tokens(tmp_path):
-    office = Office(tmp_path, policy="two_person")
+def test_two_persons_decide_and_nobody_alone_with_two_tokens(new_office):
+    office = new_office(policy="two_person")
     office.add_user("both", "officer", "approver")
     both, approver = Program(office, "both"), Program(office, "approver")
     again = Program(office, "both", name="a second token")
@@ -242,7 +241,6 @@ def test_two_persons_decide_and_nobody_alone_with_two_tokens(tmp_path):
     sent = both.post(f"batches/{batch['id']}/issue", {"version": back["version"]}).json
     done = approver.post(f"batches/{batch['id']}/approve", {"version": sent["version"]})
     assert done.json["state"] == "approved"
-    office.close()
 
 
 def test_a_certificate_is_found_changed_and_has_its_offer(office, officer):
@@ -298,8 +296,8 @@ def test_what_is_not_there_or_too_large_is_json_without_the_machine(office, offi
     assert answer.status_code in {404, 413}
 
 
-def test_the_command_makes_lists_and_revokes_tokens(tmp_path, monkeypatch):
-    office = Office(tmp_path, recognized=False)
+def test_the_command_makes_lists_and_revokes_tokens(new_office, tmp_path, monkeypatch):
+    office = new_office(recognized=False)
     settings = tmp_path / "settings.json"
     settings.write_text(json.dumps({"public_url": ORIGIN, "data_dir": str(tmp_path)}))
     monkeypatch.setattr("issuer_app.cli.tokens.SystemClock", lambda: FixedClock(office.clock.now()))
@@ -320,4 +318,3 @@ def test_the_command_makes_lists_and_revokes_tokens(tmp_path, monkeypatch):
     assert run("revoke-token", listed[0]["id"]).exit_code == 0
     assert program.get("me", token=token).status_code == 401
     assert "nightly run" in run("list-tokens").stdout
-    office.close()

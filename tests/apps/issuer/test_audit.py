@@ -24,7 +24,8 @@ def office(tmp_path):
         for number in range(1, 6):
             clock.advance(1)
             log.record(person, "batch_uploaded", f"{number:032x}", rows=number)
-    return database, log, person
+    yield database, log, person
+    database.close()
 
 
 def test_a_log_as_it_was_written_is_whole(office):

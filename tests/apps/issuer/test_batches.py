@@ -9,7 +9,7 @@ import pytest
 
 from issuer_app.errors import ConflictError, ForbiddenError, StoreFullError
 from issuer_app.services.batches import Upload
-from tests.apps.issuer.support import Office, people, rows_csv
+from tests.apps.issuer.support import people, rows_csv
 from tests.support.clauses import clause
 from weid.crypto.keys import PrivateKey
 
@@ -280,8 +280,8 @@ def test_a_file_that_cannot_be_used_says_why_on_the_page(office, content, says):
 
 
 @clause("I24")
-def test_two_people_decide_where_the_policy_says_so(tmp_path):
-    office = Office(tmp_path, policy="two_person")
+def test_two_people_decide_where_the_policy_says_so(new_office):
+    office = new_office(policy="two_person")
     office.add_user("both", "officer", "approver")
     officer, approver = office.browser("officer"), office.browser("approver")
     location = officer.upload(office.template_id, rows_csv(*people(2))).headers["Location"]
@@ -309,7 +309,6 @@ def test_two_people_decide_where_the_policy_says_so(tmp_path):
     own.send(person, mine, expected_version=1)
     with pytest.raises(ForbiddenError):
         own.approve(person, mine, expected_version=2)
-    office.close()
 
 
 @clause("W27")
@@ -321,8 +320,8 @@ def test_what_changed_meanwhile_is_not_overwritten(office):
         office.services.batches.discard(officer, batch_id, expected_version=1)
 
 
-def test_before_the_recognition_nothing_is_issued_and_afterwards_it_goes_on(tmp_path):
-    office = Office(tmp_path, recognized=False)
+def test_before_the_recognition_nothing_is_issued_and_afterwards_it_goes_on(new_office):
+    office = new_office(recognized=False)
     batch_id = upload(office, rows_csv(*people(2)))
     office.services.batches.send(person_of(office, "officer"), batch_id, expected_version=1)
     office.job.run_once()
@@ -337,7 +336,6 @@ def test_before_the_recognition_nothing_is_issued_and_afterwards_it_goes_on(tmp_
     office.job.run_once()
     assert len(office.certificates()) == 2
     assert batch(office, batch_id)["state"] == "issued"
-    office.close()
 
 
 @clause("D4")

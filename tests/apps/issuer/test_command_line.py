@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import sys
 import urllib.error
 import urllib.request
@@ -349,6 +350,48 @@ def test_a_taken_address_is_named_with_what_to_do(typing, office):
     assert "set another listen" in next_step
 
 
+PEOPLES = ("issuer.sqlite", "secret.key", "passphrase", "lock", "keys")
+"""What set-up makes in the data folder, whether or not the registry answers."""
+
+
+def test_the_data_folder_is_closed_to_others_and_so_is_what_is_made_in_it(typing):
+    folder = typing.folder / "office"
+    folder.mkdir()
+    folder.chmod(0o755)
+    with held_port() as nobody:
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        typing.write(node_url=url, genesis_hash="00" * 32)
+        words = ("--settings", typing.settings, "init", "--name", "Office")
+        done = call("issuer_app.serve", *words, umask=0o022)
+        again = call("issuer_app.serve", *words, umask=0o022)
+    first = done.stderr.splitlines()[0]
+    assert first == (
+        f"issuer-app: {folder} was open to other users (mode 0755): its mode is now 0700"
+    )
+    assert "was open" not in again.stderr
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {path.name for path in folder.iterdir()} >= set(PEOPLES)
+    for path in folder.rglob("*"):
+        assert not path.stat().st_mode & 0o077, path
+
+
+def test_an_office_that_was_open_to_others_is_closed_by_the_next_command(typing, office):
+    office.data_dir.chmod(0o750)
+    code, _, err = typing.with_settings("list-tokens")
+    assert code == 0
+    assert f"issuer-app: {office.data_dir} was open to other users (mode 0750)" in err
+    assert stat.S_IMODE(office.data_dir.stat().st_mode) == 0o700
+
+
+def test_a_folder_that_all_users_share_is_no_data_folder(typing, office):
+    office.data_dir.chmod(0o1777)
+    code, _, err = typing.with_settings("list-tokens")
+    assert code == 2
+    assert "is open to other users (mode 1777)" in err
+    assert "Try: " in err
+    assert stat.S_IMODE(office.data_dir.stat().st_mode) == 0o1777
+
+
 def test_the_server_starts_while_the_registry_is_away_and_says_that_it_is_not_ready(typing, office):
     with held_port() as nobody:
         typing.write(
@@ -364,7 +407,7 @@ def test_the_server_starts_while_the_registry_is_away_and_says_that_it_is_not_re
             with refused.value as reply:
                 assert reply.code == 503
                 checks = json.loads(reply.read())["checks"]
-            assert checks == {"store": True, "registry": False, "job": True}
+            assert checks == {"store": True, "registry": False, "job": True, "status_lists": True}
             code, said = stop(process)
     assert code == 0
     assert "the registry cannot be reached" in said

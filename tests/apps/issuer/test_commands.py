@@ -146,6 +146,7 @@ def test_a_start_that_is_refused_says_why_in_a_line_and_exits_with_2(made, extra
         "PYTHONPATH": str(ROOT),
         "WEID_PUBLIC_URL": settings.public_url,
         "WEID_DATA_DIR": str(settings.data_dir),
+        "WEID_LISTEN": "127.0.0.1:0",
         **extra,
     }
     done = subprocess.run(

@@ -12,7 +12,7 @@ import pytest
 import issuer_app
 from issuer_app import catalogs
 from issuer_app.web.sentences import ACTIONS
-from tests.apps.issuer.support import TEMPLATE, Office, people, rows_csv
+from tests.apps.issuer.support import TEMPLATE, people, rows_csv
 from tests.support.clauses import clause
 
 XSS = [
@@ -135,6 +135,29 @@ def test_every_page_in_every_language(office, language):
             assert f'for="{identifier}"' in page, (path, field)
 
 
+@pytest.mark.parametrize(
+    ("language", "offer_label", "paper_label"),
+    [
+        ("en", "Code of the offer, to be scanned with the wallet", "Code of the certificate"),
+        ("zh_Hant", "領取二維碼\uff0c請以錢包掃描", "證明的二維碼"),
+    ],
+)
+def test_a_code_is_named_once_and_in_the_language_of_the_page(
+    office, language, offer_label, paper_label
+):
+    office.issue(rows_csv(*people(1)), form="both")
+    browser = office.browser("officer")
+    browser.client.set_cookie("weid-language", language, domain="issuer.example")
+    for certificate in office.certificates():
+        paper = certificate["form"] == "paper"
+        path = f"/certificates/{certificate['id']}/{'paper' if paper else 'offer'}"
+        page = browser.get(path).text
+        assert page.count('role="img"') == 1
+        assert f' role="img" aria-label="{paper_label if paper else offer_label}"' in page
+        assert "QR code" not in page
+    assert {one["form"] for one in office.certificates()} == {"paper", "wallet"}
+
+
 @pytest.mark.parametrize("path", list(catalogs.po_files()), ids=lambda path: path.parts[-3])
 def test_every_sentence_has_its_translation_and_the_catalog_is_compiled(path):
     assert catalogs.missing(path) == []
@@ -198,8 +221,8 @@ def test_one_thing_reads_as_one_and_several_as_several(office, language):
         assert [sentence for sentence in sentences if sentence not in page] == []
 
 
-def test_a_single_minute_and_a_single_certificate_read_as_one(tmp_path):
-    office = Office(tmp_path, idle_minutes=1)
+def test_a_single_minute_and_a_single_certificate_read_as_one(new_office):
+    office = new_office(idle_minutes=1)
     office.issue(rows_csv(*people(1)))
     page = office.browser("officer").get("/").text
     assert "after 1 minute without use" in page
@@ -209,7 +232,6 @@ def test_a_single_minute_and_a_single_certificate_read_as_one(tmp_path):
         "<strong>1</strong>certificate<"
         in office.browser("officer").get(f"/batches/{location}").text
     )
-    office.close()
 
 
 def test_every_deed_has_its_words():
@@ -267,12 +289,11 @@ def test_users_are_added_and_their_access_ended_on_the_page(office):
         ("UTC", 4_102_444_800, "Jan 1, 2100, 12:00:00"),
     ],
 )
-def test_moments_are_shown_in_the_offices_zone_and_kept_in_utc(tmp_path, zone, seconds, shown):
-    office = Office(tmp_path, time_zone=zone, recognized=False)
+def test_moments_are_shown_in_the_offices_zone_and_kept_in_utc(new_office, zone, seconds, shown):
+    office = new_office(time_zone=zone, recognized=False)
     with office.app.test_request_context("/"):
         text = office.app.jinja_env.filters["moment"](seconds).replace("\u202f", " ")
     assert text.startswith(shown)
-    office.close()
 
 
 @clause("W32")

@@ -120,6 +120,7 @@ def test_every_table_names_the_organisation(tmp_path):
     for table in tables:
         columns = {row["name"] for row in database.query(f"PRAGMA table_info({table})")}
         assert "organisation" in columns, table
+    database.close()
 
 
 def test_the_store_is_durable_and_in_wal_mode(tmp_path):

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.apps.issuer.support import ORIGIN, Office, people, rows_csv
+from tests.apps.issuer.support import ORIGIN, people, rows_csv
 from tests.apps.issuer.wallets import AppTransport, new_wallet, offer_uri, trust_of, verify
 from tests.support.clauses import clause
 from weid.credential.credential import Credential
@@ -81,7 +81,11 @@ def test_the_anchor_comes_with_the_credential_and_leads_to_the_registrys_root(of
 
 
 def test_the_picture_on_the_page_is_the_offer(offered):
-    shown = offered.services.offers.shown(offered.person, offered.certificate_id)
+    shown = offered.services.offers.shown(
+        offered.person,
+        offered.certificate_id,
+        label="Code of the offer, to be scanned with the wallet",
+    )
     assert read_image(draw_png(shown.uri)) == shown.uri
     page = offered.browser("officer").get(f"/certificates/{offered.certificate_id}/offer").text
     assert str(shown.picture) in page
@@ -225,15 +229,14 @@ def test_a_crash_after_signing_gives_the_same_credential_on_the_same_place(offer
 
 
 @clause("I17")
-def test_nothing_can_be_redeemed_before_the_approval(tmp_path):
-    office = Office(tmp_path, policy="two_person")
+def test_nothing_can_be_redeemed_before_the_approval(new_office):
+    office = new_office(policy="two_person")
     browser = office.browser("officer")
     location = browser.upload(office.template_id, rows_csv(*people(1))).headers["Location"]
     browser.issue(location)
     office.job.run_once()
     assert office.certificates() == []
     assert office.database.query("SELECT * FROM offers") == []
-    office.close()
 
 
 def test_a_revoked_offer_is_refused_and_stays_revoked(offered):

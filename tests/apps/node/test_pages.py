@@ -5,10 +5,13 @@ from __future__ import annotations
 import html.parser
 import json
 import re
+from dataclasses import replace
 from importlib import resources
 
 import pytest
 
+from registry_chain import LocalRegistry
+from registry_chain.node.explorer import issuer_pages
 from registry_chain.node.explorer.labels import (
     PROPOSED,
     Telling,
@@ -23,14 +26,15 @@ from registry_chain.node.explorer.language import (
 )
 from registry_chain.node.explorer.routes import PAGES
 from tests.support.clauses import clause
-from tests.support.node_world import CPT, node_world, template_document
-from weid.clock import format_time
-from weid.crypto.keys import PrivateKey
+from tests.support.node_world import CPT, NOW, node_world, seeded_bytes, template_document
+from weid.clock import FixedClock, format_time
+from weid.crypto.keys import KeyKind, PrivateKey, PublicKey
 from weid.crypto.signer import InMemorySigner
 from weid.encoding import base64url_encode
 from weid.errors import TransactionRejectedError
 from weid.registry import operations as op
-from weid.registry.author import create_did
+from weid.registry.author import KeyToAdd, create_did
+from weid.registry.signing import new_agreement_key
 from weid.registry.transaction import proposal_id
 
 EXPLORER = resources.files("registry_chain.node.explorer")
@@ -57,6 +61,7 @@ def paths(world):
         "block": "/blocks/10",
         "transaction": f"/transactions/{world.receipt.transaction_id.hex()}",
         "did": f"/dids/{world.issuer_did}",
+        "issuers": "/issuers",
         "templates": "/templates",
         "template": f"/templates/{CPT}/1",
         "governance": "/governance",
@@ -102,12 +107,25 @@ def text_of(reply):
     return re.sub(r"\s+", " ", "".join(read(reply).text))
 
 
+def twin_of(client, path):
+    """Return the path of the JSON twin that a page names."""
+    attributes = read(client.get(path)).attributes
+    (twin,) = [v for t, n, v in attributes if t == "link" and n == "href" and ".json" in v]
+    return twin
+
+
 SAYS = {
-    "home": ["Registry local", "Up to date", "University of Examples anchored the digest"],
+    "home": [
+        "Registry local",
+        "Up to date",
+        "All recognized issuers",
+        "University of Examples anchored the digest",
+    ],
     "blocks": ["Block 21", "1 transaction"],
     "block": ["University of Examples published template diploma version 1"],
     "transaction": ["University of Examples anchored the digest 111111111111…", "Done"],
     "did": ["University of Examples", "Recognized", "by governance", "#sign-1", "version 2"],
+    "issuers": ["Diploma", "University of Examples", "In force", "from 28 May 2026"],
     "templates": ["Diploma", "published by University of Examples"],
     "template": ["Diploma", "the holder may keep it back", "Recognized", "Check my file"],
     "governance": ["proposed to recognize University of Examples as issuer of template diploma"],
@@ -135,13 +153,7 @@ def test_a_page_says_what_happened_in_words(world, client, name):
 @clause("NA-19")
 @pytest.mark.parametrize("name", SAYS)
 def test_a_page_has_its_json_twin_and_names_it(world, client, name):
-    route = next(route for route in PAGES if route.name == name)
-    reader = read(client.get(paths(world)[name]))
-    twins = [v for t, n, v in reader.attributes if t == "link" and n == "href" and ".json" in v]
-    if route.twin is None:
-        assert twins == []
-        return
-    reply = client.get(twins[0])
+    reply = client.get(twin_of(client, paths(world)[name]))
     assert reply.status_code == 200
     assert reply.mimetype == "application/json"
     assert isinstance(reply.json, dict)
@@ -272,6 +284,40 @@ def test_what_is_not_there_is_a_page_that_says_what_to_do(client, path):
     assert "Check the spelling" in text_of(reply)
 
 
+NO_TWIN = [
+    "/nothing.json",
+    "/nothing/at/all.json",
+    "/blocks/99999.json",
+    "/blocks/x.json",
+    "/dids/did:weid:local:nobody.json",
+    "/governance/AAAA.json",
+    "/static/none.json",
+    "/templates/nothing.json",
+    "/templates/diploma/99.json",
+    "/templates/diploma/x.json",
+    "/transactions/zz.json",
+    "/.json",
+]
+
+
+@clause("NA-02")
+@pytest.mark.parametrize("path", NO_TWIN)
+def test_a_program_that_asks_for_what_is_not_there_is_told_so_in_json(client, path):
+    reply = client.get(path)
+    assert (reply.status_code, reply.mimetype) == (404, "application/json")
+    assert set(reply.json) == {"code", "message", "hint"}
+    assert reply.json["code"] == "not_found"
+
+
+def test_what_is_found_is_told_to_programs_too(world, client):
+    found = client.get("/search.json", query_string={"q": " UNIVERSITY "}).json
+    assert found["query"] == "UNIVERSITY"
+    hit = {"text": "University of Examples", "href": f"/dids/{world.issuer_did}"}
+    assert found["found"] == [{"term": hit, "kind": "Organisation"}]
+    assert twin_of(client, "/search?q=a%26b%3D%2F%22") == "/search.json?q=a%26b%3D%2F%22"
+    assert client.get("/search.json").json == {"query": "", "found": []}
+
+
 # --- Ids ------------------------------------------------------------------------------------------
 
 BASE64URL_OF_32_BYTES = re.compile(r"(?<![\w-])[\w-]{43}(?![\w-])", re.ASCII)
@@ -291,11 +337,9 @@ def test_no_page_and_no_twin_shows_an_id_in_base64url(world, client):
     for name, path in paths(world).items():
         shown = text_of(client.get(path))
         assert not BASE64URL_OF_32_BYTES.findall(shown), name
-        route = next(route for route in PAGES if route.name == name)
-        if route.twin is not None:
-            told = client.get(f"{path.rstrip('/') or '/index'}.json").get_data(as_text=True)
-            # A header is shown as the wire has it; a multibase key begins with z and is longer.
-            assert not BASE64URL_OF_32_BYTES.findall(told), name
+        told = client.get(twin_of(client, path)).get_data(as_text=True)
+        # A header is shown as the wire has it; a multibase key begins with z and is longer.
+        assert not BASE64URL_OF_32_BYTES.findall(told), name
 
 
 @pytest.mark.parametrize("spelling", ["hex", "capitals", "base64url"])
@@ -422,6 +466,132 @@ def test_how_a_recognition_ended_is_told_in_chinese_too():
 def test_a_template_without_version_leads_to_its_newest(client):
     reply = client.get(f"/templates/{CPT}")
     assert (reply.status_code, reply.headers["Location"]) == (302, f"/templates/{CPT}/1")
+
+
+def test_the_twin_of_a_template_without_version_is_its_newest():
+    world = node_world()
+    world.issuer.submit(op.PublishTemplate(CPT, 2, template_document(CPT, 2)))
+    client = world.app().test_client()
+    assert client.get(f"/templates/{CPT}.json").json == client.get(f"/templates/{CPT}/2.json").json
+    assert client.get(f"/templates/{CPT}.json").json["version"] == 2
+
+
+# --- Issuers --------------------------------------------------------------------------------------
+
+STANDINGS = {
+    "in force": ("in force", "In force", "有效"),
+    "ended by governance": ("ended by governance", "Ended by governance", "由治理終止"),
+    "ended as compromised": (
+        "compromised",
+        "Compromised since 28 May 2026, 20:26:50 UTC",
+        "自 2026 年 5 月 28 日 20:26:50 UTC 起視為外洩",
+    ),
+    "recognized again after a compromise": ("in force", "In force", "有效"),
+    "run out": ("ran out", "Ran out", "已期滿"),
+    "still to begin": ("not yet begun", "Not yet begun", "尚未開始"),
+    "given and ended by an accreditor": ("ended", "Ended from 28 May 2026 Ended on", "已終止"),
+}
+
+
+@pytest.mark.parametrize("how", ENDINGS)
+def test_the_issuers_page_says_how_each_recognition_stands(how):
+    ending = Ending()
+    ENDINGS[how][0](ending)
+    client = ending.world.app().test_client()
+    did = ending.other if "accreditor" in how else ending.did
+    state, english, chinese = STANDINGS[how]
+    (template,) = client.get("/issuers.json").json["templates"]
+    assert (template["cpt_id"], template["title"]) == (CPT, "Diploma")
+    (listed,) = [item for item in template["issuers"] if item["did"] == did]
+    assert listed["state"] == state
+    (by_did,) = client.get(f"/dids/{did}.json").json["recognitions"]
+    assert listed == by_did
+    for asked, word in (("en", english), ("zh-Hant", chinese)):
+        rows = client.get(f"/issuers?lang={asked}").get_data(as_text=True).split("<li>")[1:]
+        (row,) = [row for row in rows if f'href="/dids/{did}"' in row]
+        said = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", row))
+        assert word in said
+
+
+def test_the_issuers_page_names_a_did_without_name_by_itself_and_links_the_template():
+    ending = Ending()
+    ending.governor.recognize(ending.other, CPT, valid_until=ending.clock.now() + 2 * DAY)
+    client = ending.world.app().test_client()
+    page = client.get("/issuers")
+    assert f"/templates/{CPT}" in read(page).links
+    text = text_of(page)
+    assert text.count(ending.other) == 1
+    assert text.index("University of Examples") < text.index(ending.other)
+    assert "University of Examples" in text
+    assert ending.did in text
+    assert "from 28 May 2026 until 30 May 2026" in text
+    names = {
+        i["did"]: i["name"] for i in client.get("/issuers.json").json["templates"][0]["issuers"]
+    }
+    assert names == {ending.did: "University of Examples", ending.other: None}
+
+
+def test_the_issuers_page_shows_a_bounded_number_and_says_when_it_left_some_out(monkeypatch):
+    ending = Ending()
+    ending.governor.recognize(ending.other, CPT)
+    ending.world.issuer.submit(op.PublishTemplate("licence", 1, template_document("licence")))
+    ending.governor.recognize(ending.did, "licence")
+    client = ending.world.app().test_client()
+    for most, shown in ((1, 1), (2, 2), (3, 3), (4, 3)):
+        monkeypatch.setattr(issuer_pages, "SHOWN", most)
+        facts = client.get("/issuers.json").json
+        assert facts["shown"] == shown == sum(len(t["issuers"]) for t in facts["templates"])
+        assert facts["more"] is (most < 3)
+        assert ("Not all are shown here" in text_of(client.get("/issuers"))) is (most < 3)
+
+
+def test_without_a_recognition_the_issuers_page_says_so():
+    world = LocalRegistry(clock=FixedClock(NOW), random=seeded_bytes())
+    client = replace(node_world(), registry=world).app().test_client()
+    assert "No issuer has been recognized yet." in text_of(client.get("/issuers"))
+    assert client.get("/issuers.json").json == {"templates": [], "shown": 0, "more": False}
+
+
+@pytest.mark.parametrize("path", ["/", "/blocks"])
+def test_every_page_leads_to_the_issuers(client, path):
+    assert "/issuers" in read(client.get(path)).links
+    marked = client.get("/issuers").get_data(as_text=True)
+    assert '<a href="/issuers" aria-current="page">Issuers</a>' in marked
+
+
+# --- What is trusted, and what keys are for ---------------------------------------------------------
+
+
+def test_the_home_page_says_what_is_trusted_in_both_languages(world):
+    client = world.app().test_client()
+    said = text_of(client.get("/"))
+    assert "The holder of the sealing key is trusted for history; " in said
+    assert "proved against the head (the newest block's header) that it signed." in said
+    assert "歷史以封存金鑰的持有人為信任依據" in text_of(client.get("/?lang=zh-Hant"))
+
+
+def test_a_did_page_says_what_a_key_is_for_and_keeps_the_term():
+    world = node_world()
+    signer = InMemorySigner(PrivateKey.from_seed(b"\x06" * 32))
+    signing = (op.KeyPurpose.AUTHENTICATION, op.KeyPurpose.ASSERTION)
+    controller = InMemorySigner(PrivateKey.from_seed(b"\x07" * 32))
+    key = KeyToAdd("both", signer, signing)
+    did, author = create_did(world.registry, [controller], clock=world.clock, keys=[key])
+    agreeing = new_agreement_key("box", PublicKey(KeyKind.X25519, b"\x09" + bytes(31)))
+    author.submit(op.UpdateDid(did, 1, add_keys=(agreeing,)))
+    client = world.app().test_client()
+    words = {
+        "en": ("proves who it is", "signs certificates", "receives encrypted messages"),
+        "zh-Hant": ("證明身分", "簽署證書", "接收加密訊息"),
+    }
+    for tag, (authentication, assertion, agreement) in words.items():
+        page = text_of(client.get(f"/dids/{did}?lang={tag}"))
+        assert f"{authentication} (authentication), {assertion} (assertionMethod)" in page
+        assert f"{agreement} (keyAgreement)" in page
+    keys = client.get(f"/dids/{did}.json").json["keys"]
+    purposes = {one["id"]: one["purposes"] for one in keys}
+    assert purposes["both"] == ["authentication", "assertionMethod"]
+    assert purposes["box"] == ["keyAgreement"]
 
 
 # --- Languages ------------------------------------------------------------------------------------
@@ -596,6 +766,7 @@ def test_names_from_records_are_text_and_nothing_else():
         for path in [
             "/",
             f"/dids/{world.issuer_did}",
+            "/issuers",
             "/templates",
             f"/templates/{cpt}/1",
             "/governance",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import sys
 import urllib.error
 import urllib.request
@@ -27,12 +28,12 @@ nodes = ["http://127.0.0.1:{node}"]
 """
 
 
-def write(folder, *, port=0, node=9, mode=0o600, secret="s" * 40):
+def write(folder, *, port=0, node=9, mode=0o600, secret="s" * 40, heads="heads"):
     path = folder / "verifier.toml"
     path.touch()
     path.write_text(
         SETTINGS.format(
-            secret=secret, folder=folder / "heads", port=port, node=node, genesis="0" * 64
+            secret=secret, folder=folder / heads, port=port, node=node, genesis="0" * 64
         )
     )
     path.chmod(mode)
@@ -129,8 +130,8 @@ def test_a_taken_address_is_named_with_what_to_do(tmp_path):
 
 def test_it_serves_while_its_registry_is_away_until_it_is_told_to_stop(tmp_path):
     with held_port() as nobody:
-        path = write(tmp_path, node=nobody.getsockname()[1])
-        with serving("verifier_app.serve", path) as (url, process):
+        path = write(tmp_path, node=nobody.getsockname()[1], heads="state/heads")
+        with serving("verifier_app.serve", path, umask=0o022) as (url, process):
             with urllib.request.urlopen(f"{url}/healthz", timeout=30) as reply:
                 assert json.loads(reply.read()) == {"status": "ok"}
             with pytest.raises(urllib.error.HTTPError) as refused:
@@ -140,5 +141,8 @@ def test_it_serves_while_its_registry_is_away_until_it_is_told_to_stop(tmp_path)
                 assert json.loads(reply.read())["unavailable"] == ["example"]
             code, said = stop(process)
     assert code == 0
+    # The folder above the one of the settings is nobody else's either.
+    for made in ("state", "state/heads"):
+        assert stat.S_IMODE((tmp_path / made).stat().st_mode) == 0o700
     assert "registry example cannot be reached now" in said
     assert "Traceback" not in said

@@ -11,6 +11,7 @@ from tests.apps.verifier.support import Browser, build
 from tests.support.clauses import clause
 from tests.support.world import AUDIENCE, World, seeded
 from weid.crypto.signer import InMemorySigner
+from weid.encoding import base64url_encode, json_dumps
 from weid.holder import Holder
 from weid.qr.envelope import decode_envelope, encode_envelope
 from weid.qr.image import draw_png
@@ -125,6 +126,75 @@ def test_a_check_that_was_left_out_names_the_other_as_the_page_does(
     assert outcome(reply) == "not_valid"
     assert said in reply.text
     assert "issuer_key did not pass" not in reply.text
+
+
+def unreferenced(world: World) -> str:
+    """Return a certificate with a claim that its issuer did not sign."""
+    added = base64url_encode(json_dumps(["c2FsdHNhbHRzYWx0c2FsdA", "name", "Eve"]))
+    return f"{world.credential.text}{added}~"
+
+
+def with_a_claim_left_out(world: World) -> str:
+    """Return a shown code of which somebody took a claim away afterwards."""
+    jws, *disclosures, binding = shown(world, "name", "degree").split("~")
+    return "~".join([jws, *disclosures[1:], binding])
+
+
+CHANGED = {
+    "unreferenced": (
+        unreferenced,
+        "a disclosure belongs to no digest of the credential",
+        ("the certificate was changed or is damaged", "證書內容曾被更改或已損壞"),
+    ),
+    "claim left out": (
+        with_a_claim_left_out,
+        "sd_hash of the key binding is of other content",
+        ("the wallet&#39;s proof of the holder&#39;s key does not hold", "錢包對持有人密鑰的證明"),
+    ),
+    "no token": (
+        lambda _world: "a.b.c~",
+        None,
+        ("the certificate is damaged, not whole, or of an unknown form", "證書已損壞"),
+    ),
+}
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hant"])
+@pytest.mark.parametrize("what", CHANGED)
+def test_what_is_wrong_is_one_sentence_and_the_precise_text_is_for_the_technician(
+    browser, world, what, language
+):
+    change, precise, sentences = CHANGED[what]
+    browser.post("/language", language=language)
+    page = browser.post("/check", text=change(world)).text
+    head, rest = page.split('<div class="clear" id="auto-clear"')
+    checks, technical = rest.split("<details>")
+    assert sentences[language != "en"] in head
+    found = re.search(r'<bdi lang="en">([^<]+)</bdi>', technical)
+    assert found is not None
+    assert precise is None or found[1] == precise
+    assert found[1] not in head
+    assert (found[1] in checks) == (language == "en")
+
+
+def test_the_lines_for_the_technician_are_named_in_the_language_of_the_page(browser, world):
+    path, request = open_request(browser)
+    browser.post("/language", language="zh-Hant")
+    page = browser.post(f"{path}/answer", text=world.present(request)).text
+    technical = page.split("<details>")[1]
+    labels = re.findall(r"<dt>([^<]+)</dt>", technical)
+    assert labels[:4] == ["查驗時間", "登記網絡", "發證機構", "種類"]
+    assert all(re.fullmatch(r"[^A-Za-z]+", label) for label in labels), labels
+    assert "區塊" in technical
+    assert "format: 通過 (format_good)" in technical
+
+
+@pytest.mark.parametrize(
+    ("language", "label"), [("en", "Code of this request"), ("zh-Hant", "此要求的二維碼")]
+)
+def test_the_code_of_a_request_is_named_in_the_language_of_the_page(browser, language, label):
+    browser.post("/language", language=language)
+    assert f'aria-label="{label}"' in browser.get(f"{browser.ask()}/code.svg").text
 
 
 def test_a_picture_of_the_answer_is_read_and_checked(browser, world):
@@ -327,6 +397,7 @@ def test_the_trust_page_names_the_recognized_issuers(browser):
     page = browser.get("/trust/").text
     assert "Test University" in page
     assert "in force" in page
+    assert page.count('<th scope="col">') == page.count("<th") - page.count("<thead") == 3
 
 
 @clause("W16")

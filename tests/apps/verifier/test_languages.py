@@ -11,11 +11,12 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 from verifier_app.languages import Languages
-from verifier_app.result_view import _AGES
+from verifier_app.result_view import _AGES, GENERAL
 from weid.verification.reasons import REASONS
 
 APP = Path(__file__).parents[3] / "verifier_app"
 CATALOGS = sorted((APP / "translations").glob("*.po"))
+TRANSLATING = {"_", "_l", "text", "told", "plural", "gettext", "lazy_gettext", "ngettext"}
 PLACEHOLDER = re.compile(r"\{\w+\}|%[ds]")
 
 
@@ -28,8 +29,9 @@ def texts() -> set[str | tuple[str, ...]]:
             keywords={"_": None, "text": None, "told": None, "plural": (1, 2)},
         )
     }  # fmt: skip
-    reasons = {text for one in REASONS.values() for text in (one.sentence, one.hint) if text}
-    return pages | set(_AGES.values()) | reasons
+    sentences = {one.sentence for code, one in REASONS.items() if code not in GENERAL}
+    hints = {one.hint for one in REASONS.values() if one.hint}
+    return pages | set(_AGES.values()) | sentences | hints
 
 
 @pytest.mark.parametrize("path", CATALOGS, ids=lambda path: path.stem)
@@ -38,6 +40,32 @@ def test_nothing_is_left_untranslated(path):
         catalog = read_po(file)
     missing = [text for text in texts() if not all(translations(catalog.get(text)))]
     assert missing == []
+
+
+def test_no_page_shows_the_free_english_text_of_a_reason_as_its_sentence():
+    free = {code for code, one in REASONS.items() if "{problem}" in one.sentence}
+    assert set(GENERAL) == free
+    assert not any(PLACEHOLDER.search(sentence) for sentence in GENERAL.values())
+
+
+def test_every_python_extracts_the_same_texts():
+    """From 3.12 on the texts within an f-string are found as well: none may be there."""
+    for folder in (APP, APP.parent / "issuer_app"):
+        for file in folder.rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.JoinedStr):
+                    found = [one for one in ast.walk(node) if _translates_a_literal(one)]
+                    assert not found, f"{file.name}:{node.lineno}"
+
+
+def _translates_a_literal(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    name = getattr(node.func, "id", "") or getattr(node.func, "attr", "")
+    inside = [part for argument in node.args for part in ast.walk(argument)]
+    return name in TRANSLATING and any(
+        isinstance(part, ast.Constant) and isinstance(part.value, str) for part in inside
+    )
 
 
 @pytest.mark.parametrize("path", CATALOGS, ids=lambda path: path.stem)

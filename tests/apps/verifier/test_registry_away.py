@@ -126,7 +126,7 @@ def test_an_answer_that_could_not_be_checked_may_be_sent_again(app, world, node,
             def away(_self):
                 raise RegistryUnavailableError("away")
 
-            patched.setattr("verifier_app.named_registry.NamedRegistry.head", away)
+            patched.setattr("weid.registry.named_registry.NamedRegistry.head", away)
             reply = browser.post(f"{path}/answer", text=answer)
             assert outcome(reply) == "could_not_check"
             assert f'href="{path}" id="retry"' in reply.text
@@ -141,7 +141,7 @@ def test_a_registry_of_another_name_is_refused_at_once_or_when_it_answers(
     with up(world, node):
         with pytest.raises(ProofError, match="calls itself test") as refused:
             counter(world, tmp_path, network(world, node, name="other"), wishes=[])
-        assert 'name = "test"' in refused.value.hint
+        assert "call it test" in refused.value.hint
         assert late.get("/readyz").json["unavailable"] == ["other"]
         assert "cannot be read now" in late.get("/trust/").text
 

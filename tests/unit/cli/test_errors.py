@@ -7,6 +7,7 @@ import pytest
 
 from weid.cli.failures import exit_code_of, tell
 from weid.cli.output import Session
+from weid.cli.patience import StillWaitingError
 from weid.errors import (
     KeyFileError,
     MalformedError,
@@ -37,6 +38,7 @@ CASES = {
     "stopped by the person": (click.Abort(), 1),
     "refused by the registry": (TransactionRejectedError("x", code=7), 4),
     "no answer from the registry": (RegistryUnavailableError("x"), 20),
+    "not done in the time given": (StillWaitingError("x"), 20),
 }
 
 

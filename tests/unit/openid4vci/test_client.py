@@ -12,7 +12,6 @@ from weid.crypto.keys import PrivateKey
 from weid.crypto.signer import InMemorySigner
 from weid.encoding import base64url_encode, json_dumps
 from weid.errors import (
-    InvalidSignatureError,
     MalformedError,
     ProtocolError,
     TransportError,
@@ -303,19 +302,6 @@ def test_a_credential_bound_to_no_key_of_ours_is_not_taken(cnf):
     text = f"{head}.{base64url_encode(json_dumps(payload))}.{base64url_encode(bytes(64))}~"
     with pytest.raises(MalformedError, match="bound to"):
         check_received(text, SIGNER.public_key, expected_vct=VCT)
-
-
-@clause("IP-21")
-def test_a_verifier_may_refuse_what_the_form_allows():
-    meeting = Meeting()
-    preview = meeting.client.read_offer(meeting.offer())
-
-    def refuse(text: str) -> None:
-        assert text.endswith("~")
-        raise InvalidSignatureError("the issuer did not sign this")
-
-    with pytest.raises(InvalidSignatureError):
-        meeting.client.redeem(preview, signer=SIGNER, verify=refuse)
 
 
 @clause("IP-21")

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.support.clauses import clause
 from tests.unit.qr.sd_jwt_texts import CLAIMS, part, sd_jwt
 from weid import limits
-from weid.encoding import base64url_encode, cbor_encode, json_dumps
+from weid.cbor import cbor_encode
+from weid.encoding import base64url_encode, json_dumps
 from weid.errors import MalformedError
 from weid.qr.base45 import ALPHABET, base45_encode
 from weid.qr.dictionary import DICTIONARY_V1, DICTIONARY_V1_SHA256

@@ -197,6 +197,21 @@ def test_after_silence_and_too_late_a_new_transaction_is_made() -> None:
     assert world.author.submit(EVIDENCE).code == 0
 
 
+@clause("NA-12")
+def test_what_was_done_unanswered_is_not_done_again_when_its_time_has_passed() -> None:
+    world = World()
+    world.registry.silent_after = 3
+    world.registry.sent.clear()
+    with pytest.raises(RegistryUnavailableError):
+        world.author.submit(EVIDENCE)
+    done = world.registry.receipt(world.registry.sent[-1].id)
+    assert done is not None
+    world.chain.time += 10_000
+    world.clock.advance(10_000)
+    assert world.author.submit(EVIDENCE) == done
+    assert {one.id for one in world.registry.sent} == {done.transaction_id}
+
+
 def test_after_silence_a_refusal_by_rule_is_raised_and_not_tried_again() -> None:
     world = World()
     world.author.submit(EVIDENCE)

@@ -20,18 +20,23 @@ from weid.registry.records import (
     TrustRecordT,
     Version,
 )
+from weid.registry.wire import encode_record, value_hash
 
 SCHOOL, MINISTRY, BOARD = "did:weid:demo:school", "did:weid:demo:ministry", "did:weid:demo:board"
 V = Version(1, 1, 1)
 
 
 def recognition(**changes: object) -> RecognitionRecord:
-    record = RecognitionRecord(SCHOOL, "diploma", "", 1000, None, None, None, False, None, V)
+    record = RecognitionRecord(
+        SCHOOL, "diploma", "", 1000, None, None, None, False, 1, None, None, b"", V
+    )
     return replace(record, **changes)  # type: ignore[arg-type]
 
 
 def accreditation(holder: str = MINISTRY, **changes: object) -> AccreditationRecord:
-    record = AccreditationRecord(holder, "diploma", "", True, 500, None, None, None, False, None, V)
+    record = AccreditationRecord(
+        holder, "diploma", "", True, 500, None, None, None, False, 1, None, None, b"", V
+    )
     return replace(record, **changes)  # type: ignore[arg-type]
 
 
@@ -53,12 +58,30 @@ class Trust:
 
     def former(self, record: TrustRecordT) -> TrustRecordT | None:
         self.looked_back += 1
-        if isinstance(record, RecognitionRecord):
-            same = [r for r in self.recognitions if r.issuer == record.issuer]
-        else:
-            same = [a for a in self.accreditations if a.accreditor == record.accreditor]  # type: ignore[misc]
-        place = [id(one) for one in same].index(id(record))
-        return same[place - 1] if place else None  # type: ignore[return-value]
+        for one in (*self.recognitions, *self.accreditations):
+            if isinstance(one, type(record)) and hash_of(one) == record.before:
+                return one
+        return None
+
+
+def hash_of(record: RecognitionRecord | AccreditationRecord) -> bytes:
+    return value_hash(encode_record(record))
+
+
+def again_after(lost: TrustRecordT, **changes: object) -> TrustRecordT:
+    """Return the window that is given after a record ended as compromised."""
+    since = lost.compromised_since
+    assert since is not None
+    earlier = lost.compromised_before
+    given = replace(
+        lost,
+        ended_at=None,
+        compromised_since=None,
+        not_before=lost.ended_at,
+        compromised_before=since if earlier is None else min(since, earlier),
+        before=hash_of(lost),
+    )
+    return replace(given, **changes)  # type: ignore[arg-type]
 
 
 def reader_of(*records: RecognitionRecord | AccreditationRecord) -> Trust:
@@ -187,7 +210,7 @@ def test_nothing_from_before_the_end_of_a_compromise_counts_where_nobody_knows_w
     above = accreditation(valid_from=500, not_before=2000)
     links: dict[str, list[RecognitionRecord | AccreditationRecord]] = {
         "the issuer's": [again],
-        "its accreditor's": [replace(BY_MINISTRY, valid_from=500), above],
+        "its accreditor's": [replace(BY_MINISTRY, valid_from=500, given_at=2100), above],
     }
     for name, records in links.items():
         for at, counts in ((1999, False), (2000, True)):
@@ -198,11 +221,11 @@ def at(number: int, time: int) -> Version:
     return Version(number, number, time)
 
 
-FIRST = recognition(version=at(1, 900))
+FIRST = recognition(given_at=900, version=at(1, 900))
 LOST = replace(FIRST, ended_at=3000, compromised_since=2500, version=at(2, 3000))
-AGAIN = recognition(valid_from=3100, not_before=3000, version=at(3, 3050))
+AGAIN = again_after(LOST, valid_from=3100, given_at=3050, version=at(3, 3050))
 LOST_AGAIN = replace(AGAIN, ended_at=5000, compromised_since=4500, version=at(4, 5000))
-THIRD = recognition(valid_from=5000, not_before=5000, version=at(5, 5000))
+THIRD = again_after(LOST_AGAIN, valid_from=5000, given_at=5000, version=at(5, 5000))
 HISTORY = (FIRST, LOST, AGAIN, LOST_AGAIN, THIRD)
 ENDED = (ISSUER_DERECOGNIZED,)
 
@@ -252,7 +275,8 @@ def test_the_lag_never_takes_a_new_window_back_over_a_compromise() -> None:
 @clause("ST-16", "C32")
 def test_an_earlier_date_that_a_later_window_states_holds_for_the_earlier_ones() -> None:
     stated = replace(LOST_AGAIN, compromised_since=1500)
-    for versions in ((FIRST, LOST, AGAIN, stated), (FIRST, LOST, AGAIN, stated, THIRD)):
+    third = again_after(stated, valid_from=5000, version=at(5, 5000))
+    for versions in ((FIRST, LOST, AGAIN, stated), (FIRST, LOST, AGAIN, stated, third)):
         assert judge(*versions, at=1200).compromised_since == 1500
         assert judge(*versions, at=4000).compromised_since == 1500
 
@@ -272,21 +296,32 @@ def test_today_is_judged_without_looking_back() -> None:
     assert reader.looked_back == 0
 
 
-@clause("ST-16")
-def test_only_so_many_versions_are_looked_back_on() -> None:
-    def given_often(times: int) -> Authority:
-        versions = [replace(AGAIN, version=at(3 + n, 3050)) for n in range(times)]
-        return judge(FIRST, LOST, *versions, at=2000)
+@clause("ST-16", "C32")
+def test_versions_written_since_do_not_push_out_what_stood_before_a_compromise() -> None:
+    often = [replace(AGAIN, version=at(3 + n, 3050)) for n in range(2 * limits.TRUST_VERSIONS)]
+    reader = reader_of(FIRST, LOST, *often)
+    before = issuer_authority(reader, SCHOOL, "diploma", 2000, lag=0)
+    assert before == Authority(True, ENDED, 2500)
+    assert reader.looked_back == 1
 
-    assert given_often(limits.TRUST_VERSIONS - 1).recognized
-    assert not given_often(limits.TRUST_VERSIONS).recognized
+
+@clause("ST-16")
+def test_a_reader_that_always_has_one_more_is_not_asked_for_ever() -> None:
+    class Endless(Trust):
+        def former(self, record: TrustRecordT) -> TrustRecordT | None:
+            self.looked_back += 1
+            return record
+
+    reader = Endless([AGAIN])
+    assert not issuer_authority(reader, SCHOOL, "diploma", 2000, lag=0).recognized
+    assert reader.looked_back == limits.TRUST_VERSIONS
 
 
 @clause("ST-16", "C32")
 def test_the_accreditor_of_then_is_asked_for_what_it_gave() -> None:
     by_board = replace(FIRST, recognized_by=BOARD)
     lost = replace(LOST, recognized_by=BOARD)
-    by_ministry = replace(AGAIN, recognized_by=MINISTRY)
+    by_ministry = replace(again_after(lost), valid_from=3100, recognized_by=MINISTRY)
     records = (by_board, lost, by_ministry, accreditation(), accreditation(BOARD))
     assert judge(*records, at=2000) == Authority(True, ENDED, 2500, (BOARD,))
     assert judge(*records, at=3500) == Authority(recognized=True, path=(MINISTRY,))
@@ -296,16 +331,16 @@ def test_the_accreditor_of_then_is_asked_for_what_it_gave() -> None:
 def test_an_accreditation_given_again_is_judged_like_a_recognition() -> None:
     first = accreditation(version=at(1, 400))
     lost = replace(first, ended_at=3000, compromised_since=2500, version=at(2, 3000))
-    again = accreditation(valid_from=3000, not_before=3000, version=at(3, 3000))
-    school = replace(BY_MINISTRY, version=at(1, 900))
+    again = again_after(lost, valid_from=3000, version=at(3, 3000))
+    school = replace(BY_MINISTRY, given_at=900)
     warned = (ACCREDITOR_DERECOGNIZED,)
     assert judge(school, first, lost, again, at=2000) == Authority(True, warned, 2500, (MINISTRY,))
     assert judge(school, first, lost, again, at=3000) == Authority(True, path=(MINISTRY,))
-    narrower = replace(lost, may_accredit=False)
-    below = (school, accreditation(accredited_by=BOARD, version=at(1, 900)))
-    of_board = [replace(one, accreditor=BOARD) for one in (first, narrower, again)]
-    assert not judge(*below, *of_board, at=2000).recognized, "it might not accredit then"
-    assert judge(*below, *of_board, at=3000).recognized
+    below = (school, accreditation(accredited_by=BOARD, given_at=900))
+    narrower = replace(lost, accreditor=BOARD, may_accredit=False)
+    wider = again_after(narrower, valid_from=3000, may_accredit=True)
+    assert not judge(*below, narrower, wider, at=2000).recognized, "it might not accredit then"
+    assert judge(*below, narrower, wider, at=3000).recognized
 
 
 # --- What a stolen accreditation gave -------------------------------------------------------------
@@ -315,16 +350,61 @@ def test_an_accreditation_given_again_is_judged_like_a_recognition() -> None:
 def test_what_an_accreditor_gave_after_its_compromise_counts_for_no_time_at_all() -> None:
     stolen = accreditation(ended_at=3000, compromised_since=2500, version=at(2, 3000))
     for given, counts in ((2439, True), (2440, False), (2600, False)):
-        friend = replace(BY_MINISTRY, valid_from=1000, version=at(1, given))
+        friend = replace(BY_MINISTRY, valid_from=1000, given_at=given)
         assert judge(friend, stolen, at=1500, lag=60).recognized is counts, given
         ended = replace(friend, ended_at=4000, version=at(2, 4000))
-        assert judge(friend, ended, stolen, at=1500, lag=60).recognized is counts, given
+        assert judge(ended, stolen, at=1500, lag=60).recognized is counts, given
 
 
 @clause("ST-16", "C32")
 def test_nor_does_what_was_given_below_it() -> None:
     stolen = accreditation(BOARD, ended_at=3000, compromised_since=2500, version=at(2, 3000))
     for middle, given, counts in ((2000, 2100, True), (2000, 2600, False), (2600, 2600, False)):
-        below = accreditation(accredited_by=BOARD, version=at(1, middle))
-        school = replace(BY_MINISTRY, version=at(1, given))
+        below = accreditation(accredited_by=BOARD, given_at=middle)
+        school = replace(BY_MINISTRY, given_at=given)
         assert judge(school, below, stolen, at=1500).recognized is counts, (middle, given)
+
+
+STOLEN = accreditation(ended_at=3000, compromised_since=2500, version=at(2, 3000))
+MENDED = again_after(STOLEN, valid_from=3000, version=at(3, 3000))
+
+GIVEN: dict[int, bool] = {
+    2439: True,  # before, by more than the lag
+    2440: False,  # the clock may have been past it
+    2600: False,
+    2999: False,
+    3000: False,  # perhaps a moment before the end
+    3001: True,
+}
+
+
+@clause("ST-16", "C32")
+@pytest.mark.parametrize("given", GIVEN)
+def test_what_a_thief_gave_does_not_come_back_when_the_accreditor_does(given: int) -> None:
+    friend = replace(BY_MINISTRY, given_at=given)
+    assert judge(friend, STOLEN, MENDED, at=6000, lag=60).recognized is GIVEN[given]
+    # Nor what another accreditor gave below one that the thief accredited.
+    of_board = again_after(replace(STOLEN, accreditor=BOARD))
+    below = accreditation(accredited_by=BOARD, given_at=given)
+    school = replace(BY_MINISTRY, given_at=4000)
+    assert judge(school, below, of_board, at=6000, lag=60).recognized is GIVEN[given]
+
+
+@clause("ST-16", "C32")
+def test_after_several_compromises_only_what_was_given_outside_all_of_them_counts() -> None:
+    lost = replace(MENDED, ended_at=5000, compromised_since=4500)
+    third = again_after(lost, valid_from=5000)
+    assert (third.not_before, third.compromised_before) == (5000, 2500)
+    for given, now, then in ((2000, True, True), (2600, False, False), (3500, False, True)):
+        school = replace(BY_MINISTRY, given_at=given)
+        records = (school, STOLEN, lost, third)
+        assert judge(*records, at=6000).recognized is now, given
+        assert judge(*records, at=4000).recognized is then, given
+    assert judge(replace(BY_MINISTRY, given_at=5001), third, at=6000).recognized
+
+
+@clause("ST-16")
+def test_an_end_without_a_beginning_of_a_compromise_lets_nothing_before_it_count() -> None:
+    unknown = replace(MENDED, compromised_before=None)
+    assert not judge(replace(BY_MINISTRY, given_at=100), unknown, at=6000).recognized
+    assert judge(replace(BY_MINISTRY, given_at=3001), unknown, at=6000).recognized

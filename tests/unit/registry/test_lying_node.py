@@ -56,7 +56,8 @@ def world():
     world.clock.advance(40)
     world.issuer.submit(UpdateDid(world.issuer_did, 2, services=()))
     world.issuer.submit(PublishTemplate("licence", 1, template_document("licence", 1, "Licence")))
-    registry.governor.derecognize(registry.governor.did, CPT)
+    registry.governor.derecognize(registry.governor.did, CPT, compromised_since=world.clock.now())
+    registry.governor.recognize(registry.governor.did, CPT)
     issuer, _ = create_did(
         registry, [InMemorySigner(FORGER)], clock=world.clock, endorser=registry.endorser
     )

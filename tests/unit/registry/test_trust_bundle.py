@@ -145,6 +145,29 @@ def test_accreditors_of_former_windows_are_in_the_bundle_too():
     assert before == issuer_authority(local, school, CPT, clock.now() - 150, lag=60)
 
 
+@clause("TB-05", "ST-16", "C32")
+def test_what_stood_before_a_compromise_is_not_pushed_out_of_the_bundle():
+    world = node_world()
+    local, did, clock = world.registry, world.issuer_did, world.clock
+    clock.advance(100)
+    since = clock.now() - 50
+    local.governor.derecognize(did, CPT, compromised_since=since)
+    clock.advance(100)
+    local.governor.recognize(did, CPT, valid_until=clock.now() + 10)
+    clock.advance(100)
+    start = clock.now()
+    school, author = create_did(
+        local, [InMemorySigner(PrivateKey.from_seed(b"\x31" * 32))], clock=clock,
+        endorser=local.endorser,
+    )  # fmt: skip
+    local.governor.accredit(school, CPT)
+    author.submit(*(RecognizeIssuer(did, CPT, start + n) for n in range(300)))
+    bundle = opened(world, exported(world, scope=BundleScope(templates=(CPT,))))
+    for reader in (local, reader_of(world), bundle):
+        before = issuer_authority(reader, did, CPT, since - 10, lag=60)
+        assert (before.recognized, before.compromised_since) == (True, since)
+
+
 @clause("TB-01")
 def test_the_same_registry_gives_the_same_bytes(world):
     assert exported(world) == exported(world)

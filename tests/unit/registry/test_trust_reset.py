@@ -113,10 +113,12 @@ def test_a_head_is_replaced_whatever_was_remembered_and_the_former_is_kept(tmp_p
     assert heads.load(name) == chain.blocks[8]
     heads.replace(name, chain.blocks[4])
     assert heads.load(name) == chain.blocks[4]
-    assert b'"height":"9"' in (tmp_path / f"{name.hex()}.former.json").read_bytes()
+    assert b'"height":"9"' in (tmp_path / f"{name.hex()}.former-1.json").read_bytes()
     (tmp_path / f"{name.hex()}.json").write_bytes(b"damaged")
     heads.replace(name, chain.blocks[6])
     assert heads.load(name) == chain.blocks[6]
-    assert (tmp_path / f"{name.hex()}.former.json").read_bytes() == b"damaged"
+    assert (tmp_path / f"{name.hex()}.former-2.json").read_bytes() == b"damaged"
+    # The highest head that was ever believed is still to be found.
+    assert b'"height":"9"' in (tmp_path / f"{name.hex()}.former-1.json").read_bytes()
     client = LightClient(chain.root, clock=NOW, heads=heads)
     assert client.update(chain).height == 9

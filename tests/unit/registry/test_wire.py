@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.clauses import clause
 from tests.support.refusals import refuses
 from weid import limits
-from weid.encoding import cbor_decode, cbor_encode
+from weid.cbor import cbor_decode, cbor_encode
 from weid.errors import MalformedError
 from weid.registry.codec import BYTE_LENGTHS, ITEM_COUNTS, compile_codec
 from weid.registry.operations import (

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.clauses import clause
 from tests.support.reports import stop, warnings
-from tests.support.world import AUDIENCE, START, World, draft, seeded
+from tests.support.world import AUDIENCE, CLAIMS, START, World, draft, seeded
 from tests.unit.verification.listed import (
     DID,
     RESOLVER,
@@ -23,6 +23,7 @@ from weid.crypto.signer import InMemorySigner
 from weid.did.document import DidDocument
 from weid.encoding import JsonObject, JsonValue
 from weid.issuer import ASSERTION_KEY, Issuer
+from weid.issuing.status_store import MemoryStatusStore
 from weid.registry.operations import (
     AnchorBatch,
     DeactivateDid,
@@ -503,6 +504,38 @@ def test_who_takes_an_accreditors_key_cannot_recognize_a_friend_for_the_past(wor
         "issuer_recognition",
         "issuer_not_recognized",
     )
+
+
+@clause("ST-16", "C32")
+def test_whom_a_thief_recognized_does_not_come_back_with_the_accreditor(world: World):
+    governor, clock, template = world.registry.governor, world.clock, world.template
+    ministry = Issuer.register("Ministry", registry=world.registry, clock=clock)
+    friend = Issuer.register(
+        "Friend", registry=world.registry, status_store=MemoryStatusStore(), clock=clock
+    )
+    assert ministry.author is not None
+    governor.accredit(ministry.did, template)
+    clock.advance(1000)
+    theft = clock.now()
+    clock.advance(500)
+    ministry.author.submit(RecognizeIssuer(friend.did, template.cpt_id, START))
+    clock.advance(500)
+    governor.end_accreditation(ministry.did, template, compromised_since=theft)
+    clock.advance(500)
+    governor.accredit(ministry.did, template)
+    clock.advance(500)
+
+    def verified() -> VerificationReport:
+        credential = friend.issue(template, CLAIMS, holder_key=world.holder.public)
+        friend.publish_status()
+        verifier = world.verifier()
+        request = verifier.request(template, "name", "degree")
+        return verifier.verify(world.present(request, credential), request)
+
+    assert stop(verified()) == ("issuer_recognition", "issuer_not_recognized")
+    ministry.author.submit(RecognizeIssuer(friend.did, template.cpt_id, START))
+    clock.advance(500)
+    assert verified().accepted
 
 
 # --- Templates that end ------------------------------------------------------------------------------

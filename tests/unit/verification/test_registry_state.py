@@ -149,6 +149,9 @@ class Standing:
     def __getattr__(self, name: str) -> object:
         return getattr(self._registry, name)
 
+    def status_token(self, uri: str) -> str | None:
+        return self._registry.status_token(uri)
+
     def head(self) -> object:
         return self._head
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 
 import pytest
@@ -10,20 +11,25 @@ import pytest
 from tests.support.clauses import clause
 from tests.support.world import CLAIMS, World, seeded
 from tests.unit.openid4vci.issuing import DIPLOMA, EndpointsTransport, Setting
-from tests.unit.wallet.holding import new_wallet, open_wallet
+from tests.unit.wallet.holding import PASSPHRASE, ask, new_wallet, open_wallet
+from weid.credential.credential_type import CredentialType
 from weid.credential.sd_jwt import SdJwt
 from weid.crypto.signer import InMemorySigner
 from weid.errors import (
+    NotFoundError,
     RegistryUnavailableError,
     RejectedError,
     UndeterminedError,
     WalletError,
 )
 from weid.openid4vci.redemption import IssuanceRequest
+from weid.registry.bundle_export import BundleScope, export_from
+from weid.registry.records import TemplateRecord
+from weid.registry.trust_bundle import TrustBundle
 from weid.verification.policy import TrustedNetwork, TrustPolicy
 from weid.verification.received import ISSUED, require_issued
 from weid.wallet.consent import Consent, ConsentKind
-from weid.wallet.contents import HeldCredential
+from weid.wallet.contents import HeldCredential, decode_contents, encode_contents
 from weid.wallet.wallet import Wallet
 
 SIGN = Callable[[World, IssuanceRequest], str]
@@ -35,10 +41,16 @@ class Registry:
     def __init__(self, world: World) -> None:
         self._registry = world.registry
         self.away: tuple[str, ...] = ()
+        self.without_documents = False
+
+    def _nothing(self, record: TemplateRecord) -> bytes:
+        raise NotFoundError(f"no document of {record.cpt_id}", hint="ask its publisher")
 
     def __getattr__(self, name: str) -> object:
         if name in self.away:
             raise RegistryUnavailableError("no node answers")
+        if name == "template_document" and self.without_documents:
+            return self._nothing
         return getattr(self._registry, name)
 
 
@@ -64,6 +76,23 @@ class Scene:
         offer = self.setting.endpoints.offer("diploma", CLAIMS)
         return wallet.accept(offer.uri, transport=EndpointsTransport(self.setting), **given)  # type: ignore[arg-type]
 
+    def take(self, wallet: Wallet, offer_uri: str, trust: TrustPolicy) -> HeldCredential:
+        return wallet.accept(offer_uri, transport=EndpointsTransport(self.setting), trust=trust)
+
+    def accept_while_it_goes_away(
+        self, wallet: Wallet, agree: Callable[[Consent], bool] | None = None
+    ) -> HeldCredential:
+        """Return what is kept when the registry goes away between the offer and its credential."""
+        self.setting.office.before = lambda: setattr(self.registry, "away", ("did",))
+        with pytest.raises(UndeterminedError) as caught:
+            self.accept(wallet, trust=self.trust, agree=agree)
+        self.registry.away = ()
+        (held,) = wallet.credentials()
+        assert caught.value.report.exit_code == 20
+        assert "kept as not verified yet" in caught.value.message
+        assert f"weid wallet verify {held.id}" in (caught.value.hint or "")
+        return held
+
 
 def issued(world: World, request: IssuanceRequest) -> str:
     return world.issuer.issue(world.template, request.approved, holder_key=request.holder_key).text
@@ -71,6 +100,10 @@ def issued(world: World, request: IssuanceRequest) -> str:
 
 def wallet_in(folder, scene: Scene, **options: object) -> Wallet:
     return new_wallet(folder, clock=scene.world.clock, **options)  # type: ignore[arg-type]
+
+
+def wallet_again(folder, scene: Scene) -> Wallet:
+    return Wallet.open(folder / "ada.wallet", passphrase=PASSPHRASE, clock=scene.world.clock)
 
 
 @clause("IP-21", "IP-35")
@@ -144,17 +177,62 @@ def test_the_key_is_there_before_the_issuer_knows_it(tmp_path):
 
 
 @clause("IP-35")
-def test_while_the_registry_cannot_be_asked_nothing_is_redeemed(tmp_path):
+@pytest.mark.parametrize(
+    "asked", ["head", "parameter", "template", "template_document", "did", "recognition"]
+)
+def test_while_the_registry_cannot_be_asked_nothing_is_redeemed(tmp_path, asked: str):
     scene = Scene()
     trust = scene.trust
+    offer = scene.setting.endpoints.offer("diploma", CLAIMS)
     with wallet_in(tmp_path, scene) as wallet:
-        scene.registry.away = ("head",)
+        scene.registry.away = (asked,)
         with pytest.raises(RegistryUnavailableError):
-            scene.accept(wallet, trust=trust)
+            scene.take(wallet, offer.uri, trust)
         assert scene.setting.named() == ["offered"]
         assert scene.setting.office.calls == []
+        assert not wallet._contents.keys
         scene.registry.away = ()
-        assert scene.accept(wallet, trust=trust)
+        assert not scene.take(wallet, offer.uri, trust).unverified
+
+
+@clause("IP-35")
+def test_a_bundle_that_does_not_cover_the_type_leaves_the_offer_as_it_is(tmp_path):
+    scene = Scene()
+    world = scene.world
+    data = export_from(
+        [world.registry.committed],
+        genesis_hash=world.registry.genesis_hash,
+        scope=BundleScope(templates=("another",)),
+        clock=world.clock,
+    )
+    bundle = TrustBundle(data, genesis_hash=world.registry.genesis_hash, clock=world.clock)
+    offer = scene.setting.endpoints.offer("diploma", CLAIMS)
+    with wallet_in(tmp_path, scene) as wallet:
+        with pytest.raises(RegistryUnavailableError):
+            scene.take(wallet, offer.uri, TrustPolicy.for_registry(bundle))
+        assert scene.setting.office.calls == []
+        assert scene.take(wallet, offer.uri, scene.trust)
+
+
+@clause("IP-35")
+def test_a_template_that_the_registry_lacks_or_nobody_keeps_leaves_the_offer_as_it_is(tmp_path):
+    scene = Scene()
+    trust = scene.trust
+    missing = CredentialType.parse(scene.world.template.vct)
+    with wallet_in(tmp_path, scene) as wallet:
+        scene.registry.without_documents = True
+        with pytest.raises(RegistryUnavailableError, match="template") as away:
+            scene.accept(wallet, trust=trust)
+        assert away.value.hint
+        scene.setting = Setting(
+            clock=scene.world.clock,
+            diploma=DIPLOMA.model_copy(
+                update={"vct": str(dataclasses.replace(missing, version=missing.version + 1))}
+            ),
+        )
+        with pytest.raises(WalletError, match="does not have the type"):
+            scene.accept(wallet, trust=trust)
+        assert scene.setting.office.calls == []
 
 
 @clause("IP-35")
@@ -169,15 +247,106 @@ def test_with_a_registry_state_that_is_too_old_nothing_is_redeemed(tmp_path):
         assert scene.setting.office.calls == []
 
 
-@clause("IP-35")
-def test_a_registry_that_goes_away_meanwhile_leaves_nothing_kept(tmp_path):
+@clause("IP-36")
+def test_what_could_not_be_verified_any_more_is_kept_and_not_shown_before_it_is(tmp_path):
     scene = Scene()
-    trust = scene.trust
-    scene.setting.office.before = lambda: setattr(scene.registry, "away", ("did",))
+    kinds: list[ConsentKind] = []
+
+    def agree(consent: Consent) -> bool:
+        kinds.append(consent.kind)
+        return True
+
+    request = ask("name", vct=scene.world.template.vct)
     with wallet_in(tmp_path, scene) as wallet:
+        held = scene.accept_while_it_goes_away(wallet, agree)
+        assert held.unverified
+        assert held.source
+        assert kinds == [ConsentKind.OFFER]
+    with open_wallet(tmp_path / "ada.wallet") as wallet:
+        assert wallet.credentials() == (held,)
+        assert wallet.answers(request) == ()
+        for use in (
+            lambda: wallet.present(request),
+            lambda: wallet.present(request, credential_id=held.id),
+            lambda: wallet.consent(request),
+            lambda: wallet.show(held.id, disclose=["name"]),
+        ):
+            with pytest.raises(WalletError, match="not verified yet") as refused:
+                use()
+            assert held.id in (refused.value.hint or "")
+        assert wallet.credential(held.id).uses == ()
+    with wallet_again(tmp_path, scene) as wallet:
+        verified = wallet.verify(held.id, trust=scene.trust, agree=agree)
+        assert verified == dataclasses.replace(held, unverified=False)
+        assert wallet.credentials() == (verified,)
+        assert kinds == [ConsentKind.OFFER, ConsentKind.RECEIVED]
+        assert wallet.present(request)
+        assert wallet.verify(held.id, trust=scene.trust, agree=agree).uses
+        assert len(kinds) == 2
+
+
+@clause("IP-36")
+def test_it_stays_not_verified_while_nobody_can_say_or_when_the_person_says_no(tmp_path):
+    scene = Scene()
+    with wallet_in(tmp_path, scene) as wallet:
+        held = scene.accept_while_it_goes_away(wallet)
+        trust = scene.trust
+        scene.registry.away = ("recognition",)
         with pytest.raises(UndeterminedError):
-            scene.accept(wallet, trust=trust)
-        assert wallet.credentials() == ()
+            wallet.verify(held.id, trust=trust)
+        scene.registry.away = ()
+        with pytest.raises(WalletError, match="stays as not verified yet"):
+            wallet.verify(held.id, trust=trust, agree=lambda _: False)
+        assert wallet.credentials() == (held,)
+
+
+@clause("IP-36")
+def test_one_that_is_rejected_later_is_never_shown(tmp_path):
+    scene = Scene(by_a_stranger)
+    with wallet_in(tmp_path, scene) as wallet:
+        held = scene.accept_while_it_goes_away(wallet)
+        with pytest.raises(RejectedError, match="issuer_signature"):
+            wallet.verify(held.id, trust=scene.trust)
+        assert wallet.credentials() == (held,)
+        with pytest.raises(WalletError, match="not verified yet"):
+            wallet.show(held.id, disclose=["name"])
+
+
+@clause("IP-36")
+def test_a_verified_one_answers_before_one_that_is_not_verified_yet(tmp_path):
+    scene = Scene()
+    request = ask("name", vct=scene.world.template.vct)
+    with wallet_in(tmp_path, scene) as wallet:
+        waiting = scene.accept_while_it_goes_away(wallet)
+        scene.setting.office.before = lambda: None
+        ready = scene.accept(wallet)
+        assert [held for held, _ in wallet.answers(request)] == [ready]
+        assert wallet.present(request)
+        assert wallet.credential(waiting.id).uses == ()
+        assert wallet.credential(ready.id).uses
+
+
+@clause("IP-36")
+def test_keeping_it_again_verified_counts_and_never_the_other_way_round(tmp_path):
+    scene = Scene()
+    with wallet_in(tmp_path, scene) as wallet:
+        held = scene.accept_while_it_goes_away(wallet)
+        assert wallet.add(held.text, unverified=True).unverified
+        assert not wallet.add(held.text).unverified
+        assert not wallet.add(held.text, unverified=True).unverified
+
+
+@clause("IP-33", "IP-36")
+def test_contents_from_before_there_was_the_word_are_read_as_verified(tmp_path):
+    scene = Scene()
+    with wallet_in(tmp_path, scene) as wallet:
+        scene.accept_while_it_goes_away(wallet)
+        contents = wallet._contents
+    assert decode_contents(encode_contents(contents)).credentials == contents.credentials
+    written = json.loads(encode_contents(contents))
+    assert written["credentials"][0].pop("unverified") is True
+    (old,) = decode_contents(json.dumps(written).encode()).credentials
+    assert not old.unverified
 
 
 @clause("IP-35")

@@ -249,6 +249,7 @@ NOT_CONTENTS: dict[str, tuple[tuple[str | int, ...], object]] = {
     "a time below zero": (("keys", 0, "created_at"), -1),
     "a source that is a list": (("credentials", 0, "source"), []),
     "an anchor that is text": (("credentials", 0, "anchor"), "x"),
+    "a mark that is text": (("credentials", 0, "unverified"), "no"),
     "a use of another kind": (("credentials", 0, "uses", 0, "kind"), "sold"),
     "a use for nobody": (("credentials", 0, "uses", 0, "audience"), None),
     "a claim that is a number": (("credentials", 0, "uses", 0, "claims"), [1]),

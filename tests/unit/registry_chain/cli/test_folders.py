@@ -330,3 +330,14 @@ def test_a_descriptor_that_is_not_open_is_a_wrong_call(chain, founded):
     assert (code, out) == (2, "")
     assert "--ready-fd: 987654 is not open" in err
     assert not (founded / "chain").exists()
+
+
+def test_a_lost_chain_is_not_begun_anew(chain, begun):
+    (begun / "begun").touch()  # as its first start does
+    shutil.move(begun / "chain", begun / "elsewhere")
+    before = tree(begun)
+    code, out, err = chain("start", begun, "--port", "0")
+    assert (code, out) == (1, "")
+    assert "is gone" in err
+    assert "registry-chain restore" in err
+    assert tree(begun) == before, "nothing was begun"

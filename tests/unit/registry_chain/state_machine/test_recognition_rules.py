@@ -21,6 +21,7 @@ from weid.registry.operations import (
     Role,
 )
 from weid.registry.records import AccreditationRecord, IndexRecord, RecognitionRecord
+from weid.registry.wire import encode_record, value_hash
 
 
 class World:
@@ -308,3 +309,132 @@ def test_an_accreditation_is_reopened_and_reaches_back_no_further_either(world: 
     chain.govern(again)
     assert world.accreditation(board).not_before == floor
     assert world.governed(give) == ResultCode.WINDOW_INVALID, "in a second step"
+
+
+# --- What stands after a compromise ---------------------------------------------------------------
+
+
+@clause("OP-16", "C32")
+def test_who_a_thief_accredited_may_not_give_once_the_accreditor_is_back(world: World) -> None:
+    chain, ministry, board = world.chain, world.ministry, world.board
+    chain.do(ministry, Accredit(world.office.did, "diploma", START))
+    chain.time += 10
+    theft = chain.time
+    chain.do(ministry, Accredit(board.did, "diploma", START, may_accredit=True))
+    chain.do(board, Accredit(world.desk.did, "diploma", START))
+    chain.govern(EndAccreditation(ministry.did, "diploma", theft))
+    ended = chain.time
+    chain.govern(Accredit(ministry.did, "diploma", ended, may_accredit=True))
+    record = world.accreditation(ministry)
+    assert (record.not_before, record.compromised_before) == (ended, theft)
+    recognize = RecognizeIssuer(world.school.did, "diploma", START)
+    assert world.code(board, recognize) == ResultCode.OUT_OF_SCOPE
+    assert world.code(world.desk, recognize) == ResultCode.OUT_OF_SCOPE, "nor who is below it"
+    assert world.code(world.office, recognize) == ResultCode.OK, "given before the theft"
+    again = Accredit(board.did, "diploma", START, may_accredit=True)
+    assert world.code(ministry, again) == ResultCode.OK, "given again as it was: that changes it"
+    assert world.code(ministry, again) == ResultCode.NO_CHANGE
+    college = RecognizeIssuer(world.college.did, "diploma", START)
+    assert world.code(world.desk, college) == ResultCode.OK
+
+
+@clause("OP-16", "C32")
+@pytest.mark.parametrize("rest", [0, 1])
+def test_what_has_the_time_of_the_end_may_be_from_before_it(world: World, rest: int) -> None:
+    chain, ministry = world.chain, world.ministry
+    theft = chain.time
+    chain.govern(EndAccreditation(ministry.did, "diploma", theft))
+    ended = chain.time
+    give = chain.sign(
+        chain.governor,
+        Propose(Accredit(ministry.did, "diploma", ended, may_accredit=True), ended + 100),
+    )
+    chain.block(give, after=0)
+    accredit = chain.sign(ministry, Accredit(world.board.did, "diploma", START))
+    assert chain.block(accredit, after=rest).results[0].code == ResultCode.OK
+    recognize = RecognizeIssuer(world.school.did, "diploma", START)
+    expected = ResultCode.OK if rest else ResultCode.OUT_OF_SCOPE
+    assert world.code(world.board, recognize) == expected
+
+
+@clause("OP-16", "ST-16", "C32")
+def test_every_later_window_carries_on_what_stood_before_a_compromise(world: World) -> None:
+    chain, school = world.chain, world.school
+    chain.govern(RecognizeIssuer(school.did, "diploma", START))
+    record = world.recognition(school)
+    assert (record.given_at, record.before) == (chain.time, b"")
+    assert record.compromised_before is None
+    first = chain.time - 3
+    chain.govern(DerecognizeIssuer(school.did, "diploma", first))
+    lost = value_hash(encode_record(world.recognition(school)))
+    floor = chain.time
+    chain.govern(RecognizeIssuer(school.did, "diploma", floor, floor + 4))
+    given = chain.time
+    record = world.recognition(school)
+    assert (record.not_before, record.compromised_before) == (floor, first)
+    assert (record.before, record.given_at) == (lost, given)
+    chain.time = floor + 4
+    often = [RecognizeIssuer(school.did, "diploma", floor + n) for n in range(300)]
+    chain.do(world.ministry, *often)
+    record = world.recognition(school)
+    assert record.version.number == 3 + len(often)
+    assert (record.before, record.compromised_before) == (lost, first)
+    given = record.given_at
+    chain.do(world.ministry, DerecognizeIssuer(school.did, "diploma", given))
+    record = world.recognition(school)
+    assert (record.before, record.given_at) == (lost, given)
+    second = value_hash(encode_record(record))
+    chain.govern(RecognizeIssuer(school.did, "diploma", chain.time))
+    record = world.recognition(school)
+    assert (record.before, record.compromised_before) == (second, first)
+
+
+@clause("OP-16")
+def test_to_give_again_what_stands_as_it_is_makes_no_version(world: World) -> None:
+    chain, ministry, school, board = world.chain, world.ministry, world.school, world.board
+    give = RecognizeIssuer(school.did, "diploma", START, START + 9000)
+    accredit = Accredit(board.did, "diploma", START)
+    for operation in (give, accredit):
+        chain.do(ministry, operation)
+        assert world.code(ministry, operation) == ResultCode.NO_CHANGE
+    assert world.recognition(school).version.number == 1
+    assert world.code(ministry, replace(accredit, may_accredit=True)) == ResultCode.OK
+    assert world.code(ministry, replace(give, valid_until=START + 9001)) == ResultCode.OK
+    chain.govern(give)
+    assert world.governed(give) == ResultCode.NO_CHANGE
+    chain.govern(DerecognizeIssuer(school.did, "diploma"))
+    assert world.governed(give) == ResultCode.OK, "an ended one"
+
+
+@clause("OP-17", "C32")
+def test_governance_states_in_place_of_what_a_thief_stated(world: World) -> None:
+    chain, ministry, school = world.chain, world.ministry, world.school
+    chain.do(ministry, RecognizeIssuer(school.did, "diploma", START))
+    chain.time += 100
+    chain.do(ministry, DerecognizeIssuer(school.did, "diploma", 0))
+    ended = chain.time
+    later = DerecognizeIssuer(school.did, "diploma", ended - 50)
+    assert world.code(ministry, later) == ResultCode.NO_CHANGE, "an accreditor moves it back only"
+    chain.govern(later)
+    record = world.recognition(school)
+    assert (record.ended_at, record.compromised_since) == (ended, ended - 50)
+    assert record.ended_by_governance
+    assert world.governed(replace(later, compromised_since=ended)) == ResultCode.NO_CHANGE
+    assert world.governed(replace(later, compromised_since=None)) == ResultCode.NO_CHANGE
+    earlier = replace(later, compromised_since=0)
+    assert world.code(ministry, earlier) == ResultCode.NOT_PERMITTED, "it is governance's now"
+    assert world.governed(replace(later, compromised_since=ended - 60)) == ResultCode.OK
+
+
+@clause("OP-17", "C32")
+def test_governance_may_state_that_there_was_no_compromise(world: World) -> None:
+    chain, ministry, board = world.chain, world.ministry, world.board
+    give = Accredit(board.did, "diploma", START)
+    chain.do(ministry, give)
+    chain.do(ministry, EndAccreditation(board.did, "diploma", 0))
+    chain.govern(EndAccreditation(board.did, "diploma"))
+    record = world.accreditation(board)
+    assert (record.compromised_since, record.ended_by_governance) == (None, True)
+    chain.govern(give)
+    record = world.accreditation(board)
+    assert (record.not_before, record.compromised_before, record.before) == (None, None, b"")

@@ -1,4 +1,4 @@
-"""A registry that has its name from the settings, so that the counter opens while no node answers.
+"""A registry that has its name from settings, so that one can begin while no node answers.
 
 A `HttpRegistry` asks a node for its name, and a trust policy wants the name at once. Here the name
 is given, and compared with the registry's own before the first head is believed.
@@ -22,7 +22,7 @@ def require_name(given: str, own: str) -> None:
     if own != given:
         raise ProofError(
             f"the registry that the settings name {given} calls itself {own}",
-            hint=f'set name = "{own}" in [[networks]], if that registry is meant.',
+            hint=f"call it {own} where it is trusted, if that registry is meant.",
         )
 
 
