@@ -174,6 +174,41 @@ def test_an_old_registry_state_is_used_with_a_warning_and_then_not(world: World)
     assert doubt(check(world, reader)) == ("issuer_key", "registry_too_old")
 
 
+@clause("S22")
+@pytest.mark.parametrize(
+    ("warn_after", "refuse_after", "conclusion"),
+    [
+        (DAY, 7 * DAY, Conclusion.VALID),
+        (3600, 7 * DAY, Conclusion.VALID_BUT_CHECK),
+        (3600, 3600, Conclusion.COULD_NOT_CHECK),
+    ],
+)
+def test_a_clock_two_hours_ahead_shows_the_age_and_the_policy_decides(
+    world: World, warn_after: int, refuse_after: int, conclusion: Conclusion
+):
+    assert world.credential
+    reader = Standing(world.registry)
+    world.clock.advance(2 * 3600)
+    network = TrustedNetwork(
+        reader=reader,  # type: ignore[arg-type]
+        genesis_hash=world.registry.genesis_hash,
+        warn_after=warn_after,
+        refuse_after=refuse_after,
+    )
+    policy = TrustPolicy(networks={"test": network})
+    verifier = Verifier(AUDIENCE, policy=policy, clock=world.clock)
+    request = verifier.request(world.template, "name")
+    report = verifier.verify(world.present(request), request)
+    assert report.conclusion is conclusion
+    if conclusion is Conclusion.COULD_NOT_CHECK:
+        assert doubt(report) == ("issuer_key", "registry_too_old")
+    else:
+        assert report.registry is not None
+        assert report.registry.age == 2 * 3600
+    if conclusion is not Conclusion.VALID:
+        assert "2 hours" in str(report)
+
+
 @clause("VF-12", "VF-36", "V22")
 def test_with_a_trust_bundle_verification_needs_no_network(world: World):
     assert world.credential

@@ -205,6 +205,18 @@ def test_when_the_verifiers_clock_jumps_nothing_is_accepted(jump: int, where: st
     assert not report.check(where).passed  # type: ignore[union-attr]
 
 
+@clause("S22")
+def test_a_clock_two_hours_behind_accepts_nothing_and_says_why():
+    world = World.begin()
+    text = world.credential.text
+    world.clock.advance(-2 * 3600)
+    verifier = world.verifier()
+    request = verifier.request(world.template, "name")
+    report = verifier.verify(world.bind(text, request), request)
+    assert stop(report) == ("validity_period", "issued_in_future")
+    assert "clock" in (report.first_problem.reason.hint or "")  # type: ignore[union-attr]
+
+
 @clause("C37")
 def test_names_in_any_script_pass_as_they_are():
     world = World.begin()

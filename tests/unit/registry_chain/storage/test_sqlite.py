@@ -347,6 +347,30 @@ def test_a_folder_that_cannot_be_used_is_refused_at_start(tmp_path: Path) -> Non
         SqliteChainStore(folder)
 
 
+@clause("D14")
+def test_a_folder_of_another_owner_is_refused_at_start(tmp_path: Path) -> None:
+    SqliteChainStore(tmp_path / "chain").close()
+    for place in (tmp_path / "chain", tmp_path / "new"):
+        place.mkdir(exist_ok=True)
+        place.chmod(0o500)
+    tmp_path.chmod(0o755)
+    was = os.geteuid()
+    if was == 0:  # root may write anywhere: look as somebody else
+        for parent in tmp_path.parents:
+            if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
+                parent.chmod(parent.stat().st_mode | 0o011)
+        os.seteuid(65_534)
+    try:
+        for place in (tmp_path / "chain", tmp_path / "new"):
+            with pytest.raises(StoreRefusedError) as refused:
+                SqliteChainStore(place)
+            assert str(place) in str(refused.value)
+    finally:
+        os.seteuid(was)
+        for place in (tmp_path / "chain", tmp_path / "new"):
+            place.chmod(0o700)
+
+
 @clause("D17")
 def test_a_table_of_many_rows_is_read_in_portions(tmp_path: Path) -> None:
     store = SqliteChainStore(tmp_path)
