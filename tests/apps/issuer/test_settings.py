@@ -127,3 +127,4 @@ def test_the_store_is_durable_and_in_wal_mode(tmp_path):
     database = Database(tmp_path / "issuer.sqlite")
     assert database.value("PRAGMA journal_mode") == "wal"
     assert database.value("PRAGMA synchronous") == 2
+    database.close()
