@@ -21,6 +21,7 @@ from weid.cli.registry_options import RegistryOptions, loopback_option, registry
 from weid.cli.trust_beginning import describe_reset, find_beginning, remembered_head
 from weid.cli.trust_settings import NetworkTrust, load_trust, parse_genesis_hash, save_trust
 from weid.clock import format_time
+from weid.did.syntax import check_network
 from weid.errors import MalformedError, NotFoundError, RegistryError, RegistryUnavailableError
 
 BUNDLE_FILE = click.Path(dir_okay=False, path_type=Path)
@@ -72,6 +73,7 @@ def add(  # noqa: PLR0913 - each is one option
             "a node's address must be https://…; for development, --unsafe-loopback-http allows "
             "http to this machine"
         )
+    check_network(network)  # it becomes the name of a file
     entry = NetworkTrust(
         name=network,
         genesis_hash=parse_genesis_hash(genesis),

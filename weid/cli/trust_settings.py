@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weid.cli.home import write_private
+from weid.did.syntax import check_network
 from weid.encoding import JsonObject, json_loads_object
 from weid.errors import MalformedError
 
@@ -79,6 +80,7 @@ def load_trust(home: Path) -> dict[str, NetworkTrust]:
 def _entry(path: Path, name: str, entry: object) -> NetworkTrust:
     if not isinstance(entry, dict):
         raise MalformedError(f"{path}: the entry of {name} is not an object")
+    check_network(name)
     bundle = entry.get("bundle")
     return NetworkTrust(
         name=name,

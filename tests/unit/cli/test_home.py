@@ -23,7 +23,9 @@ def mode(path):
 def test_what_commands_make_is_for_its_owner_only(shell):
     shell.secret("pass")
     assert shell.run("wallet", "create", "--passphrase-file", "pass")[0] == 0
-    assert shell.run("trust", "add", "x", "--genesis", GENESIS, "--node", "https://[::1]")[0] == 0
+    assert (
+        shell.run("trust", "add", "test", "--genesis", GENESIS, "--node", "https://[::1]")[0] == 0
+    )
     assert shell.run("key", "generate", "a.key", "--passphrase-file", "pass")[0] == 0
     assert mode(shell.home) == 0o700
     for name in ("wallet.weid", "trust.json"):

@@ -64,3 +64,18 @@ def test_settings_that_are_not_ours_are_refused(tmp_path, text):
 )
 def test_the_host_of_an_address(url, host):
     assert host_of(url) == host
+
+
+@pytest.mark.parametrize("name", ["../../x", "a/b", "", "A", "x" * 33])
+def test_a_name_that_no_network_can_have_is_refused(shell, name):
+    genesis = GENESIS.hex()
+    code, _, err = shell.run(
+        "trust", "add", name, "--genesis", genesis, "--node", "https://a.example"
+    )
+    assert code == 1
+    assert "network name" in err
+    shell.home.mkdir(parents=True, exist_ok=True)
+    entry = {"genesis_hash": genesis, "nodes": ["https://a.example"]}
+    (shell.home / "trust.json").write_text(json.dumps({"networks": {name: entry}}))
+    with pytest.raises(MalformedError, match="network name"):
+        load_trust(shell.home)
