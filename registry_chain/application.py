@@ -8,27 +8,32 @@
 
 `finalize_block` and `commit` belong to one thread, the engine's. A crash between the two means
 computing again, with the same result. `commit` is also there in its three steps, so that a block
-can be on its way to the disk while the next one is computed.
+can be on its way to the disk while the next one is computed. An engine that decides blocks
+elsewhere seals states and blocks apart (`staged`, `prepare_decided`): a state is provable only by
+the header after it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Lock
 from typing import Final
 
-from registry_chain.state_machine import admission
+from registry_chain.state_machine import admission, proposing
 from registry_chain.state_machine.admission import Check
 from registry_chain.state_machine.block import BlockInput, BlockOutcome
 from registry_chain.state_machine.founding import apply_genesis
 from registry_chain.state_machine.genesis import Genesis
+from registry_chain.state_machine.nodes import active_validators
 from registry_chain.state_machine.parameters import MAX_BLOCK_BYTES, PARAMETERS
 from registry_chain.state_machine.transition import apply_block
+from registry_chain.state_sync.unfinished import clear_unfinished
+from registry_chain.storage.block_writes import block_writes
 from registry_chain.storage.checkpoint import NO_BLOCK_HASH
 from registry_chain.storage.committed import (
     GENESIS,
-    POSITION,
     Position,
     read_genesis,
     read_position,
@@ -37,19 +42,19 @@ from registry_chain.storage.errors import StoreRefusedError
 from registry_chain.storage.layered import LayeredState, StateCache
 from registry_chain.storage.sealed_block import (
     SealedBlock,
-    encode_block,
     encode_validators,
-    height_key,
-    results_root,
 )
 from registry_chain.storage.store import ChainStore, Checkpoint, Table
-from registry_chain.storage.stored_event import encode_events
-from weid import limits
+from registry_chain.verifying import verified_ahead
 from weid.errors import RegistryUnavailableError
+from weid.registry.codes import ResultCode
 from weid.registry.comet_encoding import merkle_root
+from weid.registry.records import HandoverRecord
+from weid.registry.state_keys import ENGINE, NAMESPACE_OF, state_key
 from weid.registry.validators import Validator, ValidatorSet
-from weid.registry.wire import encode_receipt
 
+HANDOVER_KEY: Final = state_key(NAMESPACE_OF[HandoverRecord], ENGINE)
+"""Where the state says that the chain was handed over."""
 VERIFIED_KEPT: Final = 100_000
 """Transactions whose verified signatures are remembered between `check` and the block."""
 
@@ -120,6 +125,12 @@ class RegistryApplication:
         return self._position
 
     @property
+    def staged(self) -> tuple[BlockOutcome, ...]:
+        """What is computed and not yet persisted, oldest first."""
+        with self._lock:
+            return self._staged
+
+    @property
     def begun(self) -> bool:
         """Whether there is a chain in the store."""
         return self._position is not None
@@ -141,10 +152,11 @@ class RegistryApplication:
             if self._genesis.genesis_hash != genesis.genesis_hash:
                 raise StoreRefusedError("the store holds a chain of another genesis")
             return self.info().app_hash
+        clear_unfinished(self.store)
         outcome = apply_genesis(genesis)
         validators = genesis_validators(genesis)
         position = Position(outcome.summary, merkle_root(()), validators.hash(), 0)
-        position, writes = _writes(position, (outcome,), ())
+        position, writes = block_writes(position, (outcome,), ())
         writes[Table.VALIDATORS] = {validators.hash(): encode_validators(validators)}
         writes[Table.SETTINGS][GENESIS] = genesis.to_json()
         self.store.write(
@@ -154,6 +166,32 @@ class RegistryApplication:
         self._position = position
         self._cache.take(outcome)
         return outcome.app_hash
+
+    def take_over(self) -> None:
+        """Stand where the store does after state sync has installed a chain in it.
+
+        The engine's thread only.
+
+        Raises:
+            StoreRefusedError: a chain has begun here already.
+        """
+        if self.begun:
+            raise StoreRefusedError("the registry has begun here already")
+        with self.store.snapshot() as snapshot:
+            self._genesis = read_genesis(snapshot)
+            self._position = read_position(snapshot)
+        self._cache = StateCache(self.store)
+
+    def handed_over(self) -> ValidatorSet | None:
+        """Return who seals the chain since its hand-over to another engine; None: there was none.
+
+        It looks at the staged blocks too: the engine's thread only.
+        """
+        with self._lock:
+            state = LayeredState(self._cache, self._staged, self.position.summary)
+        if state.get(HANDOVER_KEY) is None:
+            return None
+        return ValidatorSet.of(active_validators(state))
 
     # --- before a block --------------------------------------------------------------------------
 
@@ -168,25 +206,34 @@ class RegistryApplication:
             self._verified[found.verified] = None
         return found
 
-    def propose(self, transactions: Sequence[bytes], *, max_bytes: int) -> list[bytes]:
-        """Return those that a block of so many bytes can hold, in their order."""
-        chosen: list[bytes] = []
-        total = 0
-        for raw in transactions:
-            total += len(raw)
-            if total > max_bytes:
-                break
-            if len(raw) <= limits.TRANSACTION_BYTES:
-                chosen.append(raw)
-        return chosen
+    def recheck(self, raw: bytes, *, time: int) -> ResultCode:
+        """Judge again a transaction that passed `check`: only what the blocks since may have ended.
+
+        No signature is verified again: whoever waits is asked about after every block.
+        """
+        state = self._cache.committed(self.position.summary)
+        return proposing.recheck(state, raw, time=time)
+
+    def propose(self, transactions: Sequence[bytes], *, max_bytes: int, time: int) -> list[bytes]:
+        """Return those that a block of so many bytes should hold, in their order.
+
+        Left out is what would leave no trace: broken, out of time, or not the author's next after
+        the staged blocks and what was chosen before. The engine's thread only.
+        """
+        with self._lock:
+            state = LayeredState(self._cache, self._staged, self.position.summary)
+        return proposing.choose(state, transactions, max_bytes=max_bytes, time=time)
 
     def accept(self, transactions: Sequence[bytes]) -> bool:
-        """Return whether another's block may be judged at all: no transaction is too large."""
-        most = PARAMETERS[MAX_BLOCK_BYTES].most
-        return (
-            all(len(raw) <= limits.TRANSACTION_BYTES for raw in transactions)
-            and sum(map(len, transactions)) <= most
-        )
+        """Return whether another's block may be judged at all.
+
+        Only what depends on the bytes alone counts here (each can be read, none is too large):
+        what an honest proposer could not know must never refuse its block.
+        """
+        if sum(map(len, transactions)) > PARAMETERS[MAX_BLOCK_BYTES].most:
+            return False
+        readings = map(admission.read_transaction, transactions)
+        return not any(isinstance(reading, ResultCode) for reading in readings)
 
     # --- a block ---------------------------------------------------------------------------------
 
@@ -202,7 +249,9 @@ class RegistryApplication:
         while len(self._verified) > VERIFIED_KEPT:
             self._verified.pop(next(iter(self._verified)), None)
         with self._cache.reading():
-            outcome = apply_block(state, block, verified=self._verified)
+            outcome = apply_block(
+                state, block, verify_ahead=partial(verified_ahead, verified=self._verified)
+            )
         with self._lock:
             self._staged += (outcome,)
         return outcome
@@ -248,12 +297,36 @@ class RegistryApplication:
         if not outcomes or heights != [block.header.height for block in blocks]:
             raise ValueError("the sealed blocks are not the staged ones")
         events = before.events + sum(len(outcome.events) for outcome in earlier)
-        position, writes = _writes(replace(before, events=events), outcomes, tuple(blocks))
+        position, writes = block_writes(replace(before, events=events), outcomes, tuple(blocks))
         header = blocks[-1].header
         writes[Table.VALIDATORS] = {found.hash(): encode_validators(found) for found in validators}
         checkpoint = Checkpoint(
             header.height, blocks[-1].commit.block_id.hash, outcomes[-1].app_hash
         )
+        return PreparedCommit(tuple(blocks), outcomes, position, writes, checkpoint)
+
+    def prepare_decided(
+        self,
+        count: int,
+        blocks: Sequence[SealedBlock],
+        validators: Sequence[ValidatorSet],
+        *,
+        block_hash: bytes,
+    ) -> PreparedCommit:
+        """Return the commit of the `count` oldest staged states, with blocks decided elsewhere.
+
+        `blocks` are all that is new in the store, also of heights above the last of those states;
+        `validators` the sets that they name; `block_hash` that of the block whose state is the
+        last one persisted. With a count of 0 only blocks are written.
+        """
+        with self._lock:
+            outcomes = self._staged[:count]
+            before = self.position
+            self._prepared = count
+        position, writes = block_writes(before, outcomes, tuple(blocks), decided_elsewhere=True)
+        writes[Table.VALIDATORS] = {found.hash(): encode_validators(found) for found in validators}
+        summary = position.summary
+        checkpoint = Checkpoint(summary.height, block_hash, summary.app_hash)
         return PreparedCommit(tuple(blocks), outcomes, position, writes, checkpoint)
 
     def persist(self, prepared: PreparedCommit) -> None:
@@ -272,6 +345,11 @@ class RegistryApplication:
             self._prepared -= count
             self._position = prepared.position
 
+    def unprepare(self) -> None:
+        """Take note that a prepared commit was not persisted and will be prepared again."""
+        with self._lock:
+            self._prepared = 0
+
     def abandon(self) -> None:
         """Drop every staged block: the chain stands where its store does."""
         with self._lock:
@@ -282,37 +360,3 @@ class RegistryApplication:
 def genesis_validators(genesis: Genesis) -> ValidatorSet:
     """Return the set that seals a chain's first block."""
     return ValidatorSet.of([Validator(v.public_key, v.power) for v in genesis.validators])
-
-
-def _writes(
-    before: Position, outcomes: tuple[BlockOutcome, ...], blocks: tuple[SealedBlock, ...]
-) -> tuple[Position, dict[Table, dict[bytes, bytes | None]]]:
-    """Return where the chain stands after the outcomes, and all that their commit writes."""
-    writes: dict[Table, dict[bytes, bytes | None]] = {table: {} for table in Table}
-    events = before.events
-    for outcome in outcomes:
-        summary = outcome.summary
-        writes[Table.RECORDS].update(outcome.records)
-        writes[Table.VERSIONS].update(outcome.superseded)
-        writes[Table.PAGES].update(outcome.pages)
-        writes[Table.LOG].update(outcome.tiles)
-        writes[Table.CONTENTS].update(outcome.contents)
-        writes[Table.RECEIPTS].update(
-            {receipt.transaction_id: encode_receipt(receipt) for receipt in outcome.receipts}
-        )
-        runs = encode_events(outcome.events, first=events, height=summary.height, time=summary.time)
-        writes[Table.EVENTS].update(runs)
-        events += len(outcome.events)
-    for block in blocks:
-        writes[Table.BLOCKS][height_key(block.header.height)] = encode_block(block)
-    position = replace(before, summary=outcomes[-1].summary, events=events)
-    if blocks:
-        position = replace(
-            position,
-            results_hash=results_root(
-                (receipt.code, receipt.data) for receipt in outcomes[-1].receipts
-            ),
-            validators_hash=blocks[-1].header.next_validators_hash,
-        )
-    writes[Table.SETTINGS][POSITION] = position.encode()
-    return position, writes

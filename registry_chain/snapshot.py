@@ -13,9 +13,10 @@ from pathlib import Path
 from registry_chain.storage.acceptance import accept_present_height
 from registry_chain.storage.committed import SnapshotState, read_genesis
 from registry_chain.storage.errors import StoreDamagedError, StoreRefusedError
+from registry_chain.storage.extent import newest_height, read_base
 from registry_chain.storage.folder_lock import sync_folder
 from registry_chain.storage.integrity import find_damage
-from registry_chain.storage.sealed_block import read_block, read_light_block
+from registry_chain.storage.sealed_block import SealedBlock, read_block, read_light_block
 from registry_chain.storage.sqlite import SqliteChainStore
 from registry_chain.storage.store import ChainStore, Checkpoint, StoreSnapshot, Table
 from weid.encoding import JsonObject, base64url_encode, json_dumps
@@ -115,13 +116,17 @@ def export_lines(store: ChainStore) -> Iterator[bytes]:
     """Yield the whole chain as lines of JSON: the genesis, then each block with its transactions.
 
     A block's line has its light block as CometBFT's RPC writes it, and for each transaction its
-    id, bytes (base64url) and receipt. One committed state is exported.
+    id, bytes (base64url) and receipt; one that left no trace has no code. One committed state is
+    exported, with the blocks that the store keeps.
     """
     with store.snapshot() as snapshot:
         genesis = read_genesis(snapshot)
         yield _line({"kind": "genesis", "genesis": genesis.to_json().decode()})
-        last = SnapshotState(snapshot).summary.height
-        for height in range(genesis.initial_height, last + 1):
+        newest = newest_height(snapshot)
+        last = -1
+        if newest is not None:
+            last = max(SnapshotState(snapshot).summary.height, newest)
+        for height in range(read_base(snapshot, genesis), last + 1):
             yield _line(_block_members(snapshot, height))
 
 
@@ -135,17 +140,37 @@ def _block_members(snapshot: StoreSnapshot, height: int) -> JsonObject:
         "height": height,
         "hash": light.header.hash().hex(),
         "light_block": light.to_json(),
-        "transactions": [_transaction_members(snapshot, raw) for raw in block.transactions],
+        "transactions": [_transaction_members(snapshot, raw, height) for raw in block.transactions],
+        **_misbehaviour_members(block),
     }
 
 
-def _transaction_members(snapshot: StoreSnapshot, raw: bytes) -> JsonObject:
+def _misbehaviour_members(block: SealedBlock) -> JsonObject:
+    if not block.misbehaviour:
+        return {}
+    return {
+        "misbehaviour": [
+            {"address": found.address.hex(), "height": found.height, "kind": found.kind}
+            for found in block.misbehaviour
+        ]
+    }
+
+
+def _transaction_members(snapshot: StoreSnapshot, raw: bytes, height: int) -> JsonObject:
+    without_trace: JsonObject = {"bytes": base64url_encode(raw)}
     try:
         name = transaction_id(decode_signed(raw).payload)
-        value = snapshot.get(Table.RECEIPTS, name)
-        receipt = decode_receipt(value or b"")
+    except MalformedError:
+        return without_trace
+    value = snapshot.get(Table.RECEIPTS, name)
+    if value is None:
+        return without_trace
+    try:
+        receipt = decode_receipt(value)
     except MalformedError as error:
-        raise StoreDamagedError("a transaction or its receipt is damaged") from error
+        raise StoreDamagedError("a receipt is damaged") from error
+    if receipt.height != height:
+        return without_trace
     return {
         "id": name.hex(),
         "bytes": base64url_encode(raw),

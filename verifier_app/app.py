@@ -11,8 +11,9 @@ from werkzeug.exceptions import HTTPException
 
 from verifier_app import security
 from verifier_app.counter import Counter
+from verifier_app.hooks import Hooks
 from verifier_app.languages import Languages, Words, told
-from verifier_app.routes import health, requests, scan, trust
+from verifier_app.routes import health, hooks, requests, scan, trust
 from verifier_app.settings import Settings
 from verifier_app.trust_view import TrustView
 from weid import limits
@@ -43,9 +44,13 @@ def create_app(
     *,
     counter: Counter,
     trust_view: TrustView,
+    taken_hooks: Hooks | None = None,
     random: Callable[[int], bytes] = secrets.token_bytes,
 ) -> Flask:
-    """Return the WSGI application; `counter` does the work, `trust_view` shows what is trusted."""
+    """Return the WSGI application; `counter` does the work, `trust_view` shows what is trusted.
+
+    `taken_hooks` takes the webhooks of nodes; None refuses them all.
+    """
     app = Flask(__name__)
     app.config.update(
         SECRET_KEY=settings.secret_key,
@@ -56,12 +61,14 @@ def create_app(
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
     )
-    app.extensions.update(counter=counter, trust_view=trust_view, verifier_settings=settings)
+    app.extensions.update(
+        counter=counter, trust_view=trust_view, verifier_settings=settings, hooks=taken_hooks
+    )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     # First the language: a refusal is told in words as well.
     _install_languages(app, settings)
     security.install(app, public_url=settings.public_url, random=random)
-    for part in (scan.pages, requests.pages, trust.pages, health.pages):
+    for part in (scan.pages, requests.pages, trust.pages, health.pages, hooks.pages):
         app.register_blueprint(part)
     _install_faults(app)
     return app

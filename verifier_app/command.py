@@ -15,7 +15,7 @@ from waitress.server import create_server
 
 from verifier_app.listening import bind, url_of
 from verifier_app.settings import load_settings
-from verifier_app.wiring import build
+from verifier_app.wiring import build, subscriptions
 from weid.clock import SystemClock
 from weid.errors import RegistryUnavailableError, WeidError
 
@@ -30,8 +30,14 @@ def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
 @click.argument(
     "settings_file", metavar="SETTINGS", type=click.Path(dir_okay=False, path_type=Path)
 )
+@click.option(
+    "--subscribe/--no-subscribe",
+    default=True,
+    show_default=True,
+    help="Follow the registries' events, so that a check need not ask each time what is newest.",
+)
 @click.version_option(package_name="weid", prog_name="verifier-app")
-def serve(settings_file: Path) -> None:
+def serve(settings_file: Path, *, subscribe: bool) -> None:
     """Serve the counter that SETTINGS (TOML) describes, until SIGTERM or Ctrl-C.
 
     Copy verifier_app/settings.example.toml and edit it; it holds a secret, so give it mode 0600.
@@ -50,6 +56,9 @@ def serve(settings_file: Path) -> None:
             max_request_body_size=int(app.config["MAX_CONTENT_LENGTH"]),
         )
         until_the_end.callback(server.close)
+        for subscription in subscriptions(app) if subscribe else ():
+            subscription.start()
+            until_the_end.callback(subscription.close)
         signal.signal(signal.SIGTERM, _stop)
         click.echo(f"listening on {url_of(listening)}")
         sys.stdout.flush()

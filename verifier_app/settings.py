@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from weid.errors import MalformedError
+from weid.crypto.keys import KeyKind, PublicKey
+from weid.errors import CryptoError, MalformedError
 
 SECRET_KEY_CHARACTERS = 32
 
@@ -52,12 +53,28 @@ class TrustedNetworkSettings(BaseModel):
     genesis_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     nodes: list[str] = []
     bundle: Path | None = None
+    webhook_keys: list[str] = []
+    """Keys (z6Mk…) by which nodes sign webhooks to `<public_url>/hooks/<name>`; none: not taken."""
+
+    @field_validator("webhook_keys")
+    @classmethod
+    def usable_keys(cls, keys: list[str]) -> list[str]:
+        """Each an Ed25519 key, as `registry-chain webhooks key` shows it."""
+        try:
+            kinds = {PublicKey.from_multikey(key).kind for key in keys}
+        except (MalformedError, CryptoError):
+            raise ValueError("is not a list of keys such as z6Mk…") from None
+        if not kinds <= {KeyKind.ED25519}:
+            raise ValueError("has a key that is not an Ed25519 key")
+        return keys
 
     @model_validator(mode="after")
     def one_source(self) -> TrustedNetworkSettings:
         """Either nodes or a bundle: never a guess between two states of the registry."""
         if bool(self.nodes) == (self.bundle is not None):
             raise ValueError("set either 'nodes' or 'bundle'")
+        if self.webhook_keys and self.bundle is not None:
+            raise ValueError("'webhook_keys' are for 'nodes': a bundle does not change")
         return self
 
 

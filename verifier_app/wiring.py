@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -11,13 +12,16 @@ from flask import Flask
 
 from verifier_app.app import create_app
 from verifier_app.counter import Counter
+from verifier_app.hooks import Hooks
 from verifier_app.settings import Settings, TrustedNetworkSettings
 from verifier_app.templates_seen import TemplatesSeen
 from verifier_app.trust_view import SeenNetwork, TrustView
 from weid.clock import Clock
 from weid.errors import RegistryUnavailableError
+from weid.registry.event import RegistryEvent
 from weid.registry.named_registry import NamedRegistry, require_name
 from weid.registry.registry import RegistryReader
+from weid.registry.subscription import Subscription, keep_fresh
 from weid.registry.trust_bundle import TrustBundle
 from weid.registry.trusted_heads import FileTrustedHeads
 from weid.transport import GuardedTransport
@@ -84,7 +88,30 @@ def build(settings: Settings, *, clock: Clock) -> Flask:
         for network in settings.networks
     ]
     view = TrustView(seen, templates=templates, clock=clock)
-    return create_app(settings, counter=counter, trust_view=view)
+    live = {name: reader for name, reader in readers.items() if isinstance(reader, NamedRegistry)}
+    notice = {name: _noticing(reader) for name, reader in live.items()}
+    app = create_app(
+        settings,
+        counter=counter,
+        trust_view=view,
+        taken_hooks=Hooks(settings, notice, clock),
+    )
+    app.extensions["subscriptions"] = [
+        keep_fresh(live[network.name], *network.nodes, transport=transport)
+        for network in settings.networks
+        if network.name in live
+    ]
+    return app
+
+
+def subscriptions(app: Flask) -> list[Subscription]:
+    """Return what follows the events of the counter's registries; who serves it starts them."""
+    found: list[Subscription] = app.extensions["subscriptions"]
+    return found
+
+
+def _noticing(registry: NamedRegistry) -> Callable[[RegistryEvent], None]:
+    return lambda event: registry.ask_again(event.height)
 
 
 def _reader(

@@ -12,7 +12,10 @@
     │  ├─ NotFoundError
     │  ├─ TransactionRejectedError   carries the receipt
     │  ├─ RegistryUnavailableError
+    │  │  └─ NodeBehindError            the node does not yet know what is known already
     │  └─ ProofError                 an answer is not proved, or its proof does not hold
+    │     └─ UndecidableError           not believed, although no node need have lied
+    │        └─ ForkError                  two histories, both signed by those who are trusted
     ├─ TransportError             a URL is refused or gives no answer that we take
     ├─ WalletError
     │  ├─ WrongPassphraseError
@@ -110,8 +113,23 @@ class RegistryUnavailableError(RegistryError):
     """No answer can be had now: the network, a full disk, a node that is starting."""
 
 
+class NodeBehindError(RegistryUnavailableError):
+    """The node is at a lower height than what is known, or its newest block is too old."""
+
+
 class ProofError(RegistryError):
     """An answer came without proof, or with a proof that does not hold."""
+
+
+class UndecidableError(ProofError):
+    """What is shown cannot be believed, although no node need have lied.
+
+    What was remembered is too old to judge by, or this machine's clock is behind.
+    """
+
+
+class ForkError(UndecidableError):
+    """The registry shows two histories, both signed by those who are trusted; none is believed."""
 
 
 class TransportError(WeidError):

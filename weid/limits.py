@@ -96,6 +96,10 @@ HEARTBEAT: Final = 30
 """Longest time between two blocks of the embedded engine."""
 VALIDATORS: Final = 256
 """Validators of one network: far above what CometBFT runs well with, small against floods."""
+VALIDATOR_POWER: Final = 1_000_000
+"""Power of one validator: 256 of them stay far below CometBFT's bound on their sum."""
+RULES_NOTICE: Final = 20
+"""Fewest blocks between scheduling a version of the rules and the first block that it judges."""
 TRUST_PERIOD: Final = 30 * 86_400
 """How long a remembered head may vouch for a later one: sealing keys must be kept safe so long."""
 HEADER_DRIFT: Final = 60

@@ -11,17 +11,20 @@ from __future__ import annotations
 
 import http.client
 import io
-import ipaddress
+import math
 import re
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
+from urllib.parse import urlsplit
 
 from weid import limits
+from weid.addresses import is_loopback_address, is_public_address
 from weid.errors import TransportError
 
 _URL: Final = re.compile(
@@ -32,15 +35,12 @@ _URL_CHARS: Final = 8192
 _HEADER_BYTES: Final = 64 * 1024
 _ADDRESSES_TRIED: Final = 3
 _CHUNK: Final = 64 * 1024
-# IPv4 hidden in IPv6 beyond what `ipaddress` names itself: NAT64 (RFC 6052), IPv4-compatible.
-_EMBEDDING: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
 
 _HTTPS_ELSEWHERE: Final = "use its https address: plain http never leaves this machine"
 _HTTP_HERE: Final = (
     "give its https address; for development, --unsafe-loopback-http allows http to this machine"
 )
 
-Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 LookUp: TypeAlias = Callable[[str, int], list[str]]
 """Host and port → addresses in digits."""
 Dial: TypeAlias = Callable[[str, int, float], socket.socket]
@@ -105,39 +105,6 @@ def dial_address(address: str, port: int, timeout: float) -> socket.socket:
     return socket.create_connection((address, port), timeout)
 
 
-def is_public_address(text: str) -> bool:
-    """Tell whether an address in digits is one of the open internet, embedded IPv4 included."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.scope_id is not None or address.is_site_local:
-            return False
-        return all(_is_open(inner) for inner in _embedded(address)) and (
-            address in _EMBEDDING[0] or _is_open(address)
-        )
-    return _is_open(address)
-
-
-def _is_open(address: Address) -> bool:
-    return address.is_global and not (address.is_multicast or address.is_reserved)
-
-
-def _embedded(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
-    inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    if any(address in network for network in _EMBEDDING):
-        inner.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    return [each for each in inner if each is not None]
-
-
-def _is_loopback(text: str) -> bool:
-    try:
-        return ipaddress.ip_address(text).is_loopback
-    except ValueError:
-        return False
-
-
 @dataclass(frozen=True, slots=True)
 class _Target:
     """A URL taken apart."""
@@ -163,24 +130,27 @@ def _parse_url(url: str, *, allow_http: bool) -> _Target:
 
 
 def _hint_of_http(host: str) -> str:
-    if host.lower() == "localhost" or _is_loopback(host.strip("[]")):
+    if host.lower() == "localhost" or is_loopback_address(host.strip("[]")):
         return _HTTP_HERE
     return _HTTPS_ELSEWHERE
 
 
 class _Deadline:
-    """What is left of the time that a request may take."""
+    """What is left of the time that a request may take; `most` bounds each single wait."""
 
-    def __init__(self, seconds: float, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, seconds: float, monotonic: Callable[[], float], most: float = math.inf
+    ) -> None:
         self._monotonic = monotonic
         self._end = monotonic() + seconds
+        self._most = most
 
     def left(self) -> float:
         """Return the seconds left, or raise TimeoutError."""
         left = self._end - self._monotonic()
         if left <= 0:
             raise TimeoutError
-        return left
+        return min(left, self._most)
 
 
 class _BoundedReader(io.RawIOBase):
@@ -286,11 +256,30 @@ class GuardedTransport:
         max_bytes: int,
         timeout: float,
     ) -> HttpReply:
+        asked = self.exchange(method, url, body, headers, max_bytes=max_bytes, timeout=timeout)
+        with asked as (response, _):
+            return _read_reply(response, urlsplit(url).hostname or "", max_bytes)
+
+    @contextmanager
+    def exchange(  # noqa: PLR0913 - the parts of a request
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        *,
+        max_bytes: int,
+        timeout: float,
+        wait: float = math.inf,
+    ) -> Iterator[tuple[http.client.HTTPResponse, socket.socket]]:
+        """Send a request; give the answer, whose body is not read yet, and its socket.
+
+        The whole takes at most `timeout` seconds, each wait for bytes at most `wait`.
+        """
         target = _parse_url(url, allow_http=self._allow_loopback_http)
-        deadline = _Deadline(timeout, self._monotonic)
+        deadline = _Deadline(timeout, self._monotonic, wait)
         try:
-            connected = self._connect(target, deadline)
-            try:
+            with self._connect(target, deadline) as connected:
                 connection = http.client.HTTPConnection(target.host, target.port)
                 connection.default_port = 443 if target.secure else 80
                 # Our socket is connected already, to the address that was judged.
@@ -299,9 +288,8 @@ class GuardedTransport:
                 fixed = {"Accept-Encoding": "identity", "Connection": "close"}
                 connection.request(method, target.path, body, {**headers, **fixed})
                 with connection.getresponse() as response:
-                    return _read_reply(response, target.host, max_bytes)
-            finally:
-                connected.close()
+                    _require_plain(response, target.host)
+                    yield response, connected
         except TimeoutError:
             raise TransportError(f"{target.host} did not answer in {timeout:g} s") from None
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -337,7 +325,7 @@ class GuardedTransport:
         addresses = self._look_up_in_time(target, deadline)
         if not addresses:
             raise TransportError(f"{target.host} has no address")
-        if self._allow_loopback_http and all(map(_is_loopback, addresses)):
+        if self._allow_loopback_http and all(map(is_loopback_address, addresses)):
             return addresses
         if not target.secure:
             raise TransportError(
@@ -366,14 +354,17 @@ class GuardedTransport:
         return found[0]
 
 
-def _read_reply(response: http.client.HTTPResponse, host: str, max_bytes: int) -> HttpReply:
-    headers = {name.lower(): value for name, value in response.getheaders()}
+def _require_plain(response: http.client.HTTPResponse, host: str) -> None:
     if 300 <= response.status < 400:
         raise TransportError(
             f"{host} answers with a redirect, which we do not follow", refused=True
         )
-    if headers.get("content-encoding", "identity").lower() != "identity":
+    if (response.getheader("content-encoding") or "identity").lower() != "identity":
         raise TransportError(f"{host} answers in an encoding that was not asked for", refused=True)
+
+
+def _read_reply(response: http.client.HTTPResponse, host: str, max_bytes: int) -> HttpReply:
+    headers = {name.lower(): value for name, value in response.getheaders()}
     chunks = []
     left = max_bytes
     while chunk := response.read1(_CHUNK):

@@ -12,6 +12,7 @@ from weid.errors import MalformedError
 from weid.registry.text import CPT_ID
 
 _HASH_BYTES = 32
+_NODE_ID_BYTES = 20
 _HEX_DIGITS = 64
 
 
@@ -29,6 +30,25 @@ class HexHash(click.ParamType):  # type: ignore[type-arg]  # generic in newer ve
         found = _hex(str(value))
         if found is None:
             self.fail(f"{value} is not {_HEX_DIGITS} hexadecimal digits", param, ctx)
+        return found
+
+
+class NodeIdText(click.ParamType):  # type: ignore[type-arg]  # same
+    """40 hexadecimal digits, as bytes: a node id."""
+
+    name = "node"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> bytes:
+        """Return the bytes; anything else is told as a wrong call."""
+        if isinstance(value, bytes):
+            return value
+        found = _hex(str(value), _NODE_ID_BYTES)
+        if found is None:
+            self.fail(
+                f"{value} is not a node id: {2 * _NODE_ID_BYTES} hexadecimal digits", param, ctx
+            )
         return found
 
 
@@ -84,12 +104,12 @@ class TemplateId(click.ParamType):  # type: ignore[type-arg]  # same
         return text
 
 
-def _hex(text: str) -> bytes | None:
+def _hex(text: str, length: int = _HASH_BYTES) -> bytes | None:
     try:
         found = binascii.unhexlify(text)
     except ValueError:
         return None
-    return found if len(found) == _HASH_BYTES else None
+    return found if len(found) == length else None
 
 
 def _base64url(text: str) -> bytes | None:
@@ -102,5 +122,6 @@ def _base64url(text: str) -> bytes | None:
 
 HASH = HexHash()
 PROPOSAL = ProposalId()
+NODE_ID = NodeIdText()
 DID = DidText()
 TEMPLATE = TemplateId()

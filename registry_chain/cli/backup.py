@@ -8,7 +8,18 @@ import click
 
 from registry_chain.cli.command import ChainCommand
 from registry_chain.cli.folder import DATABASE, FOLDER, NodeFolder
+from registry_chain.cli.net_rejoining import require_stopped_node
 from registry_chain.cli.undoing import leaving_nothing
+from registry_chain.engines.cometbft.data_folder import (
+    COPIED,
+    DATA,
+    DataRefusedError,
+    bring_data,
+    copy_data,
+    require_no_data,
+    require_signed,
+    sign_only_from,
+)
 from registry_chain.node.control import give_order
 from registry_chain.snapshot import back_up
 from registry_chain.snapshot import restore as bring_back
@@ -25,6 +36,8 @@ _APPLICATION = slice(68, 72)
 """Where a database's header says whose it is (the file format of SQLite, clause 1.3)."""
 _BESIDE_DATABASE = ("lock", "checkpoint", f"{DATABASE}-wal", f"{DATABASE}-shm")
 """What opening a store may make beside its database."""
+_COMET = "comet"
+"""Where a backup has the data of CometBFT."""
 _HINT = "It holds neither the sealing key nor the governors' keys: back these up elsewhere."
 
 
@@ -36,7 +49,8 @@ def backup(console: Console, *, folder: Path, target: Path) -> None:
     """Copy the chain of the node in DIR to the new folder BACKUP, running or stopped.
 
     The copy is of one committed state and verified whole. Keep the printed height and hash with
-    it: `restore` can require them.
+    it: `restore` can require them. Of a stopped node of a network the data of its CometBFT is
+    copied too: only such a backup can be a node of the network again, the others are for reading.
     """
     node = NodeFolder(folder)
     genesis = node.genesis()
@@ -59,7 +73,11 @@ def _backup_of_running(node: NodeFolder, target: Path) -> JsonObject | None:
 def _backup_of_stopped(node: NodeFolder, target: Path) -> JsonObject:
     store = node.open_store()
     try:
-        return _facts(back_up(store, target.absolute()))
+        facts = _facts(back_up(store, target.absolute()))
+        if node.comet.is_dir():
+            # Nothing writes it as long as this command holds the store.
+            copy_data(node.comet, target / _COMET)
+        return facts
     finally:
         store.close()
 
@@ -69,6 +87,13 @@ def _backup_of_stopped(node: NodeFolder, target: Path) -> JsonObject:
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option("--expected-height", type=int, default=None, help="Height that was printed.")
 @click.option("--expected-hash", default=None, help="Block hash that was printed.")
+@click.option(
+    "--nothing-signed-from",
+    type=click.IntRange(2),
+    default=None,
+    metavar="HEIGHT",
+    help="Of a network: the key has signed nothing from HEIGHT on; below, it signs nothing.",
+)
 @pass_console
 def restore(
     console: Console,
@@ -77,18 +102,25 @@ def restore(
     folder: Path,
     expected_height: int | None,
     expected_hash: str | None,
+    nothing_signed_from: int | None,
 ) -> None:
     """Bring BACKUP back as the chain of the node in DIR, which must have none.
 
-    DIR has the node's genesis and sealing key (or only the genesis, for reading it).
+    DIR has the node's genesis and sealing key (or only the genesis, for reading it). A node of a
+    network has its keys, and the record of what its validator key has signed, which must be the
+    newest one: no backup holds it. Without it, --nothing-signed-from says what is safe.
     """
     node = NodeFolder(folder)
+    if node.comet.is_dir():
+        _require_for_network(source, node, nothing_signed_from)
     _require_backup(source)
     expected = None
     if expected_height is not None or expected_hash is not None:
         expected = _checkpoint(expected_height, expected_hash)
     genesis = _genesis_for(source, node)
     beside = [source / name for name in _BESIDE_DATABASE]
+    if node.comet.is_dir():
+        beside += [node.comet / DATA / name for name in COPIED]
     with leaving_nothing(folder, node.chain, node.genesis_file, *beside):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         checkpoint = bring_back(
@@ -99,10 +131,32 @@ def restore(
         )
         if not node.genesis_file.exists():
             node.genesis_file.write_bytes(genesis.to_json())
+        if node.comet.is_dir():
+            _bring_network_data(source, node, nothing_signed_from)
     facts = _facts(checkpoint)
     console.show(f"height {facts['height']}, block hash {facts['block_hash']}", facts)
-    if not node.sealing_key.exists():
+    if not node.sealing_key.exists() and not node.comet.is_dir():
         console.say(f"The node cannot seal blocks until its sealing key is in {node.sealing_key}.")
+
+
+def _require_for_network(source: Path, node: NodeFolder, signed_from: int | None) -> None:
+    """Refuse what would not run, or could sign twice, before anything is written."""
+    require_stopped_node(node)
+    if not (source / _COMET).is_dir():
+        raise DataRefusedError(
+            f"{source} was made of a running node: it has no data of CometBFT",
+            hint="it is good for verify and export; a node that is to follow the others again gets "
+            f"the chain from them: registry-chain net rejoin {node.path}",
+        )
+    require_no_data(node.comet)
+    if signed_from is None:
+        require_signed(node.comet)
+
+
+def _bring_network_data(source: Path, node: NodeFolder, signed_from: int | None) -> None:
+    if signed_from is not None:
+        sign_only_from(node.comet, signed_from)
+    bring_data(source / _COMET, node.comet)
 
 
 def _require_backup(source: Path) -> None:

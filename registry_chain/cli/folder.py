@@ -43,6 +43,11 @@ class NodeFolder:
         return self.path / "chain"
 
     @property
+    def comet(self) -> Path:
+        """The home of the node's CometBFT; only nodes of a network of many have one."""
+        return self.path / "comet"
+
+    @property
     def begun_file(self) -> Path:
         """Says that the chain was begun here: an empty store beside it is a lost one."""
         return self.path / "begun"

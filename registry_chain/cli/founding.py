@@ -121,6 +121,11 @@ def _key_path(folder: Path, number: int, name: str) -> Path:
     return path
 
 
+def new_chain_id(network: str) -> str:
+    """Return a name for a chain that no other chain has."""
+    return f"weid-{network[:24]}-{secrets.token_hex(8)}"
+
+
 def found_registry(  # noqa: PLR0913 - what a registry begins with
     node: NodeFolder,
     governors: list[FoundedGovernor],
@@ -141,7 +146,7 @@ def found_registry(  # noqa: PLR0913 - what a registry begins with
     key = create_node_key(node.sealing_key, passphrase=sealing_passphrase)
     genesis = Genesis(
         network=network,
-        chain_id=chain_id or f"weid-{network[:24]}-{secrets.token_hex(8)}",
+        chain_id=chain_id or new_chain_id(network),
         genesis_time=clock.now(),
         governors=tuple(founded.governor for founded in governors),
         validators=(GenesisValidator(key.public.raw, 1),),

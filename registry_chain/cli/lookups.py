@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from weid.registry.node_operations import (
+    AdmitNode,
+    ChangeNode,
+    HandOver,
+    NodeRole,
+    ReinstateNode,
+    RemoveNode,
+    RotateNodeKeys,
+    SuspendNode,
+)
 from weid.registry.operations import (
     Accredit,
     DerecognizeIssuer,
@@ -10,6 +20,7 @@ from weid.registry.operations import (
     RecognizeIssuer,
     RevokeRole,
 )
+from weid.registry.records import NodeStatus
 from weid.registry.registry import RegistryReader
 
 
@@ -24,6 +35,17 @@ def what_is_unknown(registry: RegistryReader, action: GovernedAction) -> list[st
             return _recognition(registry, action)
         case RevokeRole():
             return _role(registry, action)
+    return _unknown_of_nodes(registry, action)
+
+
+def _unknown_of_nodes(registry: RegistryReader, action: GovernedAction) -> list[str]:
+    match action:
+        case AdmitNode(operator=operator) if operator:
+            return _did(registry, operator)
+        case ChangeNode() | SuspendNode() | ReinstateNode() | RemoveNode() | RotateNodeKeys():
+            return _node(registry, action.node_id)
+        case HandOver():
+            return _validator(registry)
     return []
 
 
@@ -51,3 +73,21 @@ def _role(registry: RegistryReader, action: RevokeRole) -> list[str]:
     if record is not None and action.role in record.roles:
         return []
     return [f"{action.did} does not have the role {action.role.value}"]
+
+
+def _node(registry: RegistryReader, node_id: bytes) -> list[str]:
+    record = registry.node(node_id)
+    if record is None:
+        return [f"the registry has no node {node_id.hex()}"]
+    if record.status is NodeStatus.REMOVED:
+        return [f"the node {node_id.hex()} was removed for ever"]
+    return []
+
+
+def _validator(registry: RegistryReader) -> list[str]:
+    if any(
+        node.role is NodeRole.VALIDATOR and node.status is NodeStatus.ACTIVE
+        for node in registry.nodes()
+    ):
+        return []
+    return ["the registry has no active validator among its nodes"]

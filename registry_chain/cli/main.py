@@ -22,15 +22,33 @@ from weid.errors import (
 COMMANDS: Final = {
     "init": ("registry_chain.cli.init:init", "found a registry: genesis, sealing key, governors"),
     "start": ("registry_chain.cli.start:start", "run a node: API, explorer, blocks"),
+    "net": ("registry_chain.cli.net:net", "lay out a network of several nodes, and run it here"),
     "governance": (
         "registry_chain.cli.governance:governance",
         "propose, approve and list what the governors decide",
     ),
     "status": ("registry_chain.cli.status:status", "say where a registry stands, with proof"),
+    "nodes": ("registry_chain.cli.nodes:nodes", "list the network's nodes, with proof"),
+    "rotate-sealing-key": (
+        "registry_chain.cli.sealing:rotate_sealing_key",
+        "have the one node of a registry seal with a new key",
+    ),
+    "webhooks": ("registry_chain.cli.webhooks:webhooks", "tell others of events, signed"),
     "verify": ("registry_chain.cli.verify:verify", "look at every byte of a stopped node's chain"),
     "backup": ("registry_chain.cli.backup:backup", "copy the chain of a running or stopped node"),
     "restore": ("registry_chain.cli.backup:restore", "bring a backup back"),
     "export": ("registry_chain.cli.export:export", "write the whole chain as lines of JSON"),
+    "archive": ("registry_chain.cli.archive:archive", "move old blocks of a chain into a file"),
+    "verify-archive": (
+        "registry_chain.cli.archive:verify_archive",
+        "look at every byte of archived blocks",
+    ),
+    "replay": ("registry_chain.cli.replay:replay", "apply every block again and compare"),
+    "migrate": (
+        "registry_chain.cli.migrate:migrate",
+        "move a registry from one node to a network of many",
+    ),
+    "application": ("registry_chain.cli.application:application", ""),
 }
 _NEXT_STEP: Final = f"{PROGRAM} --help lists the commands; each has a --help of its own."
 _HINTS: Final[dict[type[WeidError], str]] = {

@@ -1,8 +1,7 @@
-"""`registry-chain start`: run a node."""
+"""`registry-chain start`: run a node, on whichever engine its folder is for."""
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
 import sys
@@ -10,44 +9,41 @@ from pathlib import Path
 
 import click
 
-from registry_chain.application import RegistryApplication
 from registry_chain.cli.command import ChainCommand
-from registry_chain.cli.folder import FOLDER, NodeFolder, require_genesis
-from registry_chain.engines.embedded.node_key import load_node_key
+from registry_chain.cli.folder import FOLDER, NodeFolder
+from registry_chain.cli.sealing import rotation_order
+from registry_chain.cli.serving import (
+    Keeping,
+    announcer,
+    keeping_options,
+    missing_extra,
+    networks,
+    open_chain,
+    orders,
+    serving_options,
+    snapshot_option,
+)
+from registry_chain.engines.embedded.sealing_keys import SealingKeys, announced_key, is_encrypted
 from registry_chain.node.control import listen_for_orders
 from registry_chain.node.settings import NodeSettings
-from registry_chain.snapshot import back_up
-from registry_chain.state_machine.genesis import Genesis
-from registry_chain.storage.errors import StoreRefusedError
-from registry_chain.storage.integrity import check_sample
-from registry_chain.storage.sqlite import DATABASE, SqliteChainStore
 from weid.cli.output import Console, pass_console
 from weid.cli.passphrases import passphrase_option, read_passphrase
 from weid.clock import SystemClock
-from weid.crypto.signer import InMemorySigner
-from weid.encoding import JsonObject
-from weid.errors import KeyFileError, MalformedError, WeidError
-
-_OURS = ("weid", "registry_chain")
-_FORMAT_WITHIN = 200
-"""Bytes at the beginning of a key file in which its format stands."""
+from weid.errors import KeyFileError
 
 
 @click.command(cls=ChainCommand)
 @click.argument("folder", metavar="DIR", type=FOLDER)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=8700, show_default=True, help="0: any free."
-)
-@click.option("--operator", default="", help="Who runs this node, shown on its pages.")
-@click.option(
-    "--trusted-proxy",
-    "proxies",
-    multiple=True,
-    metavar="NETWORK",
-    help="A proxy (address or network) whose X-Forwarded-For is believed.",
-)
+@serving_options
+@keeping_options
 @click.option("--ready-fd", type=int, default=None, help="Write the address to this descriptor.")
+@click.option(
+    "--cometbft",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="The CometBFT program, for a node of many (default: looked for).",
+)
+@snapshot_option
 @passphrase_option
 @pass_console
 def start(  # noqa: PLR0913 - the options of the command
@@ -59,25 +55,57 @@ def start(  # noqa: PLR0913 - the options of the command
     operator: str,
     proxies: tuple[str, ...],
     ready_fd: int | None,
+    cometbft: Path | None,
+    snapshot_blocks: int,
     passphrase_file: Path | None,
+    keeping: Keeping,
 ) -> None:
     """Run the node in DIR until it is told to stop (SIGTERM, or Ctrl-C).
 
     Prints one line, `listening on http://…`, when it answers. Put a TLS proxy before it where
-    others are to reach it.
+    others are to reach it. A node of a network of many (`registry-chain net`) runs its CometBFT
+    too: both are kept alive together.
     """
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    node = NodeFolder(folder)
+    genesis = node.genesis()
+    settings = NodeSettings(operator=operator, folder=folder, trusted_proxies=networks(proxies))
+    _require_open(ready_fd)
+    if node.comet.exists():
+        arguments = [f"--host={host}", f"--port={port}", f"--operator={operator}"]
+        arguments += [f"--trusted-proxy={proxy}" for proxy in proxies]
+        arguments += [f"--snapshot-blocks={snapshot_blocks}", *keeping.arguments()]
+        _supervise(console, node, cometbft, arguments, ready_fd)
+        return
     try:
         from registry_chain.node.listening import Listening  # noqa: PLC0415 - an extra
         from registry_chain.node.serve import serve  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
-        if (error.name or "").startswith(_OURS):
-            raise
-        raise _missing(error.name) from None
-    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
-    node = NodeFolder(folder)
-    genesis = node.genesis()
-    settings = NodeSettings(operator=operator, trusted_proxies=_networks(proxies))
-    _require_open(ready_fd)
+        raise missing_extra(error) from None
+    keys = _sealing_keys(node, passphrase_file)
+    store = open_chain(node, genesis)
+    clock = SystemClock()
+    console.say(f"network {genesis.network}, genesis hash {genesis.genesis_hash.hex()}")
+    taken = orders(store)
+    try:
+        with listen_for_orders(node.control_socket, taken):
+            serve(
+                store,
+                keys.signer_for(announced_key(store)),
+                Listening(host, port),
+                clock=clock,
+                settings=settings,
+                announce=announcer(node, ready_fd),
+                tidy=keeping.tidy(store, clock),
+                runs=lambda engine: taken.update(rotation_order(engine, keys)),
+            )
+    finally:
+        node.address_file.unlink(missing_ok=True)
+    console.say("stopped")
+
+
+def _sealing_keys(node: NodeFolder, passphrase_file: Path | None) -> SealingKeys:
+    """Return the files of the key that seals the blocks of a registry that one process runs."""
     if not node.sealing_key.exists():
         raise KeyFileError(
             f"the node has no sealing key: {node.sealing_key} is not there",
@@ -85,66 +113,46 @@ def start(  # noqa: PLR0913 - the options of the command
         )
     passphrase = (
         read_passphrase(passphrase_file, what="passphrase of the sealing key")
-        if _is_encrypted(node.sealing_key)
+        if is_encrypted(node.sealing_key)
         else None
     )
-    key = load_node_key(node.sealing_key, passphrase=passphrase)
-    _require_not_lost(node)
-    store = SqliteChainStore(node.chain)
-    try:
-        _begin(RegistryApplication(store), node, genesis)
-    except BaseException:
-        store.close()
-        raise
-    console.say(f"network {genesis.network}, genesis hash {genesis.genesis_hash.hex()}")
+    keys = SealingKeys(node.sealing_key, passphrase)
+    keys.require()
+    return keys
 
-    def announce(listening: Listening) -> None:
-        _write_address(node.address_file, listening.from_here)
-        click.echo(f"listening on {listening.address}")
+
+def _supervise(
+    console: Console,
+    node: NodeFolder,
+    cometbft: Path | None,
+    arguments: list[str],
+    ready_fd: int | None,
+) -> None:
+    """Run the node of a network of many: its application and CometBFT, kept alive together."""
+    from registry_chain.engines.cometbft.binary import find_binary  # noqa: PLC0415 - when used
+    from registry_chain.engines.cometbft.supervisor import run_supervised  # noqa: PLC0415 - same
+
+    told = False
+
+    def show(line: str) -> None:
+        nonlocal told
+        click.echo(line)
         sys.stdout.flush()
-        if ready_fd is not None:
+        if ready_fd is not None and not told:
+            told = True
             with os.fdopen(ready_fd, "w") as ready:
-                ready.write(listening.address + "\n")
+                ready.write(line.removeprefix("listening on ") + "\n")
 
-    try:
-        with listen_for_orders(node.control_socket, {"backup": lambda a: _backup(store, a)}):
-            serve(
-                store,
-                InMemorySigner(key),
-                Listening(host, port),
-                clock=SystemClock(),
-                settings=settings,
-                announce=announce,
-            )
-    finally:
-        node.address_file.unlink(missing_ok=True)
-    console.say("stopped")
-
-
-def _require_not_lost(node: NodeFolder) -> None:
-    if node.begun_file.exists() and not (node.chain / DATABASE).exists():
-        raise StoreRefusedError(
-            f"the chain of {node.path} is gone: there is no {node.chain / DATABASE}",
-            hint="bring it back with `registry-chain restore`; to begin another history, which "
-            f"clients will refuse, remove {node.begun_file} first",
-        )
-
-
-def _begin(application: RegistryApplication, node: NodeFolder, genesis: Genesis) -> None:
-    """Begin the chain, or look at the one that is there."""
-    if application.begun:
-        with application.store.snapshot() as snapshot:
-            require_genesis(snapshot, genesis)
-        check_sample(application.store)
-    application.init_chain(genesis)
-    node.begun_file.touch()
-
-
-def _missing(module: str | None) -> WeidError:
-    return WeidError(
-        f"running a node needs the node extra, which is not installed ({module} is not here)",
-        hint="pip install '.[node]'",
+    code = run_supervised(
+        node.path,
+        binary=find_binary(cometbft),
+        application_arguments=arguments,
+        say=console.say,
+        show=show,
     )
+    if code:
+        raise SystemExit(code)
+    console.say("stopped")
 
 
 def _require_open(descriptor: int | None) -> None:
@@ -153,38 +161,3 @@ def _require_open(descriptor: int | None) -> None:
             os.fstat(descriptor)
     except (OSError, OverflowError):
         raise click.UsageError(f"--ready-fd: {descriptor} is not open") from None
-
-
-def _networks(
-    texts: tuple[str, ...],
-) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-    try:
-        return tuple(ipaddress.ip_network(text) for text in texts)
-    except ValueError as error:
-        raise click.UsageError(f"--trusted-proxy: {error}") from None
-
-
-def _is_encrypted(path: Path) -> bool:
-    """Return whether a key file is of the encrypted form; what else is wrong is said on loading."""
-    try:
-        return b"weid-key-file" in path.read_bytes()[:_FORMAT_WITHIN]
-    except OSError:
-        return False
-
-
-def _write_address(path: Path, address: str) -> None:
-    new = path.with_name(path.name + ".new")
-    new.write_text(address + "\n", encoding="ascii")
-    new.replace(path)
-
-
-def _backup(store: SqliteChainStore, asked: JsonObject) -> JsonObject:
-    target = asked.get("folder")
-    if not isinstance(target, str) or not Path(target).is_absolute():
-        raise MalformedError("the order names no folder")
-    checkpoint = back_up(store, Path(target))
-    return {
-        "height": checkpoint.height,
-        "block_hash": checkpoint.block_hash.hex(),
-        "app_hash": checkpoint.app_hash.hex(),
-    }

@@ -10,37 +10,46 @@ import click
 from registry_chain.cli.command import ChainCommand
 from registry_chain.cli.folder import FOLDER, NodeFolder
 from registry_chain.storage.errors import StoreInUseError
-from weid.cli.output import Console, pass_console
+from weid.cli.output import Console, pass_console, table
 from weid.cli.trust_settings import host_of
 from weid.clock import SystemClock, format_time
-from weid.encoding import JsonObject
-from weid.errors import RegistryUnavailableError
+from weid.encoding import JsonObject, JsonValue
+from weid.errors import RegistryError, RegistryUnavailableError
 
 if TYPE_CHECKING:
     from weid.registry.records import Head
 
 _HASH_BYTES = 32
+_NODE_COLUMNS = ("url", "state", "height", "since", "error")
 
 
 @click.command(cls=ChainCommand)
 @click.argument("folder", metavar="[DIR]", type=FOLDER, required=False)
-@click.option("--node", metavar="URL", help="A node elsewhere (needs --genesis).")
+@click.option(
+    "--node",
+    "nodes",
+    multiple=True,
+    metavar="URL",
+    help="A node elsewhere (needs --genesis); several are compared.",
+)
 @click.option("--genesis", metavar="HASH", help="Genesis hash of the registry that is meant.")
 @pass_console
-def status(console: Console, *, folder: Path | None, node: str | None, genesis: str | None) -> None:
+def status(
+    console: Console, *, folder: Path | None, nodes: tuple[str, ...], genesis: str | None
+) -> None:
     """Say where a registry stands.
 
     With DIR: the node in that folder, running or not. With --node: any node, its head proved
-    against the genesis hash.
+    against the genesis hash. With several: what each of them shows, and whether they agree.
     """
-    if node is not None:
+    if nodes:
         if folder is not None:
             raise click.UsageError("name a node's folder or --node, not both")
         if genesis is None:
             raise click.UsageError(
                 "--genesis is missing: without it any registry could pose as the right one"
             )
-        _show(console, _ask(node, _hash(genesis)))
+        _show(console, _ask(console, nodes, _hash(genesis)))
         return
     if folder is None or genesis is not None:
         raise click.UsageError("name a node's folder, or --node URL --genesis HASH")
@@ -51,7 +60,7 @@ def status(console: Console, *, folder: Path | None, node: str | None, genesis: 
         _show(console, _stopped(here))
         return
     try:
-        _show(console, _ask(address, genesis_hash))
+        _show(console, _ask(console, (address,), genesis_hash))
     except RegistryUnavailableError as unavailable:
         # A node that was killed leaves its address behind; one that hangs still has its store.
         try:
@@ -75,20 +84,32 @@ def _hash(text: str) -> bytes:
     return value
 
 
-def _ask(address: str, genesis_hash: bytes) -> JsonObject:
+def _ask(console: Console, nodes: tuple[str, ...], genesis_hash: bytes) -> JsonObject:
     from weid.registry.http_client import HttpRegistry  # noqa: PLC0415 - brings TLS along
     from weid.transport import GuardedTransport  # noqa: PLC0415 - brings TLS along
 
     clock = SystemClock()
     registry = HttpRegistry(
-        address,
+        *nodes,
         genesis_hash=genesis_hash,
-        transport=GuardedTransport(private_hosts=(host_of(address),), allow_loopback_http=True),
+        transport=GuardedTransport(
+            private_hosts=tuple(map(host_of, nodes)), allow_loopback_http=True
+        ),
         clock=clock,
+        witnesses=len(nodes),
     )
-    facts = _facts("running", registry.head(), registry.network, genesis_hash)
-    size, root = registry.log()
-    return {**facts, "address": address, "transactions": size, "log_root": root.hex()}
+    try:
+        facts = _facts("running", registry.head(), registry.network, genesis_hash)
+        size, root = registry.log()
+    except RegistryError:
+        for node in registry.nodes_report() if len(nodes) > 1 else ():
+            console.say(f"{node.url}: {node.describe()}")
+        raise
+    facts |= {"address": nodes[0]} if len(nodes) == 1 else {}
+    facts |= {"transactions": size, "log_root": root.hex()}
+    if len(nodes) > 1:
+        facts["nodes"] = [node.to_json() for node in registry.nodes_report()]
+    return facts
 
 
 def _stopped(here: NodeFolder) -> JsonObject:
@@ -124,6 +145,16 @@ def _facts(state: str, head: Head, network: str, genesis_hash: bytes) -> JsonObj
 
 
 def _show(console: Console, facts: JsonObject) -> None:
-    width = max(map(len, facts)) + 2
-    lines = [f"{name.replace('_', ' '):<{width}}{value}" for name, value in facts.items()]
+    nodes = facts.get("nodes")
+    plain = {name: value for name, value in facts.items() if name != "nodes"}
+    width = max(map(len, plain)) + 2
+    lines = [f"{name.replace('_', ' '):<{width}}{value}" for name, value in plain.items()]
+    if isinstance(nodes, list):
+        rows = [[_text(node, name) for name in _NODE_COLUMNS] for node in nodes]
+        lines += ["", table(rows, header=list(_NODE_COLUMNS))]
     console.show("\n".join(lines), facts)
+
+
+def _text(node: JsonValue, name: str) -> str:
+    value = node.get(name) if isinstance(node, dict) else None
+    return "" if value is None else str(value)

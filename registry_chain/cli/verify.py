@@ -37,7 +37,7 @@ def verify(console: Console, *, folder: Path, again: bool) -> None:
         faults = [damaged.message]
     else:
         try:
-            faults, height = _faults(store, genesis, again=again)
+            faults, height = _faults(store, genesis, again=again, sealed=not node.comet.exists())
         finally:
             store.close()
     text = "\n".join(faults) if faults else f"intact up to height {height}"
@@ -49,10 +49,10 @@ def verify(console: Console, *, folder: Path, again: bool) -> None:
 
 
 def _faults(
-    store: SqliteChainStore, genesis: Genesis, *, again: bool
+    store: SqliteChainStore, genesis: Genesis, *, again: bool, sealed: bool
 ) -> tuple[list[str], int | None]:
     """Return what is wrong with a store, and its height where that can be read."""
-    faults = [str(damage) for damage in find_damage(store)]
+    faults = [str(damage) for damage in find_damage(store, sealed=sealed)]
     try:
         if again and not faults:
             difference = replay(store).difference

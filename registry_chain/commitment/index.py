@@ -66,6 +66,23 @@ def prove_list_page(
     return ListPage(entries, ListProof(start, end, tuple(boundary.nodes)))
 
 
+def prove_range(
+    pages: PageReader,
+    tree: str,
+    value_hash: Callable[[bytes], bytes],
+    *,
+    start: bytes,
+    end: bytes,
+) -> ListProof:
+    """Return the proof of the records with keys from `start` to before `end` (empty: to the last).
+
+    For whoever has the records at hand: only the boundary is read.
+    """
+    boundary = _Boundary(start, end, value_hash)
+    boundary.walk(open_tree(pages, tree), 0, 0)
+    return ListProof(start, end, tuple(boundary.nodes))
+
+
 class _Boundary:
     """Walks a list's tree along the two ends of a range and notes what lies there."""
 

@@ -25,6 +25,7 @@ from weid.errors import RegistryUnavailableError, WeidError
 
 _log = logging.getLogger(__name__)
 _PAGES: Final = ("page.", "twin.", "asset")
+_API_PATHS: Final = ("/v1/", "/.well-known/", "/events", "/healthz", "/readyz", "/metrics")
 _PAGE_PROBLEMS: Final = {
     404: (NOT_FOUND_PAGE.facts["title"], NOT_FOUND_PAGE.facts["hint"]),
     405: ("Not allowed", "This page is only read."),
@@ -72,7 +73,7 @@ def create_app(node: NodeParts, make_register: Callable[[], Register]) -> Flask:
 def _is_page(endpoint: str | None) -> bool:
     if endpoint is not None:
         return endpoint.startswith(_PAGES)
-    return not request.path.startswith(("/v1/", "/events", "/healthz", "/readyz", "/metrics"))
+    return not request.path.startswith(_API_PATHS)
 
 
 def _add_endpoint(app: Flask, node: NodeParts, endpoint: Endpoint) -> None:

@@ -58,7 +58,8 @@ def listen(
             map=sockets,
             host=place.host,
             port=place.port,
-            threads=settings.threads,
+            # Streams never take a thread from requests: see api/streaming.
+            threads=settings.threads + settings.streams,
             connection_limit=_connection_limit(settings.sockets),
             channel_timeout=settings.idle_seconds,
             cleanup_interval=5,

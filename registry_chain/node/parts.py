@@ -12,7 +12,9 @@ from registry_chain.events import EventFeed
 from registry_chain.node.chain_view import ChainView
 from registry_chain.node.metrics import Metrics
 from registry_chain.node.settings import NodeSettings
+from registry_chain.node.webhooks.service import Webhooks
 from weid.clock import Clock
+from weid.encoding import JsonObject
 from weid.registry.pinned_genesis import PinnedGenesis
 from weid.registry.proof_source import ProofSource
 
@@ -36,6 +38,10 @@ class NodeParts:
     closing: threading.Event = field(default_factory=threading.Event)
     faults: list[str] = field(default_factory=list)
     """What is wrong with this node for good, such as a damaged store; empty when nothing is."""
+    cometbft: Callable[[str, JsonObject], JsonObject] | None = None
+    """Asks this node's CometBFT a method of its RPC; None where it has none."""
+    webhooks: Webhooks | None = None
+    """What this node sends to others; None where it has no folder for that."""
 
     def head_age(self) -> int:
         """Return the age of the newest sealed block in seconds, by its header time."""

@@ -23,7 +23,10 @@ _log = logging.getLogger(__name__)
 
 
 class Scrubber:
-    """A thread that runs until `closing` is set; what it finds goes into `faults`."""
+    """A thread that runs until `closing` is set; what it finds goes into `faults`.
+
+    `sealed` as False says that the newest blocks may follow their state, as under CometBFT.
+    """
 
     def __init__(
         self,
@@ -32,11 +35,13 @@ class Scrubber:
         closing: threading.Event,
         *,
         every: float = EVERY,
+        sealed: bool = True,
     ) -> None:
         self._store = store
         self._faults = faults
         self._closing = closing
         self._every = every
+        self._sealed = sealed
         self._thread = threading.Thread(target=self._run, name="scrubber", daemon=True)
 
     def start(self) -> None:
@@ -46,7 +51,7 @@ class Scrubber:
     def look(self) -> None:
         """Look at everything once."""
         try:
-            for damage in find_damage(self._store):
+            for damage in find_damage(self._store, sealed=self._sealed):
                 if self._closing.is_set() or len(self._faults) >= _TOLD:
                     return
                 self._tell(str(damage))

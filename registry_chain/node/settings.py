@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 
 from weid import limits
 
@@ -22,6 +23,8 @@ class NodeSettings:
 
     operator: str = ""
     """Who runs the node, shown on its pages."""
+    folder: Path | None = None
+    """Where the node's webhooks and the key that signs them are kept; None: it has none."""
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     """Peers whose X-Forwarded-For is believed; from anybody else it is ignored."""
     read_limit: RateLimit = field(default_factory=lambda: RateLimit(rate=200.0, burst=400))
@@ -34,6 +37,16 @@ class NodeSettings:
     """Requests in work at once."""
     waiting: int = 8
     """Long polls held at once: fewer than threads, so that they never starve the others."""
+    streams: int = 64
+    """Event streams held at once. Each has a server thread of its own beside `threads`."""
+    stream_seconds: float = 300.0
+    """After which a stream ends and its reader comes back: a node can move readers on, and a
+    reader that has gone without a word holds its place no longer."""
+    stream_bytes: int = 1024 * 1024
+    """After which a stream ends too: less than the server buffers for a connection (16 MiB), so
+    that a reader that does not read never holds a thread in the middle of writing."""
+    heartbeat_seconds: float = 10.0
+    """Between two signs of life on a stream; below the usual 30 s of proxies."""
     wait_seconds: float = 20.0
     """Longest wait of one poll; below the usual 30 s of proxies."""
     submit_seconds: float = 15.0

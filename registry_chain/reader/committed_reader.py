@@ -18,6 +18,7 @@ from registry_chain.commitment.sparse_merkle import prove_key
 from registry_chain.state_machine.genesis import Genesis
 from registry_chain.storage.committed import SnapshotState, read_genesis
 from registry_chain.storage.errors import StoreDamagedError
+from registry_chain.storage.extent import require_kept
 from registry_chain.storage.history import previous_version
 from registry_chain.storage.sealed_block import SealedBlock, read_block, read_light_block
 from registry_chain.storage.store import ChainStore, Table
@@ -72,10 +73,12 @@ class CommittedReader:
 
         Raises:
             RegistryUnavailableError: there is no block at that height.
+            BlockNotKeptError: there was one, and the store begins above it.
         """
         with self._store.snapshot() as snapshot:
             if height is None:
-                height = SnapshotState(snapshot).summary.height
+                height = SnapshotState(snapshot).header_height
+            require_kept(snapshot, self._genesis, height)
             block = read_light_block(snapshot, height)
         if block is None:
             raise RegistryUnavailableError(f"there is no block at height {height} here")
@@ -156,7 +159,7 @@ class CommittedReader:
     def height(self) -> int:
         """Return the height of the newest block."""
         with self._state() as state:
-            return state.summary.height
+            return state.header_height
 
     def block(self, height: int) -> SealedBlock | None:
         """Return a block with its transactions, or None where there is none."""
@@ -186,7 +189,7 @@ class CommittedReader:
 
 def _roots(state: SnapshotState) -> StateRoots:
     summary = state.summary
-    return StateRoots(summary.height, summary.smt_root, summary.log_size, summary.log_root)
+    return StateRoots(state.header_height, summary.smt_root, summary.log_size, summary.log_root)
 
 
 def _value(state: SnapshotState, key: bytes) -> bytes:

@@ -20,10 +20,13 @@ from weid.errors import MalformedError, NotFoundError, RegistryUnavailableError
 from weid.registry.records import (
     AccountRecord,
     AccreditationRecord,
+    ActivationRecord,
     BatchRecord,
     DidRecord,
     EvidenceRecord,
+    HandoverRecord,
     Head,
+    NodeRecord,
     OrganisationRecord,
     ParameterRecord,
     ProposalRecord,
@@ -36,10 +39,13 @@ from weid.registry.records import (
     TrustRecordT,
 )
 from weid.registry.state_keys import (
+    ENGINE,
     NAMESPACE_OF,
+    NODES,
     ORGANISATIONS,
     PROPOSALS,
     ROLES,
+    RULES,
     TEMPLATES,
     anchor_id,
     cosigners_list,
@@ -195,6 +201,26 @@ class RecordReader:
         """Return every display name, complete, ordered by DID."""
         found = self._records(OrganisationRecord, ORGANISATIONS)
         return tuple(sorted(found, key=lambda o: o.did))
+
+    def node(self, node_id: bytes) -> NodeRecord | None:
+        """Return the record of a node of the network, by its node id (20 bytes)."""
+        return self._record(NodeRecord, node_id)
+
+    def nodes(self) -> tuple[NodeRecord, ...]:
+        """Return every node that is or was in the network, complete, ordered by node id."""
+        return tuple(sorted(self._records(NodeRecord, NODES), key=lambda n: n.node_id))
+
+    def pending_rules(self) -> ActivationRecord | None:
+        """Return the version of the rules that is scheduled and not in force yet."""
+        with self._state() as state:
+            scheduled = _read(state, ActivationRecord, RULES)
+            if scheduled is None or not scheduled.is_pending(state.summary.height):
+                return None
+            return scheduled
+
+    def handover(self) -> HandoverRecord | None:
+        """Return when the chain was handed over to another engine."""
+        return self._record(HandoverRecord, ENGINE)
 
     def receipt(self, transaction_id: bytes) -> Receipt | None:
         """Return what became of a transaction, or None while it is not in the log."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from registry_chain.state_machine.errors import InvalidTransactionError, refuse, require
 from registry_chain.state_machine.parameters import (
@@ -61,8 +61,7 @@ Reading: TypeAlias = tuple[SignedTransaction, Transaction] | ResultCode
 """A transaction as its bytes were read, or the code that refuses them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(NamedTuple):
     """A transaction that may be applied.
 
     `signers` are the author's raw keys that signed, `is_open` whether it counts against the open
@@ -75,6 +74,27 @@ class Admission:
     endorsed: bool
     is_open: bool
     verified: bytes
+
+
+class Signatures(NamedTuple):
+    """A transaction's signatures and the keys under which they must verify, in one order.
+
+    `verified` stands for exactly these bytes, keys and signatures.
+    """
+
+    verified: bytes
+    keys: tuple[bytes, ...]
+    signatures: tuple[bytes, ...]
+    message: bytes
+
+    def hold(self) -> bool:
+        """Return whether every signature verifies; from any thread."""
+        try:
+            for key, signature in zip(self.keys, self.signatures, strict=True):
+                _public_key(key).verify(signature, self.message)
+        except (InvalidSignatureError, MalformedError):
+            return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +161,9 @@ def admit(
     endorser_keys = _endorser_keys(staged, transaction)
     is_open = transaction.endorser is None and _stands_open(staged, transaction)
     identity = transaction_id(signed.payload)
-    digest = _verify(identity, signed, author_keys, endorser_keys, verified)
+    signatures = _signatures(identity, signed, author_keys, endorser_keys)
+    known = signatures.verified in verified
+    require(known or signatures.hold(), ResultCode.SIGNATURE_INVALID)
     _check_sequence(staged, transaction, pending)
     return Admission(
         transaction,
@@ -149,8 +171,28 @@ def admit(
         frozenset(author_keys),
         transaction.endorser is not None,
         is_open,
-        digest,
+        signatures.verified,
     )
+
+
+def signatures_ahead(staged: StagedState, readings: Iterable[Reading]) -> Iterator[Signatures]:
+    """Yield signatures of a block's transactions with the keys that stand before the block.
+
+    Only for verifying them sooner: where the block changes a key, admission has another one.
+    """
+    for reading in readings:
+        if isinstance(reading, ResultCode):
+            continue
+        signed, transaction = reading
+        if transaction.network != staged.network or staged.time > transaction.valid_until:
+            continue
+        try:
+            author_keys = _author_keys(staged, transaction)
+            endorser_keys = _endorser_keys(staged, transaction)
+            identity = transaction_id(signed.payload)
+            yield _signatures(identity, signed, author_keys, endorser_keys)
+        except InvalidTransactionError:
+            continue
 
 
 def read_transaction(raw: bytes) -> Reading:
@@ -265,28 +307,19 @@ def _stands_open(staged: StagedState, transaction: Transaction) -> bool:
 # --- Signatures and sequence ---------------------------------------------------------------------
 
 
-def _verify(
+def _signatures(
     identity: bytes,
     signed: SignedTransaction,
     author_keys: list[bytes],
     endorser_keys: list[bytes],
-    verified: Container[bytes],
-) -> bytes:
-    """Verify every signature, or find that these were verified; return what stands for them."""
+) -> Signatures:
+    """Return a transaction's signatures, as many as there are keys."""
     signatures = (*signed.author_signatures, *signed.endorser_signatures)
     keys = (*author_keys, *endorser_keys)
     fits = len(signed.author_signatures) == len(author_keys) and len(signatures) == len(keys)
     require(fits, ResultCode.SIGNATURE_INVALID)
     digest = hashlib.sha256(identity + b"".join(keys) + b"".join(signatures)).digest()
-    if digest in verified:
-        return digest
-    message = signing_message(signed.payload)
-    try:
-        for key, signature in zip(keys, signatures, strict=True):
-            _public_key(key).verify(signature, message)
-    except (InvalidSignatureError, MalformedError):
-        refuse(ResultCode.SIGNATURE_INVALID)
-    return digest
+    return Signatures(digest, keys, signatures, signing_message(signed.payload))
 
 
 @lru_cache(maxsize=4096)

@@ -15,23 +15,45 @@ from weid.registry.codes import ResultCode
 from weid.registry.records import Receipt
 
 
+class Misbehaviour(NamedTuple):
+    """A validator's proven fault, as the consensus engine found it.
+
+    `address` is the validator's (20 bytes), `height` where it happened, `kind` the fixed word
+    `duplicate_vote` or `light_client_attack`.
+    """
+
+    address: bytes
+    height: int
+    kind: str
+
+
+class ValidatorUpdate(NamedTuple):
+    """A validator's power from now on; `power` 0 takes the key (32 bytes) out of the set."""
+
+    public_key: bytes
+    power: int
+
+
 @dataclass(frozen=True, slots=True)
 class BlockInput:
     """An ordered list of signed transactions (their bytes) with the height and time of its block.
 
-    `height` is one more than the last; `time` is in whole seconds and never before the last.
+    `height` is one more than the last; `time` is in whole seconds and never before the last;
+    `misbehaviour` is what the engine proved against validators, in its order.
     """
 
     height: int
     time: int
     transactions: tuple[bytes, ...]
+    misbehaviour: tuple[Misbehaviour, ...] = ()
 
 
 class Event(NamedTuple):
     """One thing that came about, for people and feeds; not part of the app hash.
 
     `name` is a fixed word such as `did_recovered`; `subject` the DID, URI, id or hex digest that
-    it is about; `operation` the position in its transaction.
+    it is about; `operation` the position in its transaction. What comes of no transaction has no
+    author and an empty transaction id.
     """
 
     name: str
@@ -68,6 +90,7 @@ class BlockOutcome:
     - `contents`: SHA-256 → template bytes that nodes keep beside the state.
     - `events`: in order.
     - `summary`: roots, height and time of the new state.
+    - `validator_updates`: what a consensus engine must change in its validator set, by key.
     """
 
     results: tuple[TransactionResult, ...]
@@ -78,6 +101,7 @@ class BlockOutcome:
     contents: Mapping[bytes, bytes]
     events: tuple[Event, ...]
     summary: StateSummary
+    validator_updates: tuple[ValidatorUpdate, ...] = ()
 
     @property
     def receipts(self) -> tuple[Receipt, ...]:

@@ -34,7 +34,7 @@ def check_controllers(controllers: Sequence[bytes], threshold: int) -> None:
     require(controllers and ascending, ResultCode.KEY_INVALID)
     require(1 <= threshold <= len(controllers), ResultCode.FIELD_INVALID)
     for raw in controllers:
-        _check_raw_key(raw)
+        check_raw_key(raw)
 
 
 def check_recovery_keys(recovery_keys: Sequence[bytes], controllers: Sequence[bytes]) -> None:
@@ -42,10 +42,11 @@ def check_recovery_keys(recovery_keys: Sequence[bytes], controllers: Sequence[by
     distinct = len({*recovery_keys, *controllers}) == len(recovery_keys) + len(controllers)
     require(distinct, ResultCode.KEY_INVALID)
     for raw in recovery_keys:
-        _check_raw_key(raw)
+        check_raw_key(raw)
 
 
-def _check_raw_key(raw: bytes) -> None:
+def check_raw_key(raw: bytes) -> None:
+    """Refuse bytes that are no sound Ed25519 public key."""
     try:
         PublicKey(KeyKind.ED25519, raw).check_subgroup()
     except MalformedError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from weid.errors import WeidError
 from weid.registry.codes import ResultCode
 
 
@@ -20,6 +21,22 @@ class InvalidTransactionError(Exception):
 
 class InvalidBlockError(Exception):
     """A block cannot follow on this state: its height or time is wrong. Nothing was computed."""
+
+
+class RulesUnknownError(WeidError):
+    """Governance put a version of the rules in force that this software does not have.
+
+    Nothing of the block was applied: a node that guessed would have another state than the rest.
+    """
+
+    def __init__(self, version: int, height: int) -> None:
+        super().__init__(
+            f"from height {height} on version {version} of the rules judges the blocks, and this "
+            "software does not have it",
+            hint="upgrade the software of this node and start it again; nothing is lost.",
+        )
+        self.version = version
+        self.height = height
 
 
 def refuse(code: ResultCode) -> NoReturn:

@@ -7,6 +7,16 @@ from typing import Any, Final
 
 from registry_chain.state_machine.block import Event
 from registry_chain.state_machine.context import Context
+from weid.registry.node_operations import (
+    AdmitNode,
+    ChangeNode,
+    HandOver,
+    ReinstateNode,
+    RemoveNode,
+    RotateNodeKeys,
+    ScheduleRules,
+    SuspendNode,
+)
 from weid.registry.operations import (
     Accredit,
     AnchorBatch,
@@ -48,6 +58,10 @@ def _template(_: Context, operation: Any) -> str:
     return f"{operation.cpt_id}/{operation.version}"
 
 
+def _node(_: Context, operation: Any) -> str:
+    return str(operation.node_id.hex())
+
+
 EVENTS: Final[dict[type[Operation], tuple[str, Subject]]] = {
     CreateDid: ("did_created", lambda context, _: context.author),
     UpdateDid: ("did_updated", _did),
@@ -73,8 +87,21 @@ EVENTS: Final[dict[type[Operation], tuple[str, Subject]]] = {
         lambda context, _: proposal_id(context.transaction_id, context.position).hex(),
     ),
     Approve: ("proposal_approved", lambda _, op: op.proposal_id.hex()),
+    AdmitNode: ("node_admitted", _node),
+    ChangeNode: ("node_changed", _node),
+    SuspendNode: ("node_suspended", _node),
+    ReinstateNode: ("node_reinstated", _node),
+    RemoveNode: ("node_removed", _node),
+    RotateNodeKeys: ("node_keys_rotated", _node),
+    ScheduleRules: ("rules_scheduled", lambda _, op: str(op.rules_version)),
+    HandOver: ("registry_handed_over", lambda _, op: str(op.engine.value)),
 }
 """Operation → the event's name and how its subject is found."""
+
+MISBEHAVED: Final = "validator_misbehaved"
+ACTIVATED: Final = "rules_activated"
+EVENT_NAMES: Final = frozenset({name for name, _ in EVENTS.values()} | {ACTIVATED, MISBEHAVED})
+"""Every name that an event can have; two come of no transaction and have no author."""
 
 
 def event_of(context: Context, operation: Operation) -> Event:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from registry_chain.state_machine.block import BlockOutcome
 from registry_chain.state_machine.context import GOVERNORS
 from registry_chain.state_machine.entering_keys import (
@@ -11,13 +13,26 @@ from registry_chain.state_machine.entering_keys import (
 )
 from registry_chain.state_machine.errors import InvalidTransactionError
 from registry_chain.state_machine.genesis import Genesis, GenesisGovernor
+from registry_chain.state_machine.nodes import VALIDATORS, is_voting
 from registry_chain.state_machine.parameters import PARAMETERS
+from registry_chain.state_machine.rules.node_rules import enter_validator_key
 from registry_chain.state_machine.sealing import seal
 from registry_chain.state_machine.staged import StagedState
 from registry_chain.state_machine.state import EmptyState
 from weid.errors import MalformedError
+from weid.registry.node_operations import ConsensusEngine
 from weid.registry.operations import Role
-from weid.registry.records import DidRecord, OrganisationRecord, ParameterRecord, RoleRecord
+from weid.registry.records import (
+    DidRecord,
+    HandoverRecord,
+    NodeRecord,
+    NodeStatus,
+    OrganisationRecord,
+    ParameterRecord,
+    RoleRecord,
+)
+from weid.registry.state_keys import ENGINE
+from weid.registry.validators import Validator, ValidatorSet
 
 
 def apply_genesis(genesis: Genesis) -> BlockOutcome:
@@ -37,7 +52,9 @@ def apply_genesis(genesis: Genesis) -> BlockOutcome:
         staged.write(ParameterRecord(name, genesis.parameter(name), version))
     for governor in genesis.governors:
         _enter_governor(staged, governor)
-    return seal(empty, staged, ())
+    _enter_nodes(staged, genesis)
+    # Whoever begins a chain takes its first validators from the genesis.
+    return replace(seal(empty, staged, ()), validator_updates=())
 
 
 def _enter_governor(staged: StagedState, governor: GenesisGovernor) -> None:
@@ -69,3 +86,33 @@ def _enter_governor(staged: StagedState, governor: GenesisGovernor) -> None:
     if governor.name:
         version = staged.next_version(OrganisationRecord, identity)
         staged.write(OrganisationRecord(did, governor.name, version))
+
+
+def _enter_nodes(staged: StagedState, genesis: Genesis) -> None:
+    if genesis.nodes:
+        # Its validators are nodes: it begins on CometBFT and cannot be handed over to it again.
+        validators = [Validator(one.public_key, one.power) for one in genesis.validators]
+        validators_hash = ValidatorSet.of(validators).hash()
+        version = staged.next_version(HandoverRecord, ENGINE)
+        engine = ConsensusEngine.COMETBFT
+        staged.write(HandoverRecord(staged.height, engine, validators_hash, version))
+    for node in genesis.nodes:
+        record = NodeRecord(
+            node.node_id,
+            node.role,
+            node.name,
+            node.operator,
+            node.validator_key,
+            node.power,
+            NodeStatus.ACTIVE,
+            None,
+            b"",
+            staged.next_version(NodeRecord, node.node_id),
+        )
+        try:
+            enter_validator_key(staged, record)
+        except InvalidTransactionError:
+            raise MalformedError("a node of the genesis has a key that cannot be") from None
+        staged.write(record)
+        if is_voting(record):
+            staged.count(VALIDATORS)

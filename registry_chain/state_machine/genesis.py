@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from registry_chain.state_machine.genesis_members import Members
+from registry_chain.state_machine.genesis_nodes import GenesisNode, check_nodes
 from registry_chain.state_machine.parameters import (
     GOVERNANCE_THRESHOLD,
     PARAMETERS,
@@ -21,7 +23,7 @@ from registry_chain.state_machine.parameters import (
 from weid import limits
 from weid.cbor import CborValue, cbor_encode
 from weid.did.syntax import check_network, weid_did
-from weid.encoding import JsonObject, JsonValue, json_loads_object
+from weid.encoding import JsonObject, json_loads_object
 from weid.errors import MalformedError
 from weid.registry.operations import Inception
 from weid.registry.wire import encode_inception
@@ -58,7 +60,8 @@ class Genesis:
     """How a registry begins. Construction checks everything.
 
     `network` stands in every DID and signature; `chain_id` in every header; `genesis_time` is in
-    seconds; `parameters` names those that differ from their defaults.
+    seconds; `parameters` names those that differ from their defaults; `nodes`, where there are any,
+    are the first nodes, and `validators` exactly their validators.
 
     Raises:
         MalformedError: a member that cannot be, with its name.
@@ -72,6 +75,7 @@ class Genesis:
     parameters: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     suite: str = SUITE
     initial_height: int = 1
+    nodes: tuple[GenesisNode, ...] = ()
 
     def __post_init__(self) -> None:
         check_network(self.network)
@@ -88,6 +92,8 @@ class Genesis:
             raise MalformedError("the genesis has no validators, or one twice, or no Ed25519 key")
         if any(not 1 <= validator.power < 2**31 for validator in self.validators):
             raise MalformedError("a validator of the genesis has no proper power")
+        validators = [(validator.public_key, validator.power) for validator in self.validators]
+        check_nodes(self.nodes, validators, self.network)
 
     @property
     def genesis_hash(self) -> bytes:
@@ -105,6 +111,7 @@ class Genesis:
         parameters: dict[str, CborValue] = {
             name: self.parameters[name] for name in sorted(self.parameters)
         }
+        nodes: list[CborValue] = [node.to_cbor() for node in self.nodes]
         return cbor_encode(
             [
                 1,
@@ -116,6 +123,8 @@ class Genesis:
                 governors,
                 validators,
                 parameters,
+                # A genesis without nodes has the bytes that it always had.
+                *([nodes] if nodes else []),
             ]
         )
 
@@ -138,6 +147,7 @@ class Genesis:
                 for validator in self.validators
             ],
             "parameters": {name: self.parameters[name] for name in sorted(self.parameters)},
+            **({"nodes": [node.to_json() for node in self.nodes]} if self.nodes else {}),
             "genesis_hash": self.genesis_hash.hex(),
         }
         return json.dumps(body, indent=2, ensure_ascii=False).encode() + b"\n"
@@ -150,10 +160,10 @@ class Genesis:
             MalformedError: a member missing, unknown or impossible, or another genesis hash.
         """
         body = json_loads_object(data, what="the genesis", max_bytes=_MAX_BYTES)
-        reader = _Members(body, "the genesis")
+        reader = Members(body, "the genesis")
         if reader.text("format") != "weid-genesis/1":
             raise MalformedError("the genesis has a format that we do not know")
-        parameters = _Members(reader.object("parameters"), "the parameters of the genesis")
+        parameters = Members(reader.object("parameters"), "the parameters of the genesis")
         genesis = cls(
             network=reader.text("network"),
             chain_id=reader.text("chain_id"),
@@ -163,6 +173,7 @@ class Genesis:
             governors=tuple(_governor(member) for member in reader.objects("governors")),
             validators=tuple(_validator(member) for member in reader.objects("validators")),
             parameters={name: parameters.integer(name) for name in sorted(parameters.body)},
+            nodes=_nodes(reader),
         )
         stated = reader.text("genesis_hash")
         reader.require_no_other()
@@ -208,9 +219,9 @@ def _governor_json(governor: GenesisGovernor) -> JsonObject:
 
 
 def _governor(body: JsonObject) -> GenesisGovernor:
-    reader = _Members(body, "a governor of the genesis")
+    reader = Members(body, "a governor of the genesis")
     did = reader.text("did")
-    inner = _Members(reader.object("inception"), "an inception of the genesis")
+    inner = Members(reader.object("inception"), "an inception of the genesis")
     inception = Inception(
         network=did.split(":")[2] if did.count(":") == 3 else "",
         controllers=inner.hexes("controllers"),
@@ -227,70 +238,17 @@ def _governor(body: JsonObject) -> GenesisGovernor:
     return governor
 
 
+def _nodes(reader: Members) -> tuple[GenesisNode, ...]:
+    if "nodes" not in reader.body:
+        return ()
+    nodes = tuple(GenesisNode.from_json(member) for member in reader.objects("nodes"))
+    if not nodes:
+        raise MalformedError("the genesis has an empty list of nodes")
+    return nodes
+
+
 def _validator(body: JsonObject) -> GenesisValidator:
-    reader = _Members(body, "a validator of the genesis")
+    reader = Members(body, "a validator of the genesis")
     validator = GenesisValidator(reader.hex("public_key"), reader.integer("power"))
     reader.require_no_other()
     return validator
-
-
-class _Members:
-    """The members of a JSON object, each asked for by name and kind, none left over."""
-
-    def __init__(self, body: JsonObject, what: str) -> None:
-        self.body = body
-        self._what = what
-        self._seen: set[str] = set()
-
-    def _member(self, name: str, kind: type) -> JsonValue:
-        self._seen.add(name)
-        value = self.body.get(name)
-        if type(value) is not kind:
-            raise MalformedError(f"{self._what} has no proper member {name}")
-        return value
-
-    def text(self, name: str) -> str:
-        return str(self._member(name, str))
-
-    def integer(self, name: str) -> int:
-        value = self._member(name, int)
-        assert isinstance(value, int)  # noqa: S101 - `_member` has required it
-        return value
-
-    def object(self, name: str) -> JsonObject:
-        value = self._member(name, dict)
-        assert isinstance(value, dict)  # noqa: S101 - `_member` has required it
-        return value
-
-    def items(self, name: str) -> list[JsonValue]:
-        value = self._member(name, list)
-        assert isinstance(value, list)  # noqa: S101 - `_member` has required it
-        return value
-
-    def objects(self, name: str) -> list[JsonObject]:
-        members = []
-        for item in self.items(name):
-            if not isinstance(item, dict):
-                raise MalformedError(f"{self._what} has something else than objects in {name}")
-            members.append(item)
-        return members
-
-    def hex(self, name: str) -> bytes:
-        return self._bytes(self.text(name), name)
-
-    def hexes(self, name: str) -> tuple[bytes, ...]:
-        return tuple(self._bytes(item, name) for item in self.items(name))
-
-    def _bytes(self, value: JsonValue, name: str) -> bytes:
-        try:
-            data = bytes.fromhex(value) if isinstance(value, str) else b""
-        except ValueError:
-            data = b""
-        if data.hex() != value:
-            raise MalformedError(f"{self._what} has no lower-case hexadecimal in {name}")
-        return data
-
-    def require_no_other(self) -> None:
-        unknown = sorted(set(self.body) - self._seen)
-        if unknown:
-            raise MalformedError(f"{self._what} has an unknown member: {unknown[0]}")

@@ -23,6 +23,16 @@ from registry_chain.state_machine.signers import (
     recovery_signed,
 )
 from weid.registry.codes import ResultCode
+from weid.registry.node_operations import (
+    AdmitNode,
+    ChangeNode,
+    HandOver,
+    ReinstateNode,
+    RemoveNode,
+    RotateNodeKeys,
+    ScheduleRules,
+    SuspendNode,
+)
 from weid.registry.operations import (
     Accredit,
     AnchorBatch,
@@ -48,7 +58,12 @@ from weid.registry.operations import (
     SetParameter,
     UpdateDid,
 )
-from weid.registry.records import AccreditationRecord, RecognitionRecord, TemplateRecord
+from weid.registry.records import (
+    AccreditationRecord,
+    NodeRecord,
+    RecognitionRecord,
+    TemplateRecord,
+)
 from weid.registry.state_keys import template_id, trust_id
 
 
@@ -93,6 +108,8 @@ class Grant(Enum):
     """The same, and it may accredit others."""
     RECOGNIZER = auto()
     """Who gave the recognition or accreditation."""
+    OPERATOR = auto()
+    """The DID that answers for the node."""
     PROPOSAL = auto()
     """An approved proposal."""
 
@@ -142,6 +159,14 @@ PERMISSIONS: Final[dict[type[Operation], Permission]] = {
     SetParameter: _ONLY_BY_PROPOSAL,
     Propose: Permission(Signing.CONTROLLERS, (Grant.GOVERNOR,)),
     Approve: Permission(Signing.CONTROLLERS, (Grant.GOVERNOR,)),
+    AdmitNode: _ONLY_BY_PROPOSAL,
+    ChangeNode: _ONLY_BY_PROPOSAL,
+    SuspendNode: _ONLY_BY_PROPOSAL,
+    ReinstateNode: _ONLY_BY_PROPOSAL,
+    RemoveNode: _ONLY_BY_PROPOSAL,
+    RotateNodeKeys: Permission(Signing.CONTROLLERS, (Grant.OPERATOR, Grant.PROPOSAL)),
+    ScheduleRules: _ONLY_BY_PROPOSAL,
+    HandOver: _ONLY_BY_PROPOSAL,
 }
 """Operation → who may do it."""
 
@@ -235,6 +260,13 @@ def _recognizer(context: Context, operation: DerecognizeIssuer | EndAccreditatio
     return accreditation is not None and accreditation.accredited_by == context.author
 
 
+def _operator(context: Context, operation: RotateNodeKeys) -> bool:
+    record = context.staged.read(NodeRecord, operation.node_id)
+    if record is None:
+        refuse(ResultCode.NODE_UNKNOWN)
+    return record.operator == context.author
+
+
 _HOLDS: Final[dict[Grant, Callable[[Context, Any], bool]]] = {
     Grant.SELF: lambda context, operation: operation.did == context.author,
     Grant.SELF_ENDORSED: lambda context, operation: (
@@ -254,5 +286,6 @@ _HOLDS: Final[dict[Grant, Callable[[Context, Any], bool]]] = {
         context.staged, context.author, operation.cpt_id, to_accredit=True
     ),
     Grant.RECOGNIZER: _recognizer,
+    Grant.OPERATOR: _operator,
     Grant.PROPOSAL: lambda *_: False,
 }

@@ -6,6 +6,7 @@ from registry_chain.commitment.nodes import STATE_TREE
 from registry_chain.commitment.operation_log import LogUpdate, append_leaves
 from registry_chain.commitment.sparse_merkle import update_tree
 from registry_chain.state_machine.block import BlockOutcome, TransactionResult
+from registry_chain.state_machine.nodes import validator_updates
 from registry_chain.state_machine.staged import UNVERSIONED, StagedState
 from registry_chain.state_machine.state import CommittedState, StateSummary
 from weid.registry.log_proofs import log_leaf
@@ -42,6 +43,7 @@ def seal(
         staged.contents,
         tuple(staged.events),
         summary,
+        validator_updates(staged),
     )
 
 

@@ -90,6 +90,11 @@ class StagedState:
         self._journal: list[tuple[_Place, Entry]] = []
         self._marks: tuple[int, int] = (0, 0)
 
+    @property
+    def committed(self) -> CommittedState:
+        """The state that the block begins with."""
+        return self._state
+
     def expect(self, places: Iterable[_Place]) -> None:
         """Read many records at once that will be asked for one by one."""
         keys = {

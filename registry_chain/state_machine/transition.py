@@ -1,7 +1,7 @@
 """The transition: a committed state and a block give an outcome. It reads like its contents.
 
     apply_genesis    the state before the first block
-    apply_block      check the block · apply each transaction in order · seal
+    apply_block      check the block · rules and faults · each transaction · seal
     apply_transaction  admit · burn the sequence · carry out whole or not at all · receipt
     carry_out        permission · rule · event
 
@@ -10,19 +10,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
-from typing import Final
+from collections.abc import Callable, Container, Iterable, Mapping
+from typing import Final, TypeAlias
 
 from registry_chain.state_machine.admission import (
     OPEN_DID,
     SECONDS_A_DAY,
     Admission,
     Reading,
+    Signatures,
     admit,
     read_transaction,
+    signatures_ahead,
 )
 from registry_chain.state_machine.block import BlockInput, BlockOutcome, TransactionResult
-from registry_chain.state_machine.context import Context
+from registry_chain.state_machine.block_frame import (
+    mark_misbehaviour,
+    record_rules,
+    rules_in_force,
+    settle_handover,
+)
+from registry_chain.state_machine.context import Context, Rule
 from registry_chain.state_machine.errors import (
     InvalidBlockError,
     InvalidTransactionError,
@@ -36,7 +44,6 @@ from registry_chain.state_machine.parameters import (
     MAX_AUTHOR_TRANSACTIONS,
     MAX_BLOCK_BYTES,
     MAX_BLOCK_TRANSACTIONS,
-    RULES_VERSION,
 )
 from registry_chain.state_machine.permissions import require_permission
 from registry_chain.state_machine.rules.table import RULES
@@ -52,28 +59,48 @@ __all__ = ["apply_block", "apply_genesis", "check_block"]
 
 _POSITION_BYTES: Final = 2
 
+RuleTable: TypeAlias = Mapping[type[Operation], Rule]
+"""Operation → rule: one version of the rules."""
+VerifyAhead: TypeAlias = Callable[[Iterable[Signatures]], Container[bytes]]
+"""Signatures → `verified` of those that hold; what it leaves out is verified in its turn."""
+
 
 def apply_block(
-    state: CommittedState, block: BlockInput, *, verified: Container[bytes] = frozenset()
+    state: CommittedState,
+    block: BlockInput,
+    *,
+    verified: Container[bytes] = frozenset(),
+    verify_ahead: VerifyAhead | None = None,
+    rules: Mapping[int, RuleTable] = RULES,
 ) -> BlockOutcome:
     """Return what a block makes of a state.
 
-    `verified` holds `Check.verified` of transactions whose signatures were verified before.
+    `verified` holds `Check.verified` of transactions whose signatures were verified before;
+    `verify_ahead` may verify those of the block at once, and says which hold; `rules` are the
+    versions of the rules that this software has.
 
     Raises:
         InvalidBlockError: the block's height or time cannot follow on the state.
+        RulesUnknownError: the version of the rules that judges this height is not there.
     """
     check_block(state, block)
     staged = StagedState(state, height=block.height, time=block.time)
+    version = rules_in_force(staged, rules)
+    if block.transactions:
+        record_rules(staged, version)
+    mark_misbehaviour(staged, block.misbehaviour)
     readings = [read_transaction(raw) for raw in block.transactions]
     staged.expect(expected_records([one[1] for one in readings if isinstance(one, tuple)]))
-    block_run = _BlockRun(staged, state.summary.log_size, verified)
+    if verify_ahead is not None:
+        verified = verify_ahead(signatures_ahead(staged, readings))
+    block_run = _BlockRun(staged, state.summary.log_size, verified, rules[version])
     results = tuple(
         [
             block_run.apply_transaction(len(raw), reading)
             for raw, reading in zip(block.transactions, readings, strict=True)
         ]
     )
+    settle_handover(staged)
     return seal(state, staged, results)
 
 
@@ -93,14 +120,20 @@ def check_block(state: CommittedState, block: BlockInput) -> None:
 class _BlockRun:
     """The transactions of one block, in order, with the block's own limits."""
 
-    def __init__(self, staged: StagedState, log_size: int, verified: Container[bytes]) -> None:
+    def __init__(
+        self,
+        staged: StagedState,
+        log_size: int,
+        verified: Container[bytes],
+        rules: RuleTable,
+    ) -> None:
         self._staged = staged
         self._position = log_size
         self._verified = verified
         self._bytes = 0
         self._transactions = 0
         self._by_author: dict[str, int] = {}
-        self._rules = RULES[staged.parameter(RULES_VERSION)]
+        self._rules = rules
         self._max_bytes = staged.parameter(MAX_BLOCK_BYTES)
         self._max_transactions = staged.parameter(MAX_BLOCK_TRANSACTIONS)
         self._max_by_author = staged.parameter(MAX_AUTHOR_TRANSACTIONS)

@@ -26,10 +26,14 @@ _VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where the chain stands after its newest block.
+    """Where the state stands: after block `summary.height`; blocks may reach one further.
 
-    `results_hash` is what the next header's `last_results_hash` must be; `validators_hash` names
-    the set that seals the next block; `events` counts the feed.
+    `results_hash` is what the `last_results_hash` of the header after that block must be: on the
+    embedded engine the sealer takes it from here, under CometBFT it only says what that header
+    says already. `validators_hash` names the set that seals the block after the newest stored one:
+    the next sealer, or, under CometBFT, the `next_validators_hash` of the newest header. Both are
+    empty where no block was applied here: after state sync only headers know them. `events` counts
+    the feed.
     """
 
     summary: StateSummary
@@ -130,6 +134,16 @@ class SnapshotState:
     def summary(self) -> StateSummary:
         """Where this state stands."""
         return self.position.summary
+
+    @property
+    def header_height(self) -> int:
+        """The height of the newest block, whose header carries this state's app hash.
+
+        It is that of the state, or one above it: the header that proves what a block changed is
+        the next one's. Before the first block it is the state's height.
+        """
+        newest = self.snapshot.newest(Table.BLOCKS)
+        return self.summary.height if newest is None else int.from_bytes(newest[0], "big")
 
     def get(self, state_key: bytes) -> bytes | None:
         """Return the bytes of the record under a state key, or None."""

@@ -17,3 +17,15 @@ def previous_version(record: bytes) -> bytes:
         case [*_, [int(), int(), int(), bytes(previous)]]:
             return previous
     return b""
+
+
+def version_time(record: bytes) -> int:
+    """Return the block time (seconds) of a record's version; 0 for a record without one."""
+    try:
+        fields = cbor_decode(record, what="a record", max_bytes=limits.RECORD_BYTES)
+    except MalformedError:
+        return 0
+    match fields:
+        case [*_, [int(), int(), int(time), bytes()]]:
+            return time
+    return 0

@@ -1,8 +1,8 @@
-"""A block as a store keeps it: header, commit and transactions, and the bytes of all three.
+"""A block as a store keeps it: header, commit, transactions, misbehaviour, and the bytes of these.
 
-Three parts, each with its length (4 bytes, big-endian) before it: the header and the commit as
-CBOR arrays, then the transactions, each with its length again. A reader of heads need not look at
-the transactions.
+Parts, each with its length (4 bytes, big-endian) before it: the header and the commit as CBOR
+arrays, then the transactions, each with its length again, then, where there is any, the
+misbehaviour as a CBOR array. A reader of heads need not look at the transactions.
 """
 
 from __future__ import annotations
@@ -12,27 +12,34 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
+from registry_chain.state_machine.block import Misbehaviour
 from registry_chain.storage.errors import StoreDamagedError
 from registry_chain.storage.store import StoreSnapshot, Table
 from weid import limits
 from weid.cbor import CborValue, cbor_decode, cbor_encode
 from weid.errors import MalformedError
-from weid.registry.comet_encoding import bytes_field, integer_field, merkle_root
+from weid.registry.comet_encoding import NANOSECONDS, bytes_field, integer_field, merkle_root
 from weid.registry.headers import BlockId, Commit, CommitSignature, Header, VoteFlag
 from weid.registry.light_block import LightBlock
 from weid.registry.validators import Validator, ValidatorSet
 
 _LENGTH: Final = 4
 _HEADER_FIELDS: Final = tuple(field.name for field in fields(Header))
+# Go's zero time, which an absent entry carries; it does not fit CBOR's 64 bits in nanoseconds.
+_ABSENT_TIME: Final = -62_135_596_800 * NANOSECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class SealedBlock:
-    """A block with its seal; `transactions` are the bytes that the data hash stands for."""
+    """A block with its seal; `transactions` are the bytes that the data hash stands for.
+
+    `misbehaviour` is what the consensus engine proved against validators, in its order.
+    """
 
     header: Header
     commit: Commit
     transactions: tuple[bytes, ...] = ()
+    misbehaviour: tuple[Misbehaviour, ...] = ()
 
 
 def height_key(height: int) -> bytes:
@@ -47,7 +54,10 @@ def transactions_root(transactions: Sequence[bytes]) -> bytes:
 
 
 def results_root(results: Iterable[tuple[int, bytes]]) -> bytes:
-    """Return what the next header's `last_results_hash` must be: the root over codes and data."""
+    """Return what the next header's `last_results_hash` must be: the root over codes and data.
+
+    The results are those of every transaction of the block, also of those without trace.
+    """
     return merkle_root([integer_field(1, code) + bytes_field(2, data) for code, data in results])
 
 
@@ -56,14 +66,14 @@ def results_root(results: Iterable[tuple[int, bytes]]) -> bytes:
 
 def encode_block(block: SealedBlock) -> bytes:
     """Return the bytes of a block."""
-    transactions = b"".join(map(_sized, block.transactions))
-    return b"".join(
-        (
-            _sized(cbor_encode(_header_to_cbor(block.header))),
-            _sized(cbor_encode(_commit_to_cbor(block.commit))),
-            _sized(transactions),
-        )
-    )
+    parts = [
+        cbor_encode(_header_to_cbor(block.header)),
+        cbor_encode(_commit_to_cbor(block.commit)),
+        b"".join(map(_sized, block.transactions)),
+    ]
+    if block.misbehaviour:
+        parts.append(cbor_encode([list(found) for found in block.misbehaviour]))
+    return b"".join(map(_sized, parts))
 
 
 def decode_block(data: bytes, *, height: int, with_transactions: bool = True) -> SealedBlock:
@@ -76,12 +86,17 @@ def decode_block(data: bytes, *, height: int, with_transactions: bool = True) ->
         header, start = _part(data, 0)
         commit, start = _part(data, start)
         body, end = _part(data, start)
+        faults: tuple[Misbehaviour, ...] = ()
+        if end != len(data):
+            part, end = _part(data, end)
+            faults = _misbehaviour(part)
         if end != len(data):
             raise MalformedError("bytes after the block")
         block = SealedBlock(
             _header_from_cbor(header),
             _commit_from_cbor(commit),
             _transactions(body) if with_transactions else (),
+            faults,
         )
     except (MalformedError, ValueError, TypeError, IndexError) as error:
         raise _damaged(height) from error
@@ -137,11 +152,20 @@ def read_light_block(snapshot: StoreSnapshot, height: int) -> LightBlock | None:
     block = read_block(snapshot, height, with_transactions=False)
     if block is None:
         return None
-    named = block.header.validators_hash
+    validators = read_validators(snapshot, block.header.validators_hash)
+    return LightBlock(block.header, block.commit, validators)
+
+
+def read_validators(snapshot: StoreSnapshot, named: bytes) -> ValidatorSet:
+    """Return the validator set with a hash.
+
+    Raises:
+        StoreDamagedError: it is missing or damaged.
+    """
     data = snapshot.get(Table.VALIDATORS, named)
     if data is None:
         raise _damaged_set(named)
-    return LightBlock(block.header, block.commit, decode_validators(data, expected_hash=named))
+    return decode_validators(data, expected_hash=named)
 
 
 # --- Parts ---------------------------------------------------------------------------------------
@@ -168,6 +192,16 @@ def _transactions(body: bytes) -> tuple[bytes, ...]:
     return tuple(found)
 
 
+def _misbehaviour(part: bytes) -> tuple[Misbehaviour, ...]:
+    found = tuple(Misbehaviour(*entry) for entry in _array(part, "misbehaviour"))
+    for entry in found:
+        if (type(entry.address), type(entry.height), type(entry.kind)) != (bytes, int, str):
+            raise MalformedError("a validator's fault has another form")
+    if not found:
+        raise MalformedError("an empty part stands for no misbehaviour")
+    return found
+
+
 def _header_to_cbor(header: Header) -> CborValue:
     return [
         _block_id_to_cbor(value) if isinstance(value, BlockId) else value
@@ -188,7 +222,12 @@ def _header_from_cbor(data: bytes) -> Header:
 
 def _commit_to_cbor(commit: Commit) -> CborValue:
     signatures: list[CborValue] = [
-        [int(entry.flag), entry.validator_address, entry.time_ns, entry.signature]
+        [
+            int(entry.flag),
+            entry.validator_address,
+            None if entry.time_ns == _ABSENT_TIME else entry.time_ns,
+            entry.signature,
+        ]
         for entry in commit.signatures
     ]
     return [commit.height, commit.round, _block_id_to_cbor(commit.block_id), signatures]
@@ -201,7 +240,9 @@ def _commit_from_cbor(data: bytes) -> Commit:
         round_number,
         _block_id_from_cbor(block_id),
         tuple(
-            CommitSignature(VoteFlag(flag), address, time_ns, signature)
+            CommitSignature(
+                VoteFlag(flag), address, _ABSENT_TIME if time_ns is None else time_ns, signature
+            )
             for flag, address, time_ns, signature in signatures
         ),
     )

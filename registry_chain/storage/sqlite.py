@@ -82,9 +82,10 @@ class SqliteChainStore:
         with contextlib.ExitStack() as undo:
             self._lock_file = take_lock(folder)
             undo.callback(os.close, self._lock_file)
-            self._writer = self._connect(WRITER_CACHE_KIB)
-            undo.callback(self._writer.close)
-            self._prepare(max_pages)
+            with self._refusing_to_open():
+                self._writer = self._connect(WRITER_CACHE_KIB)
+                undo.callback(self._writer.close)
+                self._prepare(max_pages)
             try:
                 self._checkpoint = CheckpointFile(checkpoint_path or folder / CHECKPOINT)
             except OSError as error:
@@ -120,29 +121,34 @@ class SqliteChainStore:
 
     def _prepare(self, max_pages: int | None) -> None:
         run = self._writer.execute
+        with reading_damage():
+            # First whose file this is: the journal's mode is written into it.
+            (application,) = run("PRAGMA application_id").fetchone()
+            (version,) = run("PRAGMA user_version").fetchone()
+            (tables,) = run("SELECT count(*) FROM sqlite_schema").fetchone()
+            new = (application, version, tables) == (0, 0, 0)
+            if not new:
+                self._require_ours(application, version)
+            run(f"PRAGMA page_size = {PAGE_SIZE}")
+            run("PRAGMA journal_mode = WAL")
+            run("PRAGMA synchronous = FULL")
+            run("PRAGMA foreign_keys = ON")
+            run(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+            run(f"PRAGMA journal_size_limit = {2 * CHECKPOINT_PAGES * PAGE_SIZE}")
+            if max_pages is not None:
+                run(f"PRAGMA max_page_count = {max_pages}")
+            if new:
+                self._create()
+
+    @contextlib.contextmanager
+    def _refusing_to_open(self) -> Iterator[None]:
+        """Refuse the store where what could pass while it runs is met at the start."""
         try:
-            with reading_damage():
-                # First whose file this is: the journal's mode is written into it.
-                (application,) = run("PRAGMA application_id").fetchone()
-                (version,) = run("PRAGMA user_version").fetchone()
-                (tables,) = run("SELECT count(*) FROM sqlite_schema").fetchone()
-                new = (application, version, tables) == (0, 0, 0)
-                if not new:
-                    self._require_ours(application, version)
-                run(f"PRAGMA page_size = {PAGE_SIZE}")
-                run("PRAGMA journal_mode = WAL")
-                run("PRAGMA synchronous = FULL")
-                run("PRAGMA foreign_keys = ON")
-                run(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-                run(f"PRAGMA journal_size_limit = {2 * CHECKPOINT_PAGES * PAGE_SIZE}")
-                if max_pages is not None:
-                    run(f"PRAGMA max_page_count = {max_pages}")
-                if new:
-                    self._create()
+            yield
         except RegistryUnavailableError as error:
             raise StoreRefusedError(
                 f"the store in {self.folder} cannot be written: {error.message}",
-                hint="the folder must be writable by the user that runs this",
+                hint="the folder must be writable by the user that runs this, on a disk with space",
             ) from error
 
     def _require_ours(self, application: int, version: int) -> None:
@@ -183,6 +189,8 @@ class SqliteChainStore:
                 f"reached {outside.height}",
                 hint="bring back the newer database, or replay the blocks from another node",
             )
+        if block is None and inside == outside:
+            return  # the state is durable before its block, or after state sync without one
         found = NO_BLOCK_HASH if block is None else block.header.hash()
         if found != outside.block_hash:
             raise StoreRefusedError(

@@ -18,6 +18,8 @@ from registry_chain.storage.store import StoreSnapshot, Table
 from weid.cbor import CborValue, cbor_decode, cbor_encode
 from weid.errors import MalformedError
 
+EVENTS_BASE: Final = b"events_base"
+"""Setting: position of the first event that is kept (8 bytes, big-endian); absent: 0."""
 RUN: Final = 128
 """Events of one run at most."""
 _VERSION: Final = 1
@@ -86,6 +88,27 @@ def _event(found: CborValue) -> Event:
         case [str(name), str(subject), str(author), bytes(transaction_id), int(operation)]:
             return Event(name, subject, author, transaction_id, operation)
     raise MalformedError("an event has another form")
+
+
+def read_events_base(snapshot: StoreSnapshot) -> int:
+    """Return the position of the first event that is kept here.
+
+    It is above 0 in a store that did not begin at the genesis: the feed of what was before is not
+    under the app hash, so nobody could prove it to this node (EV-05).
+
+    Raises:
+        StoreDamagedError: the setting is damaged.
+    """
+    value = snapshot.get(Table.SETTINGS, EVENTS_BASE)
+    if value is None:
+        return 0
+    if len(value) != 8:
+        raise StoreDamagedError(
+            "the setting that says where the events begin is damaged",
+            table=Table.SETTINGS,
+            key=EVENTS_BASE,
+        )
+    return int.from_bytes(value, "big")
 
 
 def read_events(snapshot: StoreSnapshot, *, first: int, limit: int) -> list[StoredEvent]:

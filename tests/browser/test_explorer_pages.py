@@ -8,6 +8,7 @@ from tests.support.chromium import chromium, needs_chromium
 from tests.support.clauses import clause
 from tests.support.node_world import CPT, node_world, template_document
 from tests.support.served import served
+from weid.registry.node_operations import AdmitNode, NodeRole
 
 pytestmark = [pytest.mark.browser, needs_chromium]
 PHONE = {"width": 360, "height": 740}
@@ -73,9 +74,13 @@ def test_the_search_is_used_by_keyboard_alone(node):
 
 @pytest.mark.parametrize("language", ["en", "zh-Hant"])
 def test_no_page_is_wider_than_a_phone_and_targets_are_large_enough(world, node, language):
+    for number, name in enumerate(("Harbour office", "N" * 200, "示例節點" * 20)):
+        node_id = bytes([number]) * 20
+        admit = AdmitNode(node_id, NodeRole.OBSERVER, name, world.issuer_did)
+        world.registry.governor.decide(admit)
     paths = [
         "/", "/blocks", "/blocks/10", f"/dids/{world.issuer_did}", "/templates",
-        f"/templates/{CPT}/1", "/governance", "/search?q=d",
+        f"/templates/{CPT}/1", "/governance", "/nodes", "/search?q=d",
         f"/transactions/{world.receipt.transaction_id.hex()}",
     ]  # fmt: skip
     with chromium() as browser:

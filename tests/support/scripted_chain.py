@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from registry_chain.state_machine.block import BlockInput, BlockOutcome, TransactionResult
+from registry_chain.state_machine.block import (
+    BlockInput,
+    BlockOutcome,
+    Misbehaviour,
+    TransactionResult,
+)
 from registry_chain.state_machine.genesis import Genesis, GenesisGovernor, GenesisValidator
+from registry_chain.state_machine.genesis_nodes import GenesisNode
 from registry_chain.state_machine.memory_state import MemoryState
-from registry_chain.state_machine.transition import apply_block, apply_genesis
+from registry_chain.state_machine.rules.table import RULES
+from registry_chain.state_machine.transition import RuleTable, apply_block, apply_genesis
 from weid.crypto.keys import KeyKind, PrivateKey
 from weid.crypto.signer import InMemorySigner
 from weid.did.syntax import weid_did
@@ -94,6 +101,8 @@ class ScriptedChain:
         *,
         parameters: dict[str, int] | None = None,
         time: int = START,
+        nodes: Sequence[GenesisNode] = (),
+        rules: Mapping[int, RuleTable] = RULES,
     ) -> None:
         self.governors = [person(f"governor {number}") for number in range(governors)]
         self.genesis = Genesis(
@@ -101,12 +110,17 @@ class ScriptedChain:
             chain_id="demo-1",
             genesis_time=time,
             governors=tuple(GenesisGovernor(one.inception, one.name) for one in self.governors),
-            validators=(GenesisValidator(raw_key("validator"), 10),),
+            validators=tuple(
+                GenesisValidator(node.validator_key, node.power) for node in nodes if node.power
+            )
+            or (GenesisValidator(raw_key("validator"), 10),),
             parameters=parameters or {},
+            nodes=tuple(nodes),
         )
         self.founding = apply_genesis(self.genesis)
         self.state = MemoryState(self.founding)
         self.time = time
+        self.rules = rules
         self.blocks: list[BlockInput] = []
         self.outcomes: list[BlockOutcome] = []
         self._ahead: dict[str, int] = {}
@@ -158,12 +172,18 @@ class ScriptedChain:
             None if endorser is None else endorser.signers,
         )
 
-    def block(self, *signed: SignedTransaction | bytes, after: int = 1) -> BlockOutcome:
+    def block(
+        self,
+        *signed: SignedTransaction | bytes,
+        after: int = 1,
+        misbehaviour: Sequence[Misbehaviour] = (),
+    ) -> BlockOutcome:
         """Apply a block `after` seconds later and take over what it changes."""
         self.time += after
         raw = tuple(one if isinstance(one, bytes) else encode_signed(one) for one in signed)
-        block = BlockInput(self.state.summary.height + 1, self.time, raw)
-        outcome = apply_block(self.state, block)
+        height = self.state.summary.height + 1
+        block = BlockInput(height, self.time, raw, tuple(misbehaviour))
+        outcome = apply_block(self.state, block, rules=self.rules)
         self.state.write(outcome)
         self.blocks.append(block)
         self.outcomes.append(outcome)

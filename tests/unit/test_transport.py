@@ -22,8 +22,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.support.clauses import clause
+from weid.addresses import is_public_address
 from weid.errors import TransportError
-from weid.transport import GuardedTransport, is_public_address, look_up_addresses
+from weid.transport import GuardedTransport, look_up_addresses
 
 PUBLIC = "93.184.216.34"
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: 2\r\n\r\n{}"

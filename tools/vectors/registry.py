@@ -26,6 +26,17 @@ from weid.encoding import JsonObject, JsonValue
 from weid.registry.batch_tree import build_batch, issuance_leaf
 from weid.registry.codes import ResultCode
 from weid.registry.log_proofs import log_leaf
+from weid.registry.node_operations import (
+    AdmitNode,
+    ChangeNode,
+    HandOver,
+    NodeRole,
+    ReinstateNode,
+    RemoveNode,
+    RotateNodeKeys,
+    ScheduleRules,
+    SuspendNode,
+)
 from weid.registry.operations import (
     Accredit,
     AnchorBatch,
@@ -83,6 +94,7 @@ def _operations() -> dict[str, Operation]:
     proofs = (prove_possession(did, signer("new")),)
     commitment = next_keys_commitment((raw_key("next"),), 1)
     grant = GrantRole(other, Role.REGISTRAR)
+    node = _digest("node")[:20]
     listed: list[Operation] = [
         CreateDid(ada.inception, (issue,), (site,)),
         UpdateDid(did, 1, (issue,), ("key-0",), None),
@@ -105,6 +117,14 @@ def _operations() -> dict[str, Operation]:
         SetParameter("max_time_lag", 90),
         Propose(grant, START + 1000, "agreed on Monday"),
         Approve(_digest("proposal")),
+        AdmitNode(node, NodeRole.VALIDATOR, "示例 Node", did, raw_key("validator"), 10),
+        ChangeNode(node, NodeRole.OBSERVER, None, "Observer"),
+        SuspendNode(node),
+        ReinstateNode(node),
+        RemoveNode(node),
+        RotateNodeKeys(node, _digest("node 2")[:20], raw_key("validator 2")),
+        ScheduleRules(2, 1000),
+        HandOver(),
     ]
     return {type(operation).__name__: operation for operation in listed}
 

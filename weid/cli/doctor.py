@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,8 +20,14 @@ from weid.cli.registry_options import RegistryOptions, registry_options
 from weid.cli.trust_settings import load_trust
 from weid.errors import RegistryError, WeidError
 
+if TYPE_CHECKING:
+    from weid.registry.nodes import NodeReport
+
 FREE_BYTES = 64 * 1024 * 1024
 CLOCK_MARGIN = 120
+_MENDS = {
+    "lying": "do not rely on this node: tell its operator and the registry's what it showed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +109,12 @@ def _trust(session: Session, options: RegistryOptions) -> Iterator[Finding]:
         )
     for name, one in networks.items():
         what = f"registry {name}".rstrip()
+        reader = open_reader(session, one, options, witnesses=len(one.nodes))
         try:
-            head = open_reader(session, one, options).head()
+            head = reader.head()
         except RegistryError as error:
             yield Finding(False, what, error.message, error.hint or "weid trust show")
+            yield from _nodes(reader.nodes_report())
             continue
         ahead = head.time - session.clock.now()
         yield Finding(True, what, f"block {head.height}, {max(-ahead, 0)} s old")
@@ -114,4 +123,16 @@ def _trust(session: Session, options: RegistryOptions) -> Iterator[Finding]:
             "clock",
             f"{max(ahead, 0)} s behind the registry",
             "set this machine's clock",
+        )
+        yield from _nodes(reader.nodes_report())
+
+
+def _nodes(reports: tuple[NodeReport, ...]) -> Iterator[Finding]:
+    """Yield what each of several nodes was found to be."""
+    for node in reports if len(reports) > 1 else ():
+        yield Finding(
+            node.state in ("good", "untried"),
+            f"node {node.url}",
+            node.describe(),
+            _MENDS.get(node.state, "try again in a minute, or ask the node's operator"),
         )

@@ -13,7 +13,7 @@ class LazyGroup(click.Group):
     """A group that knows where each command lives and one line about it.
 
     `commands_at` maps a name to (`module:attribute`, the line of the help page); a group's help
-    needs no import at all.
+    needs no import at all. A command without a line is not for people: no help lists it.
     """
 
     def __init__(self, *, commands_at: Mapping[str, tuple[str, str]], **settings: Any) -> None:
@@ -22,7 +22,8 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the table."""
-        return [*self._commands_at, *super().list_commands(ctx)]
+        shown = [name for name, (_, line) in self._commands_at.items() if line]
+        return [*shown, *super().list_commands(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return a command."""
@@ -35,7 +36,8 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands with their lines, without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in self._commands_at.items()])
+            rows = [(name, line) for name, (_, line) in self._commands_at.items() if line]
+            formatter.write_dl(rows)
         del ctx
 
     def resolve_command(

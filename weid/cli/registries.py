@@ -35,11 +35,14 @@ def open_transport(options: RegistryOptions, trust: NetworkTrust | None = None) 
 
 
 def open_reader(
-    session: Session, trust: NetworkTrust, options: RegistryOptions
+    session: Session, trust: NetworkTrust, options: RegistryOptions, *, witnesses: int = 1
 ) -> HttpRegistry | TrustBundle:
-    """Return the reader of one network: its bundle where one is set, else its nodes."""
+    """Return the reader of one network: its bundle where one is set, else its nodes.
+
+    A new head of a node is compared with what `witnesses` other nodes show.
+    """
     if trust.bundle is None:
-        return open_node(session, trust, options)
+        return open_node(session, trust, options, witnesses=witnesses)
     from weid.registry.trust_bundle import TrustBundle  # noqa: PLC0415 - offline only
 
     return TrustBundle.open(
@@ -50,7 +53,9 @@ def open_reader(
     )
 
 
-def open_node(session: Session, trust: NetworkTrust, options: RegistryOptions) -> HttpRegistry:
+def open_node(
+    session: Session, trust: NetworkTrust, options: RegistryOptions, *, witnesses: int = 1
+) -> HttpRegistry:
     """Return the registry behind the nodes of a network, to read and to write.
 
     Raises:
@@ -69,6 +74,7 @@ def open_node(session: Session, trust: NetworkTrust, options: RegistryOptions) -
         transport=open_transport(options, trust),
         clock=session.clock,
         head_store=heads_of(session),
+        witnesses=witnesses,
     )
 
 

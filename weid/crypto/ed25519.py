@@ -5,6 +5,7 @@ libsodium does the arithmetic (RFC 8032 with S < L, no small-order keys). Nothin
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final
 
 from nacl import bindings
@@ -16,6 +17,7 @@ KEY_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
 
 _P: Final = 2**255 - 19
+_L: Final = 2**252 + 27742317777372353535851937790883648493
 _LOW_BITS: Final = (1 << 255) - 1
 # y coordinates of the eight points whose order divides 8 (RFC 8032 curve): 0 has order 4, 1 is the
 # identity, p-1 has order 2, the other two have order 8.
@@ -87,6 +89,44 @@ def verify(raw: bytes, signature: bytes, message: bytes) -> None:
         bindings.crypto_sign_open(signature + message, raw)
     except SodiumError:
         raise InvalidSignatureError("the Ed25519 signature does not verify") from None
+
+
+def verify_vote(raw: bytes, signature: bytes, message: bytes) -> None:
+    """Verify a signature as CometBFT verifies votes: by ZIP 215, which takes a few more.
+
+    A validator can make its vote so that the chain counts it and `verify` does not. Whoever follows
+    the chain must count it too, or one validator alone keeps all of them from following. Never
+    for anything else than votes: what is signed so has several valid forms.
+
+    Raises:
+        InvalidSignatureError: the vote does not verify.
+    """
+    try:
+        verify(raw, signature, message)
+    except InvalidSignatureError:
+        if len(signature) != SIGNATURE_BYTES or not _holds_times_eight(raw, signature, message):
+            raise
+
+
+def _holds_times_eight(raw: bytes, signature: bytes, message: bytes) -> bool:
+    """Return whether 8·R = 8·(s·B - k·A), for a key A in the prime-order group."""
+    commitment, scalar = signature[:32], signature[32:]
+    if int.from_bytes(scalar, "little") >= _L:
+        return False
+    challenge = hashlib.sha512(commitment + raw + message).digest()
+    try:
+        ours = bindings.crypto_core_ed25519_sub(
+            bindings.crypto_scalarmult_ed25519_base_noclamp(scalar),
+            bindings.crypto_scalarmult_ed25519_noclamp(
+                bindings.crypto_core_ed25519_scalar_reduce(challenge), raw
+            ),
+        )
+        for _ in range(3):
+            ours = bindings.crypto_core_ed25519_add(ours, ours)
+            commitment = bindings.crypto_core_ed25519_add(commitment, commitment)
+    except SodiumError:
+        return False
+    return bool(ours == commitment)
 
 
 def expand_seed(seed: bytes) -> tuple[bytes, bytes]:

@@ -121,6 +121,9 @@ def _read_all(reader: ProvedReader, scope: BundleScope) -> list[str]:
     if scope.templates is None:
         ids = tuple(dict.fromkeys(template.cpt_id for template in reader.templates()))
         reader.role_holders()
+        reader.nodes()
+        reader.pending_rules()
+        reader.handover()
     else:
         ids = scope.templates
     issuers = dict.fromkeys(scope.issuers)

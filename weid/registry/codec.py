@@ -27,6 +27,8 @@ INTEGER_MAX: Final = 2**63 - 1
 
 _DIGEST: Final = frozenset({32})
 _DIGEST_OR_NONE: Final = frozenset({0, 32})
+_ADDRESS: Final = frozenset({20})
+_ADDRESS_OR_NONE: Final = frozenset({0, 20})
 
 BYTE_LENGTHS: Final[dict[str, Container[int]]] = {
     "NewKey.multikey": range(3, 41),
@@ -47,6 +49,15 @@ BYTE_LENGTHS: Final[dict[str, Container[int]]] = {
     "AnchorEvidence.digest": _DIGEST,
     "AnchorBatch.root": _DIGEST,
     "Approve.proposal_id": _DIGEST,
+    "AdmitNode.node_id": _ADDRESS,
+    "AdmitNode.validator_key": _DIGEST_OR_NONE,
+    "ChangeNode.node_id": _ADDRESS,
+    "SuspendNode.node_id": _ADDRESS,
+    "ReinstateNode.node_id": _ADDRESS,
+    "RemoveNode.node_id": _ADDRESS,
+    "RotateNodeKeys.node_id": _ADDRESS,
+    "RotateNodeKeys.new_node_id": _ADDRESS_OR_NONE,
+    "RotateNodeKeys.new_validator_key": _DIGEST_OR_NONE,
     "Version.previous": _DIGEST_OR_NONE,
     "RegisteredKey.multikey": range(3, 41),
     "DidRecord.controllers": _DIGEST,
@@ -60,6 +71,13 @@ BYTE_LENGTHS: Final[dict[str, Container[int]]] = {
     "RecognitionRecord.before": _DIGEST_OR_NONE,
     "AccreditationRecord.before": _DIGEST_OR_NONE,
     "ProposalRecord.proposal_id": _DIGEST,
+    "NodeRecord.node_id": _ADDRESS,
+    "NodeRecord.validator_key": _DIGEST_OR_NONE,
+    "NodeRecord.replaced_by": _ADDRESS_OR_NONE,
+    "ValidatorKeyRecord.address": _ADDRESS,
+    "ValidatorKeyRecord.public_key": _DIGEST,
+    "ValidatorKeyRecord.node_id": _ADDRESS,
+    "HandoverRecord.validators_hash": _DIGEST,
     "IndexRecord.root": _DIGEST,
     "Receipt.transaction_id": _DIGEST,
     "Receipt.data": range(limits.RECEIPT_DATA_BYTES + 1),

@@ -75,6 +75,17 @@ class ResultCode(IntEnum):
     PROPOSAL_UNKNOWN = 175
     PROPOSAL_CLOSED = 176
     ALREADY_APPROVED = 177
+    RULES_ARE_SCHEDULED = 178
+    NODE_UNKNOWN = 180
+    NODE_ID_USED = 181
+    VALIDATOR_KEY_USED = 182
+    NODE_STATUS = 183
+    POWER_INVALID = 184
+    LAST_VALIDATOR = 185
+    TOO_MANY_VALIDATORS = 186
+    RULES_NOT_NEWER = 187
+    HEIGHT_TOO_SOON = 188
+    HANDED_OVER = 189
 
     @property
     def recorded(self) -> bool:
@@ -149,6 +160,17 @@ SENTENCES: Final[dict[ResultCode, str]] = {
     ResultCode.PROPOSAL_UNKNOWN: "There is no such proposal.",
     ResultCode.PROPOSAL_CLOSED: "The proposal has expired or is carried out.",
     ResultCode.ALREADY_APPROVED: "This governor approved the proposal already.",
+    ResultCode.RULES_ARE_SCHEDULED: "The version of the rules is scheduled, not set.",
+    ResultCode.NODE_UNKNOWN: "There is no such node.",
+    ResultCode.NODE_ID_USED: "That node id is, or was, a node's already.",
+    ResultCode.VALIDATOR_KEY_USED: "That validator key is, or was, a node's already.",
+    ResultCode.NODE_STATUS: "The node's status does not allow that.",
+    ResultCode.POWER_INVALID: "A validator has a key and a power in range, no other node a power.",
+    ResultCode.LAST_VALIDATOR: "No active validator would remain, or there is none.",
+    ResultCode.TOO_MANY_VALIDATORS: "There are as many validators as the registry takes.",
+    ResultCode.RULES_NOT_NEWER: "That version of the rules is not newer than the one in force.",
+    ResultCode.HEIGHT_TOO_SOON: "The rules cannot change so soon: nodes must be upgraded first.",
+    ResultCode.HANDED_OVER: "The chain was handed over already.",
 }
 """A sentence for each code; a test requires that none is missing."""
 

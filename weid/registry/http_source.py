@@ -9,6 +9,7 @@ from weid import limits
 from weid.encoding import JsonObject, base64url_encode, json_loads_object
 from weid.errors import (
     MalformedError,
+    NodeBehindError,
     RegistryUnavailableError,
     TransactionRejectedError,
     TransportError,
@@ -30,6 +31,8 @@ JSON: Final = "application/json"
 CBOR: Final = "application/cbor"
 _ANSWER_BYTES: Final = 32 * limits.FETCH_BYTES
 """A page of a list whose every record is as large as can be."""
+_HEADER_SECONDS: Final = 2 * limits.FETCH_SECONDS
+"""Longest wait for a light block, which is small: a witness that hangs must not hold readers up."""
 _SUBMIT_SECONDS: Final = 25
 """Longest wait for a submission's answer; nodes answer within 15 s."""
 
@@ -52,7 +55,10 @@ class HttpSource:
     def light_block(self, height: int | None) -> LightBlock:
         """Return the light block at a height, or the newest."""
         place = "latest" if height is None else str(height)
-        return LightBlock.from_json(self._get(f"/v1/light-blocks/{place}"))
+        reply = self._ask(f"/v1/light-blocks/{place}", _ANSWER_BYTES, JSON, timeout=_HEADER_SECONDS)
+        if height is not None and _says_not_found(reply):
+            raise NodeBehindError(f"the node has no block {height}", hint=_OTHER)
+        return LightBlock.from_json(_json(reply))
 
     def record(self, namespace: str, record_id: bytes) -> RecordAnswer:
         """Return a record or its absence, with proof."""
@@ -107,10 +113,15 @@ class HttpSource:
     def _get(self, path: str) -> JsonObject:
         return _json(self._ask(path, _ANSWER_BYTES, JSON))
 
-    def _ask(self, path: str, max_bytes: int, accept: str) -> HttpReply:
+    def _ask(
+        self, path: str, max_bytes: int, accept: str, *, timeout: float | None = None
+    ) -> HttpReply:
         try:
             return self._transport.get(
-                self.url + path, accept=accept, max_bytes=max_bytes, timeout=self._timeout
+                self.url + path,
+                accept=accept,
+                max_bytes=max_bytes,
+                timeout=min(self._timeout, timeout or self._timeout),
             )
         except TransportError as error:
             raise RegistryUnavailableError(error.message, hint=error.hint or _OTHER) from None

@@ -13,13 +13,20 @@ Not here: proofs of records against a header's app hash (`weid.registry.proofs`)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from weid import limits
 from weid.clock import Clock, format_time
-from weid.crypto.keys import KeyKind, PublicKey
-from weid.errors import InvalidSignatureError, ProofError, RegistryUnavailableError
+from weid.crypto import ed25519
+from weid.errors import (
+    InvalidSignatureError,
+    NodeBehindError,
+    ProofError,
+    RegistryUnavailableError,
+    UndecidableError,
+)
 from weid.registry.comet_encoding import NANOSECONDS
 from weid.registry.headers import Header, VoteFlag, sign_bytes
 from weid.registry.light_block import LightBlock
@@ -29,6 +36,9 @@ from weid.registry.validators import ValidatorSet
 
 _BISECTION_STEPS: Final = 4096
 """Headers that one update may ask for: 64 for each change of the whole set, with room."""
+_BISECTION_SECONDS: Final = 60
+"""How long a node may take to show them; a witness has less, because readers wait meanwhile."""
+_JUDGING_SECONDS: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +85,10 @@ def verify_commit(chain_id: str, block: LightBlock) -> None:
         if entry.validator_address != validator.address:
             raise ProofError("a signature of the commit is in another validator's place")
         try:
-            PublicKey(KeyKind.ED25519, validator.public_key).verify(
-                entry.signature, sign_bytes(chain_id, block.commit, entry.time_ns)
+            ed25519.verify_vote(
+                validator.public_key,
+                entry.signature,
+                sign_bytes(chain_id, block.commit, entry.time_ns),
             )
         except InvalidSignatureError:
             raise ProofError("a signature of the commit does not verify") from None
@@ -109,6 +121,10 @@ def trusted_power(block: LightBlock, trusted: ValidatorSet) -> int:
         if entry.flag is VoteFlag.COMMIT
     }
     return sum(v.power for v in trusted.validators if v.public_key in signers)
+
+
+Confirm = Callable[[LightBlock], None]
+"""Called with a verified block before it is believed; what it raises refuses the block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +164,7 @@ class LightClient:
         self._max_head_age = max_head_age
         self._drift = drift
         self._newest: LightBlock | None = None
-        self._remember()
+        self.recall()
 
     @property
     def root(self) -> TrustRoot:
@@ -160,17 +176,15 @@ class LightClient:
         """The newest block believed so far, None before the first."""
         return self._newest
 
-    def update(self, source: HeaderSource) -> Head:
-        """Ask the source for its newest block, believe it or refuse it, and return the head.
-
-        Where the validators changed too much to skip, headers in between are asked for.
+    def update(self, source: HeaderSource, *, confirm: Confirm | None = None) -> Head:
+        """Ask the source for its newest block, and headers in between; believe or refuse it.
 
         Raises:
             ProofError: the source shows something that cannot be believed.
             RegistryUnavailableError: it does not answer, or its newest head is too old.
         """
-        self._remember()
-        head = self._advance(source.light_block(None), source)
+        self.recall()
+        head = self._advance(source.light_block(None), source, confirm)
         self._require_fresh(head)
         return head
 
@@ -180,7 +194,23 @@ class LightClient:
         Raises:
             ProofError: it cannot be believed from what is trusted now.
         """
-        return self._advance(block, None)
+        return self._advance(block, None, None)
+
+    def judge(self, block: LightBlock, source: HeaderSource, *, since: LightBlock | None) -> None:
+        """Verify a block as if `since` (None: the genesis) were the newest believed.
+
+        Nothing is believed or remembered by it.
+
+        Raises:
+            ProofError: it does not follow; at `since`'s own height: its set did not sign it.
+            RegistryUnavailableError: headers in between cannot be had.
+        """
+        if since is not None and block.header.height <= since.header.height:
+            verify_commit(self._root.chain_id, block)
+            self._require_sealed_by(since.validators, block)
+            return
+        self._check_trust_period(since)
+        self._lead(self._begin(since), block, source, seconds=_JUDGING_SECONDS)
 
     def require_fresh(self) -> Head:
         """Return the newest head if it is no older than `max_head_age`.
@@ -208,8 +238,8 @@ class LightClient:
         verify_commit(self._root.chain_id, block)
         return block.head()
 
-    def _remember(self) -> None:
-        # Another process may have moved on since; what it believed, this client believes.
+    def recall(self) -> None:
+        """Take over what another process has come to believe since, by the store of heads."""
         block = self._heads.load(self._root.genesis_hash)
         if block is not None and block.header.chain_id != self._root.chain_id:
             raise ProofError("the remembered head is of another chain")
@@ -220,39 +250,63 @@ class LightClient:
 
     # --- one step of trust -----------------------------------------------------------------------
 
-    def _advance(self, target: LightBlock, source: HeaderSource | None) -> Head:
-        trusted = self._trusted()
-        if self._newest is not None and target.header.height <= trusted.height:
-            return self._known_or_refused(target)
-        self._check_trust_period()
+    def _advance(
+        self, target: LightBlock, source: HeaderSource | None, confirm: Confirm | None
+    ) -> Head:
+        newest = self._newest
+        if newest is not None and target.header.height <= newest.header.height:
+            head = self._known_or_refused(newest, target)
+            if confirm is not None:
+                confirm(target)
+            return head
+        self._check_trust_period(newest)
+        self._lead(self._begin(newest), target, source)
+        if confirm is not None:
+            confirm(target)
+        self.recall()
+        if self._newest is not None and self._newest.header.height > target.header.height:
+            # Another process moved on while this one was asking: nobody lied.
+            return self._newest.head()
+        self._heads.advance(self._root.genesis_hash, target)
+        self._newest = target
+        return target.head()
+
+    def _lead(
+        self,
+        trusted: _Trusted,
+        target: LightBlock,
+        source: HeaderSource | None,
+        *,
+        seconds: int = _BISECTION_SECONDS,
+    ) -> None:
+        """Verify that what is trusted leads to the target, by headers in between where needed."""
         pending = [target]
+        begun = self._clock.now()
         for _ in range(_BISECTION_STEPS):
             candidate = pending[-1]
             if self._follows(trusted, candidate):
                 pending.pop()
                 trusted = _trusted_block(candidate)
                 if not pending:
-                    break
+                    return
                 continue
             if source is None:
                 raise ProofError(
                     "no more than one third of the trusted validators' power signed the header",
                     hint="ask a node for the headers in between",
                 )
+            if self._clock.now() - begun > seconds:
+                raise RegistryUnavailableError("the headers in between take too long to come")
             middle = (trusted.height + candidate.header.height) // 2
             between = source.light_block(middle)
             if between.header.height != middle:
                 raise ProofError("the source gave a header of another height than asked for")
             pending.append(between)
-        else:
-            raise ProofError("the validators changed too often to follow")
-        self._heads.advance(self._root.genesis_hash, target)
-        self._newest = target
-        return target.head()
+        raise ProofError("the validators changed too often to follow")
 
-    def _trusted(self) -> _Trusted:
-        if self._newest is not None:
-            return _trusted_block(self._newest)
+    def _begin(self, newest: LightBlock | None) -> _Trusted:
+        if newest is not None:
+            return _trusted_block(newest)
         root = self._root
         return _Trusted(
             root.initial_height - 1,
@@ -262,18 +316,25 @@ class LightClient:
             root.validators,
         )
 
-    def _known_or_refused(self, block: LightBlock) -> Head:
-        newest = self._newest
-        if newest is not None and block.header.hash() == newest.header.hash():
-            verify_commit(self._root.chain_id, block)
-            return newest.head()
-        # Only what trusted validators signed is worth keeping as evidence.
+    def _known_or_refused(self, newest: LightBlock, block: LightBlock) -> Head:
         verify_commit(self._root.chain_id, block)
-        trusted = self._trusted().validators
-        if trusted_power(block, trusted) * 3 <= trusted.total_power:
-            raise ProofError("the header is not newer than the trusted one, nor sealed by its set")
+        if block.header.hash() == newest.header.hash():
+            return newest.head()
+        height, known = block.header.height, newest.header.height
+        if height < known and not _sealed_alone(newest):
+            # A node that catches up shows what the others have passed.
+            raise NodeBehindError(
+                f"the node is at height {height}, and height {known} is known",
+                hint="ask another node, or try again in a moment",
+            )
+        # Only what trusted validators signed is worth keeping as evidence.
+        self._require_sealed_by(newest.validators, block)
         self._heads.advance(self._root.genesis_hash, block)
         raise ProofError("the header is lower than the trusted one")
+
+    def _require_sealed_by(self, trusted: ValidatorSet, block: LightBlock) -> None:
+        if trusted_power(block, trusted) * 3 <= trusted.total_power:
+            raise ProofError("the header is not newer than the trusted one, nor sealed by its set")
 
     def _follows(self, trusted: _Trusted, block: LightBlock) -> bool:
         """Return whether the block may be believed now; False asks for one in between."""
@@ -296,21 +357,21 @@ class LightClient:
         if header.time_ns <= trusted.time_ns:
             raise ProofError("the header's time is not after the trusted header's")
         if header.time > now + self._drift:
-            raise ProofError(
+            raise UndecidableError(
                 f"the header is of {format_time(header.time)}, which is in the future",
                 hint="set this machine's clock",
             )
 
-    def _check_trust_period(self) -> None:
+    def _check_trust_period(self, newest: LightBlock | None) -> None:
         """Refuse to go on from a remembered head whose sealing keys may be out of use for long.
 
         A genesis is not judged: who pins it says that it counts now.
         """
-        if self._trust_period is None or self._newest is None:
+        if self._trust_period is None or newest is None:
             return
-        expired = -(-self._newest.header.time_ns // NANOSECONDS) + self._trust_period
+        expired = -(-newest.header.time_ns // NANOSECONDS) + self._trust_period
         if expired < self._clock.now():
-            raise ProofError(
+            raise UndecidableError(
                 f"the remembered head vouches for nothing since {format_time(expired)}: "
                 "its trust period has expired",
                 hint="ask the registry's operator for height and hash of a present block, then: "
@@ -319,10 +380,19 @@ class LightClient:
 
     def _require_fresh(self, head: Head) -> None:
         if self._max_head_age is not None and head.time + self._max_head_age < self._clock.now():
-            raise RegistryUnavailableError(
+            raise NodeBehindError(
                 f"the registry's newest block is of {format_time(head.time)}, which is too old",
                 hint="try again later, or ask another node",
             )
+
+
+def _sealed_alone(block: LightBlock) -> bool:
+    """Return whether the embedded engine sealed this block: no other node could be ahead of it.
+
+    Only there the block's one part has the block's own hash (LC-SEAL).
+    """
+    name = block.commit.block_id
+    return len(block.validators.validators) == 1 and name.parts_hash == name.hash
 
 
 def _trusted_block(block: LightBlock) -> _Trusted:

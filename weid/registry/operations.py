@@ -10,6 +10,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from weid.registry.node_operations import (
+    AdmitNode,
+    ChangeNode,
+    HandOver,
+    ReinstateNode,
+    RemoveNode,
+    RotateNodeKeys,
+    ScheduleRules,
+    SuspendNode,
+)
+
 
 class Role(StrEnum):
     """A permission that governance grants to a DID."""
@@ -293,6 +304,14 @@ GovernedAction: TypeAlias = (
     | MarkKeyCompromised
     | NameOrganisation
     | DeactivateTemplate
+    | AdmitNode
+    | ChangeNode
+    | SuspendNode
+    | ReinstateNode
+    | RemoveNode
+    | RotateNodeKeys
+    | ScheduleRules
+    | HandOver
 )
 """What a proposal may carry out."""
 
@@ -338,6 +357,14 @@ Operation: TypeAlias = (
     | SetParameter
     | Propose
     | Approve
+    | AdmitNode
+    | ChangeNode
+    | SuspendNode
+    | ReinstateNode
+    | RemoveNode
+    | RotateNodeKeys
+    | ScheduleRules
+    | HandOver
 )
 
 KINDS: Final[dict[int, type[Operation]]] = {
@@ -362,4 +389,12 @@ KINDS: Final[dict[int, type[Operation]]] = {
     52: SetParameter,
     60: Propose,
     61: Approve,
+    70: AdmitNode,
+    71: ChangeNode,
+    72: SuspendNode,
+    73: ReinstateNode,
+    74: RemoveNode,
+    75: RotateNodeKeys,
+    80: ScheduleRules,
+    81: HandOver,
 }

@@ -17,7 +17,7 @@ from weid.registry.validators import Validator, ValidatorSet
 
 _TAG: Final = b"weid/genesis/1"
 GENESIS_BYTES: Final = 256 * 1024
-"""Largest genesis: 64 governors with all their keys, 256 validators."""
+"""Largest genesis: 64 governors with all their keys, 256 validators, some hundred nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,20 @@ def parse_genesis(body: bytes, *, expected_genesis_hash: bytes) -> PinnedGenesis
             list(),
             list(keys),
             dict(),
-        ]:
+            # A genesis that admits nodes lists them; their validators are `keys`.
+            *nodes,
+        ] if _are_nodes(nodes):
             validators = ValidatorSet.of([_validator(item) for item in keys])
         case _:
             raise MalformedError(f"{what} has a form that this version does not know")
     return PinnedGenesis(
         network, TrustRoot(expected_genesis_hash, chain_id, validators, time, height)
     )
+
+
+def _are_nodes(rest: list[CborValue]) -> bool:
+    """Return whether what follows the parameters is nothing, or a list of nodes."""
+    return not rest or (len(rest) == 1 and type(rest[0]) is list and rest[0] != [])
 
 
 def _validator(value: CborValue) -> Validator:

@@ -16,10 +16,13 @@ from weid.errors import NotFoundError
 from weid.registry.operations import KeyPurpose
 from weid.registry.records import (
     AccreditationRecord,
+    ActivationRecord,
     BatchRecord,
     DidRecord,
     EvidenceRecord,
+    HandoverRecord,
     Head,
+    NodeRecord,
     OrganisationRecord,
     ParameterRecord,
     ProposalRecord,
@@ -234,6 +237,22 @@ class PlainRegistry:
         """Return every role record that was put in, by DID."""
         return tuple(sorted(self._all(RoleRecord), key=lambda r: r.did))
 
+    def node(self, node_id: bytes) -> NodeRecord | None:
+        """Return a node that was put in."""
+        return self._get(NodeRecord, node_id)
+
+    def nodes(self) -> tuple[NodeRecord, ...]:
+        """Return every node that was put in, by node id."""
+        return tuple(sorted(self._all(NodeRecord), key=lambda n: n.node_id))
+
+    def pending_rules(self) -> ActivationRecord | None:
+        """Return None: nothing judges what is put in here."""
+        return None
+
+    def handover(self) -> HandoverRecord | None:
+        """Return None: there is no engine behind values in memory."""
+        return None
+
     def receipt(self, transaction_id: bytes) -> Receipt | None:
         """Return None: nothing is submitted to values in memory."""
         del transaction_id
@@ -259,6 +278,7 @@ _IDENTITIES: Final[dict[type[Record], tuple[str, ...]]] = {
     AccreditationRecord: ("accreditor", "cpt_id"),
     ProposalRecord: ("proposal_id",),
     ParameterRecord: ("name",),
+    NodeRecord: ("node_id",),
 }
 
 

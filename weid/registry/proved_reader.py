@@ -14,21 +14,25 @@ Rules, by clauses of specs/node-api.md:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from weid import limits
 from weid.clock import Clock
 from weid.errors import NotFoundError
+from weid.registry.nodes import NodeReport
 from weid.registry.proof_source import ProofSource
 from weid.registry.prover import Prover
 from weid.registry.records import (
     AccountRecord,
     AccreditationRecord,
+    ActivationRecord,
     BatchRecord,
     DidRecord,
     EvidenceRecord,
+    HandoverRecord,
     Head,
+    NodeRecord,
     OrganisationRecord,
     ParameterRecord,
     ProposalRecord,
@@ -40,8 +44,11 @@ from weid.registry.records import (
     TrustRecordT,
 )
 from weid.registry.state_keys import (
+    ENGINE,
+    NODES,
     PROPOSALS,
     ROLES,
+    RULES,
     TEMPLATES,
     anchor_id,
     cosigners_list,
@@ -68,6 +75,10 @@ class ProvedReader:
     shown twice). `max_head_age` is in seconds, None for any age; `trust_period` is for how many
     seconds a remembered head vouches for later ones, None for ever. Within `head_refresh` seconds
     a head is used again without asking; 0 asks each time.
+
+    Where there are several sources, a new head is compared with what `witnesses` others show at its
+    height (LC-WITNESS). `node_changed` is called with a source's report when its state changes;
+    `sleep` waits a few seconds for sources that are just behind, None never waits.
     """
 
     def __init__(  # noqa: PLR0913 - what trust rests on, each named
@@ -80,6 +91,9 @@ class ProvedReader:
         max_head_age: int | None = MAX_HEAD_AGE,
         trust_period: int | None = TRUST_PERIOD,
         head_refresh: int = 0,
+        witnesses: int = 1,
+        node_changed: Callable[[NodeReport], None] | None = None,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self._prover = Prover(
             sources,
@@ -89,6 +103,9 @@ class ProvedReader:
             max_head_age=max_head_age,
             trust_period=trust_period,
             head_refresh=head_refresh,
+            witnesses=witnesses,
+            node_changed=node_changed,
+            sleep=sleep,
         )
         self._genesis_hash = genesis_hash
 
@@ -206,6 +223,25 @@ class ProvedReader:
         """Return every DID that has or had a role, complete, ordered by DID."""
         return tuple(sorted(self._prover.records(RoleRecord, ROLES), key=lambda r: r.did))
 
+    def node(self, node_id: bytes) -> NodeRecord | None:
+        """Return the record of a node of the network, by its node id (20 bytes)."""
+        return self._prover.record(NodeRecord, node_id)
+
+    def nodes(self) -> tuple[NodeRecord, ...]:
+        """Return every node that is or was in the network, complete, ordered by node id."""
+        return tuple(sorted(self._prover.records(NodeRecord, NODES), key=lambda n: n.node_id))
+
+    def pending_rules(self) -> ActivationRecord | None:
+        """Return the version of the rules that is scheduled and not in force yet."""
+        scheduled = self._prover.record(ActivationRecord, RULES)
+        if scheduled is None or not scheduled.is_pending(self.head().height):
+            return None
+        return scheduled
+
+    def handover(self) -> HandoverRecord | None:
+        """Return when the chain was handed over to another engine."""
+        return self._prover.record(HandoverRecord, ENGINE)
+
     def receipt(self, transaction_id: bytes) -> Receipt | None:
         """Return what became of a transaction, and in which block.
 
@@ -215,10 +251,26 @@ class ProvedReader:
 
     # --- Beyond the protocol ---------------------------------------------------------------------
 
+    def reuse_heads(self, seconds: int) -> None:
+        """Set for how many seconds a head is used again without asking; 0 asks each time."""
+        self._prover.reuse_heads(seconds)
+
+    def ask_again(self, height: int = 0) -> None:
+        """Have the next head asked for: something came about at a height, so a hint says.
+
+        Every answer that is kept here, and all that a verifier keeps, stands under a head: with a
+        newer one it is asked for anew. The hint is believed in nothing; see EV-16.
+        """
+        self._prover.ask_again(height)
+
     @property
     def sources(self) -> tuple[ProofSource, ...]:
         """Where the answers come from, in the order in which they are asked."""
         return self._prover.sources
+
+    def nodes_report(self) -> tuple[NodeReport, ...]:
+        """Return what is known of each source, in the order in which they were given (NA-21)."""
+        return self._prover.nodes.report()
 
     def proposals(self) -> tuple[ProposalRecord, ...]:
         """Return every governance proposal, complete, ordered by id."""

@@ -11,19 +11,21 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TypeVar, cast
 
 from weid.clock import Clock
-from weid.errors import MalformedError, ProofError, RegistryUnavailableError
+from weid.errors import MalformedError, NodeBehindError, ProofError, RegistryUnavailableError
 from weid.registry.answers import ListAnswer, ReceiptAnswer, StateRoots
 from weid.registry.light_client import LightClient
 from weid.registry.list_proofs import FIRST_KEY, ListPage, verify_complete_list
 from weid.registry.log_proofs import verify_log_consistency, verify_receipt
+from weid.registry.nodes import NodeReport, Nodes
 from weid.registry.pinned_genesis import PinnedGenesis, parse_genesis
 from weid.registry.proof_source import ProofSource
 from weid.registry.proofs import StateProof, verify_state_proof
 from weid.registry.records import DidRecord, Head, Receipt, Record, TrustRecordT
 from weid.registry.state_keys import NAMESPACE_OF, list_namespace, record_key, state_key
-from weid.registry.trusted_heads import TrustedHeadStore
+from weid.registry.trusted_heads import MemoryTrustedHeads, TrustedHeadStore
 from weid.registry.trusted_state import TrustedState
 from weid.registry.wire import decode_index, decode_record, value_hash
+from weid.registry.witnesses import Witnesses
 
 _ATTEMPTS: Final = 6
 """Times that an answer is asked for while blocks keep coming between head and answer."""
@@ -57,13 +59,17 @@ class Prover:
         max_head_age: int | None,
         trust_period: int | None,
         head_refresh: int,
+        witnesses: int = 1,
+        node_changed: Callable[[NodeReport], None] | None = None,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         if not sources:
             raise ValueError("a proved reader needs at least one source")
-        self._sources = list(sources)
+        self._nodes = Nodes(sources, clock=clock, changed=node_changed, sleep=sleep)
+        self._witnesses = witnesses
         self._genesis_hash = genesis_hash
         self._clock = clock
-        self._head_store = head_store
+        self._head_store = MemoryTrustedHeads() if head_store is None else head_store
         self._max_head_age = max_head_age
         self._trust_period = trust_period
         self._head_refresh = head_refresh
@@ -76,7 +82,12 @@ class Prover:
     @property
     def sources(self) -> tuple[ProofSource, ...]:
         """Whom this asks, in the order of preference."""
-        return tuple(self._sources)
+        return self._nodes.sources
+
+    @property
+    def nodes(self) -> Nodes:
+        """Whom this asks, and what is known of each."""
+        return self._nodes
 
     def genesis(self) -> PinnedGenesis:
         """Return what the genesis says; it is asked for once."""
@@ -88,9 +99,20 @@ class Prover:
             )
         return self._pinned
 
+    def reuse_heads(self, seconds: int) -> None:
+        """Set for how many seconds a head is used again without asking."""
+        self._head_refresh = seconds
+        if self._state is not None:
+            self._state.reuse(seconds)
+
+    def ask_again(self, height: int) -> None:
+        """Ask for the next head, and for each until one is above a height."""
+        if self._state is not None:
+            self._state.ask_again(height)
+
     def head(self) -> Head:
         """Return the newest head that can be believed (NA-05)."""
-        return self.from_any(lambda source: self._trusted().head(source))
+        return self.from_any(self._trusted().head)
 
     def record(self, kind: type[_R], record_id: bytes) -> _R | None:
         """Return a record, or None where it is proved that there is none (NA-06)."""
@@ -197,6 +219,7 @@ class Prover:
             )
             if record is None:
                 return []
+            listed = decode_index(answer.index or b"")
             page = answer.page
             if page is None or page.proof.start != start:
                 raise ProofError("the answer does not have the page of the list that was asked for")
@@ -204,7 +227,10 @@ class Prover:
                 raise ProofError("the pages of the list do not lead to its end")
             pages.append(page)
             start = page.proof.end
-        verify_complete_list(decode_index(index or b""), pages)
+            if not page.proof.last and (not page.entries or _held(pages) > listed.count):
+                # Else a node could have pages asked for without end.
+                raise ProofError("the pages of the list hold more than its index says")
+        verify_complete_list(listed, pages)
         return [_listed(list_id, key, value) for page in pages for key, value in page.entries]
 
     def receipt(self, transaction_id: bytes) -> Receipt | None:
@@ -273,7 +299,7 @@ class Prover:
                 return answer, head
         known = state.newest()
         if known is not None and answer.roots.height < known.height:
-            raise RegistryUnavailableError(
+            raise NodeBehindError(
                 f"the node answers from height {answer.roots.height}, which is older than "
                 f"height {known.height}, which is known",
                 hint="ask another node",
@@ -287,37 +313,14 @@ class Prover:
             self._cache[key] = record
 
     def from_any(self, ask: Callable[[ProofSource], _T], *, none_is_last: bool = False) -> _T:
-        """Return the first answer that proves itself; else raise what says most.
+        """Return the first answer that proves itself, of any node; see `Nodes.first`."""
+        return self._nodes.first(
+            ask, none_is_last=none_is_last, worth_waiting=self._knows_a_fresh_head
+        )
 
-        With `none_is_last` a None counts only when no other source says more.
-        """
-        refused: ProofError | None = None
-        unavailable: RegistryUnavailableError | None = None
-        nothing: list[_T] = []
-        for source in tuple(self._sources):
-            try:
-                answer = ask(source)
-            except ProofError as error:
-                refused = error if refused is None else refused
-            except MalformedError as error:
-                refused = _unreadable(error) if refused is None else refused
-            except RegistryUnavailableError as error:
-                unavailable = error if unavailable is None else unavailable
-            else:
-                if none_is_last and answer is None:
-                    nothing.append(answer)
-                    continue
-                self._prefer(source)
-                return answer
-        if nothing:
-            return nothing[0]
-        raise refused or unavailable or RegistryUnavailableError("no node is known")
-
-    def _prefer(self, source: ProofSource) -> None:
-        if self._sources[0] is not source:
-            with self._lock:
-                self._sources.remove(source)
-                self._sources.insert(0, source)
+    def _knows_a_fresh_head(self) -> bool:
+        # Where the whole registry stands still, waiting for one node helps nobody.
+        return self._state is not None and self._state.is_fresh()
 
     def _trusted(self) -> TrustedState:
         state = self._state
@@ -334,6 +337,15 @@ class Prover:
             if self._state is None:
                 self._state = TrustedState(
                     client,
+                    nodes=self._nodes,
+                    witnesses=Witnesses(
+                        self._nodes,
+                        client,
+                        heads=self._head_store,
+                        clock=self._clock,
+                        count=self._witnesses,
+                        interval=self._head_refresh,
+                    ),
                     clock=self._clock,
                     refresh=self._head_refresh,
                     max_head_age=self._max_head_age,
@@ -341,12 +353,12 @@ class Prover:
             return self._state
 
 
-def _unreadable(error: MalformedError) -> ProofError:
-    return ProofError(f"the answer cannot be read: {error.message}")
-
-
 def _page_of(source: ProofSource, list_id: str, start: bytes) -> Callable[[], ListAnswer]:
     return lambda: source.list_page(list_id, start)
+
+
+def _held(pages: list[ListPage]) -> int:
+    return sum(len(page.entries) for page in pages)
 
 
 def _still_there(answer: ReceiptAnswer | None) -> ReceiptAnswer:

@@ -8,8 +8,10 @@ and the hash of the version before it, so that history is provable from today's 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final, TypeAlias, TypeVar
 
+from weid.registry.node_operations import ConsensusEngine, NodeRole
 from weid.registry.operations import GovernedAction, KeyPurpose, NewService, Role
 
 
@@ -224,6 +226,74 @@ class ParameterRecord:
     version: Version
 
 
+class NodeStatus(StrEnum):
+    """Whether a node belongs to the network now."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRecord:
+    """A node of the network; see `weid.registry.node_operations` for ids and keys.
+
+    `validator_key` is empty for a node that has none, `power` 0 for one that is no validator.
+    `misbehaved_at` is the block time at which a fault of its was first proved. `replaced_by` is
+    the node id under which a removed node goes on, empty without one.
+    """
+
+    node_id: bytes
+    role: NodeRole
+    name: str
+    operator: str
+    validator_key: bytes
+    power: int
+    status: NodeStatus
+    misbehaved_at: int | None
+    replaced_by: bytes
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class ValidatorKeyRecord:
+    """Whose a validator key is, by the address (20 bytes) that commits and evidence name.
+
+    `node_id` is that of the node when the key entered; the record never changes.
+    """
+
+    address: bytes
+    public_key: bytes
+    node_id: bytes
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationRecord:
+    """Which version of the rules was scheduled last, and the height from which it judges."""
+
+    rules_version: int
+    height: int
+    version: Version
+
+    def is_pending(self, height: int) -> bool:
+        """Return whether the version does not judge the block at a height yet."""
+        return self.height > height
+
+
+@dataclass(frozen=True, slots=True)
+class HandoverRecord:
+    """At which height the chain was handed over, to which engine and to which validators.
+
+    `validators_hash` is the hash of the validator set in CometBFT's format.
+    """
+
+    height: int
+    engine: ConsensusEngine
+    validators_hash: bytes
+    version: Version
+
+
 @dataclass(frozen=True, slots=True)
 class IndexRecord:
     """A provably complete list: its count and the root of its own sparse Merkle tree."""
@@ -238,7 +308,7 @@ class CounterRecord:
     """A number that the rules keep: `value` counts within `period` (such as a day since 1970).
 
     `governors` (period 0) is how many DIDs govern now; `open_did` how many transactions entered
-    today without role and endorser.
+    today without role and endorser; `validators` (period 0) how many active nodes are validators.
     """
 
     name: str
@@ -259,6 +329,10 @@ Record: TypeAlias = (
     | AccreditationRecord
     | ProposalRecord
     | ParameterRecord
+    | NodeRecord
+    | ValidatorKeyRecord
+    | ActivationRecord
+    | HandoverRecord
     | IndexRecord
     | CounterRecord
 )
@@ -276,6 +350,10 @@ NAMESPACES: Final[dict[str, type[Record]]] = {
     "accreditation": AccreditationRecord,
     "proposal": ProposalRecord,
     "parameter": ParameterRecord,
+    "node": NodeRecord,
+    "validator": ValidatorKeyRecord,
+    "activation": ActivationRecord,
+    "handover": HandoverRecord,
     "index": IndexRecord,
     "counter": CounterRecord,
 }

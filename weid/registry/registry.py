@@ -12,10 +12,13 @@ from typing import Protocol
 
 from weid.registry.records import (
     AccreditationRecord,
+    ActivationRecord,
     BatchRecord,
     DidRecord,
     EvidenceRecord,
+    HandoverRecord,
     Head,
+    NodeRecord,
     OrganisationRecord,
     ParameterRecord,
     ProposalRecord,
@@ -129,6 +132,22 @@ class RegistryReader(Protocol):
 
     def role_holders(self) -> tuple[RoleRecord, ...]:
         """Return every DID that has or had a role, complete, ordered by DID."""
+        ...
+
+    def node(self, node_id: bytes) -> NodeRecord | None:
+        """Return the record of a node of the network, by its node id (20 bytes)."""
+        ...
+
+    def nodes(self) -> tuple[NodeRecord, ...]:
+        """Return every node that is or was in the network, complete, ordered by node id."""
+        ...
+
+    def pending_rules(self) -> ActivationRecord | None:
+        """Return the version of the rules that is scheduled and not in force yet."""
+        ...
+
+    def handover(self) -> HandoverRecord | None:
+        """Return when the chain was handed over to another engine."""
         ...
 
     def receipt(self, transaction_id: bytes) -> Receipt | None:

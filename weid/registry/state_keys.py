@@ -15,11 +15,14 @@ from weid.registry.records import (
     NAMESPACES,
     AccountRecord,
     AccreditationRecord,
+    ActivationRecord,
     BatchRecord,
     CounterRecord,
     DidRecord,
     EvidenceRecord,
+    HandoverRecord,
     IndexRecord,
+    NodeRecord,
     OrganisationRecord,
     ParameterRecord,
     ProposalRecord,
@@ -28,9 +31,14 @@ from weid.registry.records import (
     RoleRecord,
     StatusListRecord,
     TemplateRecord,
+    ValidatorKeyRecord,
 )
 
 _KEY_TAG: Final = b"weid/key/1"
+RULES: Final = b"rules"
+"""Id of the one activation record."""
+ENGINE: Final = b"engine"
+"""Id of the one handover record."""
 
 
 def state_key(namespace: str, record_id: bytes) -> bytes:
@@ -73,6 +81,10 @@ _IDS: Final[dict[type, Callable[[Any], bytes]]] = {
     AccreditationRecord: lambda record: trust_id(record.accreditor, record.cpt_id),
     ProposalRecord: lambda record: record.proposal_id,
     ParameterRecord: lambda record: record.name.encode(),
+    NodeRecord: lambda record: record.node_id,
+    ValidatorKeyRecord: lambda record: record.address,
+    ActivationRecord: lambda _: RULES,
+    HandoverRecord: lambda _: ENGINE,
     IndexRecord: lambda record: record.list_id.encode(),
     CounterRecord: lambda record: record.name.encode(),
 }
@@ -97,6 +109,7 @@ TEMPLATES: Final = "templates"
 ROLES: Final = "roles"
 PROPOSALS: Final = "proposals"
 ORGANISATIONS: Final = "organisations"
+NODES: Final = "nodes"
 
 
 def issuers_list(cpt_id: str) -> str:
@@ -119,6 +132,7 @@ _LISTS: Final[dict[type, Callable[[Any], str | None]]] = {
     RoleRecord: lambda _: ROLES,
     ProposalRecord: lambda _: PROPOSALS,
     OrganisationRecord: lambda _: ORGANISATIONS,
+    NodeRecord: lambda _: NODES,
     RecognitionRecord: lambda record: issuers_list(record.cpt_id),
     StatusListRecord: lambda record: statuses_list(record.issuer),
     # Most digests have one signer, who costs no list.
@@ -146,6 +160,7 @@ _LIST_NAMESPACES: Final = {
     "roles": "role",
     "proposals": "proposal",
     "organisations": "organisation",
+    "nodes": "node",
     "issuers": "recognition",
     "statuses": "status",
     "evidence": "evidence",

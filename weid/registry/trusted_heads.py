@@ -11,7 +11,7 @@ import contextlib
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Final, Protocol
 
 from weid import limits
 from weid.encoding import JsonObject, json_dumps, json_loads_object
-from weid.errors import MalformedError, ProofError
+from weid.errors import ForkError, MalformedError, ProofError
 from weid.registry.light_block import LightBlock
 
 EVIDENCE_KEPT: Final = 64
@@ -49,8 +49,13 @@ class TrustedHeadStore(Protocol):
         """Remember a verified block that is higher, or the very one remembered.
 
         Raises:
-            ProofError: it is lower, or another block at the same height; both are kept.
+            ProofError: it is lower; both are kept.
+            ForkError: it is another block at the same height; both are kept.
         """
+        ...
+
+    def keep(self, genesis_hash: bytes, conflict: HeadConflict) -> None:
+        """Keep evidence, unless there is as much as may be, or this very pair is kept."""
         ...
 
     def conflicts(self, genesis_hash: bytes) -> tuple[HeadConflict, ...]:
@@ -72,7 +77,21 @@ def check_order(remembered: LightBlock | None, block: LightBlock) -> str | None:
     return None
 
 
+def _has_room(kept: Sequence[HeadConflict], conflict: HeadConflict) -> bool:
+    """Return whether a pair is to be kept: new, and half of the room is for forks of one height.
+
+    Old blocks can be shown by anybody, and must not crowd out the proof of a fork.
+    """
+    forked = conflict.remembered.header.height == conflict.refused.header.height
+    return len(kept) < (EVIDENCE_KEPT if forked else EVIDENCE_KEPT // 2) and conflict not in kept
+
+
 _REFUSED_HINT: Final = "ask another node; both heads are kept as evidence"
+
+
+def _refused(remembered: LightBlock, block: LightBlock, refusal: str) -> ProofError:
+    forked = block.header.height == remembered.header.height
+    return (ForkError if forked else ProofError)(refusal, hint=_REFUSED_HINT)
 
 
 class MemoryTrustedHeads:
@@ -91,11 +110,15 @@ class MemoryTrustedHeads:
         remembered = self._heads.get(genesis_hash)
         refusal = check_order(remembered, block)
         if refusal is not None and remembered is not None:
-            kept = self._conflicts.setdefault(genesis_hash, [])
-            if len(kept) < EVIDENCE_KEPT:
-                kept.append(HeadConflict(remembered, block))
-            raise ProofError(refusal, hint=_REFUSED_HINT)
+            self.keep(genesis_hash, HeadConflict(remembered, block))
+            raise _refused(remembered, block, refusal)
         self._heads[genesis_hash] = block
+
+    def keep(self, genesis_hash: bytes, conflict: HeadConflict) -> None:
+        """Keep evidence; see `TrustedHeadStore.keep`."""
+        kept = self._conflicts.setdefault(genesis_hash, [])
+        if _has_room(kept, conflict):
+            kept.append(conflict)
 
     def conflicts(self, genesis_hash: bytes) -> tuple[HeadConflict, ...]:
         """Return the evidence kept for a registry, oldest first."""
@@ -138,7 +161,7 @@ class FileTrustedHeads:
             refusal = check_order(remembered, block)
             if refusal is not None and remembered is not None:
                 self._keep(genesis_hash, HeadConflict(remembered, block))
-                raise ProofError(refusal, hint=_REFUSED_HINT)
+                raise _refused(remembered, block, refusal)
             if remembered is None or block.header.height > remembered.header.height:
                 self._write(self._head(genesis_hash), block.to_json())
 
@@ -154,6 +177,12 @@ class FileTrustedHeads:
                 former = self._head(genesis_hash).read_bytes()
                 self._write_bytes(self._next_former(genesis_hash), former)
             self._write(self._head(genesis_hash), block.to_json())
+
+    def keep(self, genesis_hash: bytes, conflict: HeadConflict) -> None:
+        """Keep evidence; see `TrustedHeadStore.keep`."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with self._lock(genesis_hash):
+            self._keep(genesis_hash, conflict)
 
     def conflicts(self, genesis_hash: bytes) -> tuple[HeadConflict, ...]:
         """Return the evidence kept for a registry, oldest first."""
@@ -176,15 +205,13 @@ class FileTrustedHeads:
         return tuple(found)
 
     def _keep(self, genesis_hash: bytes, conflict: HeadConflict) -> None:
-        for number in range(1, EVIDENCE_KEPT + 1):
-            path = self._evidence(genesis_hash, number)
-            if not path.exists():
-                both: JsonObject = {
-                    "remembered": conflict.remembered.to_json(),
-                    "refused": conflict.refused.to_json(),
-                }
-                self._write(path, both)
-                return
+        kept = self.conflicts(genesis_hash)
+        if _has_room(kept, conflict):
+            both: JsonObject = {
+                "remembered": conflict.remembered.to_json(),
+                "refused": conflict.refused.to_json(),
+            }
+            self._write(self._evidence(genesis_hash, len(kept) + 1), both)
 
     def _head(self, genesis_hash: bytes) -> Path:
         return self._folder / f"{genesis_hash.hex()}.json"

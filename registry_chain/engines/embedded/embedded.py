@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Condition, Thread
@@ -21,7 +21,7 @@ from registry_chain.engines.embedded.sealer import Sealer, head_of
 from registry_chain.engines.submission import Submission
 from registry_chain.engines.waiting import Waiting, WaitingTransactions
 from registry_chain.state_machine.block import TransactionResult
-from registry_chain.storage.errors import StoreFullError
+from registry_chain.storage.errors import StoreFullError, StoreRefusedError
 from weid import limits
 from weid.clock import Clock
 from weid.crypto.signer import Signer
@@ -37,6 +37,7 @@ BLOCK_INTERVAL: Final = 0.02
 """Seconds from one block to the next while many come: what comes meanwhile shares the block."""
 CROWD: Final = 8
 """Transactions of one block from which on many are coming; with fewer, nobody waits."""
+HANDED_OVER: Final = "the registry was handed over to other validators: no block is made here"
 _LOOK_SECONDS: Final = 1.0
 """How often an idle engine looks at the clock for its heartbeat."""
 
@@ -62,13 +63,14 @@ def _without_collection() -> Iterator[None]:
 class EmbeddedEngine:
     """An Engine with a thread that seals and one that writes; see `Engine`.
 
-    `signer` is the sealing key. `heartbeat` is the longest time (seconds) without a block.
+    `signer` is the sealing key. `heartbeat` is the longest time (seconds) without a block. `tidy`
+    is called with the newest height after each write, by the thread that writes.
 
     Raises:
         KeyFileError: the signer is not the chain's sealer.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its surroundings and bounds, each named
         self,
         application: RegistryApplication,
         signer: Signer,
@@ -77,6 +79,7 @@ class EmbeddedEngine:
         heartbeat: int = limits.HEARTBEAT,
         block_transactions: int = BLOCK_TRANSACTIONS,
         block_bytes: int = BLOCK_BYTES,
+        tidy: Callable[[int], object] = lambda _: None,
     ) -> None:
         self.application = application
         self.failure: str | None = None
@@ -85,6 +88,7 @@ class EmbeddedEngine:
         self._queue = WaitingTransactions()
         self._submission = Submission(application, self._queue, clock=clock)
         self._heartbeat = heartbeat
+        self._tidy = tidy
         self._block_transactions = block_transactions
         self._block_bytes = block_bytes
         self._moved = Condition()
@@ -163,16 +167,25 @@ class EmbeddedEngine:
 
     def _run(self) -> None:
         try:
-            while not self._closing:
+            while not self._closing and not self._is_handed_over():
                 self._wait_for_work()
                 self._turn()
-            self._make_block()
-            self._collect()
+            if self._is_handed_over():
+                self.failure = HANDED_OVER
+            else:
+                self._make_block()
+                self._collect()
         except BaseException as error:  # noqa: BLE001 - the thread's end is told to everybody
             self.failure = f"the registry has stopped: {error}"
             _log.critical("the engine stopped", exc_info=error)
         finally:
             self._refuse_waiting()
+
+    def _is_handed_over(self) -> bool:
+        """Return whether the last block of this engine is on the disk."""
+        if self._sealer.handed_over:
+            self._collect()
+        return self._sealer.handed_over
 
     def _wait_for_work(self) -> None:
         """Wait until there is something to do, or to look at the clock again."""
@@ -258,6 +271,7 @@ class EmbeddedEngine:
                 self.application.settle(prepared)
                 self._announce(prepared)
                 self._tell(results)
+                self._keep_tidy()
             except StoreFullError as error:
                 self._refuse([waiting for waiting, _ in results], error)
                 raise
@@ -269,6 +283,13 @@ class EmbeddedEngine:
                 self._wake()
 
         self._writing = self._writer.submit(write)
+
+    def _keep_tidy(self) -> None:
+        try:
+            self._tidy(self._head.height)
+        except (StoreRefusedError, StoreFullError) as error:
+            # What was sealed is written; old blocks may go another time.
+            _log.warning("old blocks stay for now: %s", error.message)
 
     def _collect(self) -> StoreFullError | None:
         """Wait for the writer; without space go back to what is written, and return the error."""

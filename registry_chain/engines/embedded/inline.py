@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from threading import Condition, RLock
 
 from registry_chain.application import PreparedCommit, RegistryApplication
+from registry_chain.engines.embedded.embedded import HANDED_OVER
 from registry_chain.engines.embedded.sealer import Sealer, head_of
 from registry_chain.engines.submission import Submission
 from registry_chain.engines.waiting import WaitingTransactions
@@ -117,6 +118,8 @@ class InlineEngine:
             self.failure = f"the registry has stopped: {error}"
             raise
         self.application.settle(prepared)
+        if self._sealer.handed_over:
+            self.failure = HANDED_OVER
         with self._moved:
             self._head = head_of(prepared)
             self._moved.notify_all()

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from registry_chain.application import PreparedCommit, RegistryApplication
+from registry_chain.application import HANDOVER_KEY, PreparedCommit, RegistryApplication
 from registry_chain.engines.embedded.sealing import ChainTip, next_time, seal, sole_validator
-from registry_chain.state_machine.block import BlockInput, TransactionResult
-from registry_chain.storage.errors import StoreDamagedError
+from registry_chain.state_machine.block import BlockInput, BlockOutcome, TransactionResult
+from registry_chain.storage.errors import StoreDamagedError, StoreRefusedError
 from registry_chain.storage.sealed_block import (
     SealedBlock,
     decode_validators,
@@ -51,9 +51,10 @@ def head_of(prepared: PreparedCommit) -> Head:
 
 
 class Sealer:
-    """Seals blocks with one key.
+    """Seals blocks with one key, until the registry is handed over to another engine.
 
     Raises:
+        StoreRefusedError: that has happened.
         KeyFileError: the signer's key is not the one that the chain expects next.
     """
 
@@ -62,6 +63,14 @@ class Sealer:
         self._clock = clock
         self._tip = _read_tip(application)
         self._signers = {signer.public_key.raw: signer}
+        self.handed_over = False
+        """Whether the newest block is the last one that is sealed here (LC-HANDOVER)."""
+        if application.handed_over() is not None:
+            raise StoreRefusedError(
+                "the registry is handed over to the validators of a network: "
+                "no block is made by this engine any more",
+                hint="registry-chain migrate gives its chain to the nodes that go on with it",
+            )
         self._require_expected(signer)
 
     @property
@@ -99,8 +108,11 @@ class Sealer:
         block = self._seal([raw for raw, _ in recorded], time_ns)
         results = results_root((int(result.code), result.data) for _, result in recorded)
         self._follow(block, outcome.app_hash, results)
-        proof = self._seal_empty()
-        return SealedBatch(self._application.prepare_commit((block, proof)), outcome.results)
+        following = self._successors(outcome)
+        proof = self._seal_empty(following)
+        announced = () if following is None else (following,)
+        prepared = self._application.prepare_commit((block, proof), announced)
+        return SealedBatch(prepared, outcome.results)
 
     def seal_heartbeat(self) -> PreparedCommit:
         """Return an empty block, not yet persisted (LC-HEARTBEAT)."""
@@ -120,6 +132,14 @@ class Sealer:
         """Go on from the committed chain: what was made and not persisted is dropped."""
         self._application.abandon()
         self._tip = _read_tip(self._application)
+        self.handed_over = False
+
+    def _successors(self, outcome: BlockOutcome) -> ValidatorSet | None:
+        """Return who seals from the next block on if this one handed the registry over."""
+        if HANDOVER_KEY not in outcome.records:
+            return None
+        self.handed_over = True
+        return self._application.handed_over()
 
     # --- one block -------------------------------------------------------------------------------
 

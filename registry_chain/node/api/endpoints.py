@@ -12,7 +12,7 @@ from typing import Final
 
 from flask import Response
 
-from registry_chain.node.api import reading, watching, writing
+from registry_chain.node.api import cometbft, reading, watching, writing
 from registry_chain.node.parts import NodeParts
 from weid.encoding import JsonObject
 
@@ -54,6 +54,10 @@ class Endpoint:
 
 _BYTES: Final[JsonObject] = {"type": "string", "pattern": "^[A-Za-z0-9_-]*$"}
 _NUMBER: Final[JsonObject] = {"type": "integer", "minimum": 0}
+_TEXT: Final[JsonObject] = {"type": "string"}
+_POSITION: Final[JsonObject] = {
+    "anyOf": [{"type": "integer", "minimum": -1, "default": -1}, {"const": "newest"}]
+}
 
 
 def _in_path(name: str, meaning: str, schema: JsonObject = _BYTES) -> Parameter:
@@ -62,6 +66,12 @@ def _in_path(name: str, meaning: str, schema: JsonObject = _BYTES) -> Parameter:
 
 def _in_query(name: str, meaning: str, schema: JsonObject) -> Parameter:
     return Parameter(name, "query", meaning, schema, required=False)
+
+
+_AFTER: Final = _in_query(
+    "after", "position after which to begin; -1: the beginning; newest: what comes from now on",
+    _POSITION,
+)  # fmt: skip
 
 
 def endpoints(node: NodeParts) -> tuple[Endpoint, ...]:
@@ -77,13 +87,31 @@ def endpoints(node: NodeParts) -> tuple[Endpoint, ...]:
             "EventPage",
             watched.read_events,
             (
-                _in_query("after", "position after which to begin; -1: the beginning",
-                          {"type": "integer", "minimum": -1, "default": -1}),
+                _AFTER,
                 _in_query("limit", "most events of the answer", _NUMBER),
                 _in_query("wait", "seconds to wait where there is none yet", _NUMBER),
             ),
-            (400,),
+            (400, 410),
         ),
+        Endpoint(
+            "GET",
+            "/v1/events/stream",
+            "streamEvents",
+            "What comes about, as server-sent events; ends after a while, come back then",
+            "text/event-stream",
+            watched.streaming.stream_events,
+            (
+                _AFTER,
+                Parameter("Last-Event-ID", "header", "position of the last event that was seen; "
+                          "goes before `after`", _POSITION, required=False),
+                _in_query("names", "names of the events wanted, with commas between", _TEXT),
+                _in_query("subject", "how the subject of the events wanted begins", _TEXT),
+            ),
+            (400, 410),
+        ),
+        Endpoint("GET", "/.well-known/weid-webhooks", "readWebhookKeys",
+                 "The keys (JWK Set) that sign this node's webhooks", "KeySet",
+                 watching.read_webhook_keys, (), (404,)),
         Endpoint("GET", "/metrics", "readMetrics", "Counters in Prometheus' text format",
                  "text/plain", watched.read_metrics, cost=Cost.FREE),
     )  # fmt: skip
@@ -135,6 +163,9 @@ _READING: Final = (
     Endpoint("POST", "/v1/transactions", "submitTransaction",
              "Submit a signed transaction; safe to repeat", "Submitted", writing.submit,
              (), (413, 415, 422), Cost.SUBMIT),
+    Endpoint("POST", "/v1/cometbft", "askCometbft",
+             "Headers for a CometBFT that joins by state sync, as JSON-RPC", "JsonRpc",
+             cometbft.ask_cometbft, (), (400, 404)),
     Endpoint("GET", "/healthz", "readHealth", "Whether the process is alive", "Health",
              watching.read_health, cost=Cost.FREE),
     Endpoint("GET", "/readyz", "readReadiness", "Whether the newest block is recent", "Health",

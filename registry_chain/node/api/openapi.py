@@ -14,6 +14,7 @@ _FLASK_PART: Final = re.compile(r"<(?:\w+:)?(\w+)>")
 _REASONS: Final = {
     400: "The request is not well formed.",
     404: "There is no such thing here.",
+    410: "Events so early are not kept here; `first` is the first one that is. Ask another node.",
     413: "The body is too large.",
     415: "The body is of another type.",
     422: "The transaction was not admitted; `result_code` says why.",
@@ -84,7 +85,7 @@ def _operation(endpoint: Endpoint) -> JsonObject:
 def _content(answer: str) -> JsonObject:
     if answer in SCHEMAS:
         return {"application/json": {"schema": {"$ref": f"#/components/schemas/{answer}"}}}
-    if answer == "text/plain":
+    if answer in ("text/plain", "text/event-stream"):
         return {answer: {"schema": {"type": "string"}}}
     return {answer: {"schema": {"type": "string", "format": "binary"}}}
 

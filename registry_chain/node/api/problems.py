@@ -14,10 +14,12 @@ from flask import Response
 class Problem(Exception):  # noqa: N818 - it is an answer, named as people know it
     """One refusal: HTTP status, code, message, hint.
 
-    `retry_after` is in seconds where it helps; `result_code` is the registry's where it refused.
+    `retry_after` is in seconds where it helps; `result_code` is the registry's where it refused;
+    `first` the position of the first event, or the height of the first block, that is kept, where
+    an earlier one was asked for.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is an option of its own
         self,
         status: int,
         code: str,
@@ -26,6 +28,7 @@ class Problem(Exception):  # noqa: N818 - it is an answer, named as people know 
         *,
         retry_after: int | None = None,
         result_code: int | None = None,
+        first: int | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -34,6 +37,7 @@ class Problem(Exception):  # noqa: N818 - it is an answer, named as people know 
         self.hint = hint
         self.retry_after = retry_after
         self.result_code = result_code
+        self.first = first
 
     def response(self) -> Response:
         """Return the refusal as an HTTP response."""
@@ -44,6 +48,8 @@ class Problem(Exception):  # noqa: N818 - it is an answer, named as people know 
         }
         if self.result_code is not None:
             body["result_code"] = self.result_code
+        if self.first is not None:
+            body["first"] = self.first
         response = Response(json.dumps(body), status=self.status, mimetype="application/json")
         response.headers["Cache-Control"] = "no-store"
         if self.retry_after is not None:
@@ -53,6 +59,7 @@ class Problem(Exception):  # noqa: N818 - it is an answer, named as people know 
 
 MALFORMED: Final = "malformed"
 NOT_FOUND: Final = "not_found"
+NOT_KEPT: Final = "events_not_kept"
 TOO_LARGE: Final = "too_large"
 TOO_MANY: Final = "too_many_requests"
 UNAVAILABLE: Final = "unavailable"

@@ -8,8 +8,10 @@ from flask import Response, request
 
 from registry_chain.node.api.problems import NOT_FOUND, Problem, malformed
 from registry_chain.node.parts import NodeParts
+from registry_chain.storage.extent import BlockNotKeptError
 from weid.encoding import JsonObject, base64url_decode, base64url_encode, json_dumps
 from weid.errors import MalformedError
+from weid.registry.light_block import LightBlock
 from weid.registry.list_proofs import FIRST_KEY
 from weid.registry.pinned_genesis import genesis_hash
 from weid.registry.records import NAMESPACES
@@ -78,7 +80,16 @@ def read_light_block(node: NodeParts, height: int) -> Response:
     """Return the sealed header at a height."""
     if not 1 <= height <= node.engine.head().height:
         raise not_found("there is no block at that height")
-    return json_reply(node.source.light_block(height).to_json(), cache="public, max-age=86400")
+    return json_reply(_light_block(node, height).to_json(), cache="public, max-age=86400")
+
+
+def _light_block(node: NodeParts, height: int) -> LightBlock:
+    """Return a light block, or the refusal of a height whose block is not kept here (SS-15)."""
+    try:
+        return node.source.light_block(height)
+    except BlockNotKeptError as error:
+        hint = error.hint or "ask another node"
+        raise Problem(404, NOT_FOUND, error.message, hint, first=error.first) from None
 
 
 def read_record(node: NodeParts, namespace: str, record_id: str) -> Response:
@@ -145,8 +156,12 @@ def read_consistency(node: NodeParts) -> Response:
 
 def read_transaction(node: NodeParts, transaction_id: str) -> Response:
     """Return a recorded transaction's bytes, as they were submitted."""
-    found = node.chain.transaction(octets(transaction_id, "the transaction id", length=32))
+    name = octets(transaction_id, "the transaction id", length=32)
+    found = node.chain.transaction(name)
     if found is None:
+        recorded = node.source.receipt(name)
+        if recorded is not None:
+            _light_block(node, recorded.receipt.height)
         raise not_found("no transaction with that id is recorded")
     reply = Response(found.data, mimetype="application/cbor")
     reply.headers["Cache-Control"] = FOR_EVER
@@ -157,6 +172,8 @@ def read_block(node: NodeParts, height: int) -> Response:
     """Return a block: its header and the ids of its recorded transactions."""
     block = node.chain.block(height)
     if block is None:
+        if 1 <= height <= node.engine.head().height:
+            _light_block(node, height)
         raise not_found("there is no block at that height")
     answer: JsonObject = {
         "header": block.header.to_json(),

@@ -34,7 +34,9 @@ _NUMBER: Final[JsonObject] = {"type": "integer", "minimum": 0}
 _TIME: Final[JsonObject] = {"type": "string", "format": "date-time"}
 
 SCHEMAS: Final[dict[str, JsonObject]] = {
-    "Problem": _object({"code": _TEXT, "message": _TEXT, "hint": _TEXT}, {"result_code": _NUMBER}),
+    "Problem": _object(
+        {"code": _TEXT, "message": _TEXT, "hint": _TEXT}, {"result_code": _NUMBER, "first": _NUMBER}
+    ),
     "Genesis": _object({"genesis": _BYTES, "genesis_hash": _TEXT}),
     "LightBlock": _object(
         {
@@ -69,6 +71,9 @@ SCHEMAS: Final[dict[str, JsonObject]] = {
         {"state": _ref("StateRoots"), "first": _NUMBER, "path": _array(_BYTES)}
     ),
     "Block": _object({"header": {"type": "object"}, "hash": _TEXT, "transactions": _array(_BYTES)}),
+    "JsonRpc": _object(
+        {"jsonrpc": _TEXT}, {"result": {"type": "object"}, "error": {"type": "object"}}
+    ),
     "Submitted": _object(
         {
             "transaction": _BYTES,
@@ -111,5 +116,6 @@ SCHEMAS: Final[dict[str, JsonObject]] = {
             "operator": _TEXT,
         }
     ),
+    "KeySet": _object({"keys": _array({"type": "object"})}),
     "Health": _object({"status": _TEXT}, {"age_seconds": _NUMBER}),
 }

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from flask import Response, request
 
 from registry_chain.events import EVENT_PAGE
 from registry_chain.node.api.problems import unavailable
-from registry_chain.node.api.reading import json_reply, whole_number
+from registry_chain.node.api.reading import json_reply, not_found, whole_number
+from registry_chain.node.api.streaming import SLICE, Streaming, position_asked, read_page
+from registry_chain.node.following import next_page
 from registry_chain.node.gate import Gate
-from registry_chain.node.metrics import CONTENT_TYPE, HEAD_AGE, HEIGHT, WAITING
+from registry_chain.node.gauges import measured
+from registry_chain.node.metrics import CONTENT_TYPE, STREAMS, WAITING
 from registry_chain.node.parts import NodeParts
 from weid.clock import format_time
 from weid.encoding import JsonObject
 from weid.registry.proved_reader import MAX_HEAD_AGE
-
-_SLICE: Final = 1.0
-"""Seconds after which a waiting request looks whether the node is stopping."""
 
 
 class Watching:
@@ -25,17 +23,18 @@ class Watching:
 
     def __init__(self, node: NodeParts) -> None:
         self._gate = Gate(node.settings.waiting)
+        self.streaming = Streaming(node)
 
     def read_events(self, node: NodeParts) -> Response:
         """Return events after a position; `wait` seconds for the first one, if none is there.
 
         A request that finds all waiting places taken is answered at once, as if it did not wait.
         """
-        after = whole_number(request.args.get("after"), "after", default=-1)
+        after = position_asked(request.args.get("after"), "after", node.feed)
         limit = whole_number(request.args.get("limit"), "limit", default=EVENT_PAGE)
         most = int(node.settings.wait_seconds)
         wait = min(whole_number(request.args.get("wait"), "wait", default=0), most)
-        page = node.feed.read(after=after, limit=limit)
+        page = read_page(node.feed, after=after, limit=limit)
         if not page.events and wait > 0:
             with self._gate.place() as free:
                 end = node.monotonic() + wait
@@ -43,18 +42,20 @@ class Watching:
                     left = end - node.monotonic()
                     if left <= 0:
                         break
-                    node.engine.wait_above(page.height, min(left, _SLICE))
-                    page = node.feed.read(after=after, limit=limit)
+                    page = next_page(
+                        node.engine, node.feed, after=after, seconds=min(left, SLICE), limit=limit
+                    )
         return json_reply(page.to_json())
 
     def read_metrics(self, node: NodeParts) -> Response:
         """Return the node's counters for Prometheus."""
         gauges = {
-            HEIGHT: float(node.engine.head().height),
-            HEAD_AGE: float(node.head_age()),
+            **measured(node),
             WAITING: float(self._gate.taken),
+            STREAMS: float(self.streaming.open),
         }
-        return Response(node.metrics.text(gauges), content_type=CONTENT_TYPE)
+        lags = {} if node.webhooks is None else node.webhooks.lags()
+        return Response(node.metrics.text(gauges, lags), content_type=CONTENT_TYPE)
 
 
 def read_status(node: NodeParts) -> Response:
@@ -90,3 +91,11 @@ def read_readiness(node: NodeParts) -> Response:
     if age > MAX_HEAD_AGE:
         raise unavailable(f"the newest block is {age} s old", retry_after=30)
     return json_reply({"status": "ready", "age_seconds": age})
+
+
+def read_webhook_keys(node: NodeParts) -> Response:
+    """Return the public key that signs this node's webhooks, as a JWK Set (RFC 7517)."""
+    key_set = None if node.webhooks is None else node.webhooks.keys.key_set()
+    if key_set is None:
+        raise not_found("this node has no webhooks")
+    return json_reply(key_set, cache="public, max-age=300")

@@ -9,6 +9,8 @@ from registry_chain.reader import CommittedReader
 from weid.registry.list_proofs import FIRST_KEY
 from weid.registry.records import (
     DidRecord,
+    NodeRecord,
+    NodeStatus,
     OrganisationRecord,
     ProposalRecord,
     RecognitionRecord,
@@ -18,6 +20,7 @@ from weid.registry.records import (
 )
 from weid.registry.registry import RegistryReader
 from weid.registry.state_keys import (
+    NODES,
     ORGANISATIONS,
     PROPOSALS,
     ROLES,
@@ -31,7 +34,7 @@ LISTED: Final = 2_000
 """Entries of a list that pages look at; the API has all."""
 
 _R = TypeVar("_R", bound=Record)
-_V = TypeVar("_V", DidRecord, ProposalRecord)
+_V = TypeVar("_V", DidRecord, NodeRecord, ProposalRecord)
 
 
 class Register:
@@ -68,6 +71,12 @@ class Register:
         """Return governance proposals, the newest first."""
         found = self._listed(ProposalRecord, PROPOSALS)
         return sorted(found, key=lambda p: (-p.version.time, p.proposal_id))
+
+    def nodes(self, most: int) -> list[NodeRecord]:
+        """Return up to `most` nodes: those that are in first, the more powerful before others."""
+        found = self._listed(NodeRecord, NODES, most)[:most]
+        order = list(NodeStatus)
+        return sorted(found, key=lambda n: (order.index(n.status), -n.power, n.name, n.node_id))
 
     def recognitions(self, cpt_id: str, most: int) -> list[RecognitionRecord]:
         """Return up to `most` recognitions for a template by name, those without a name last."""

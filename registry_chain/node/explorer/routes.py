@@ -16,6 +16,7 @@ from registry_chain.node.api.problems import NOT_FOUND, Problem
 from registry_chain.node.explorer import (
     chain_pages,
     issuer_pages,
+    node_pages,
     people_pages,
     search_page,
     template_pages,
@@ -87,6 +88,11 @@ def _issuers(node: NodeParts, register: Register) -> Page:
     return issuer_pages.issuers(register, node.clock, texts_of_request().tag)
 
 
+def _nodes(node: NodeParts, register: Register) -> Page:
+    del node
+    return node_pages.nodes(register)
+
+
 def _governance(node: NodeParts, register: Register) -> Page:
     return people_pages.governance(register, node.clock)
 
@@ -115,6 +121,7 @@ PAGES: Final = (
         "template",
         _template,
     ),
+    PageRoute("/nodes", "/nodes.json", "nodes", _nodes),
     PageRoute("/governance", "/governance.json", "governance", _governance),
     PageRoute("/governance/<text>", "/governance/<text>.json", "proposal", _proposal),
     PageRoute("/search", "/search.json", "search", _search),

@@ -13,6 +13,7 @@ from registry_chain.state_machine.errors import refuse, require
 from registry_chain.state_machine.parameters import (
     GOVERNANCE_THRESHOLD,
     PARAMETERS,
+    RULES_VERSION,
     in_range,
 )
 from registry_chain.state_machine.rules.did_rules import active_did
@@ -130,6 +131,7 @@ def set_parameter(context: Context, operation: SetParameter) -> bytes:
     require(operation.name in PARAMETERS, ResultCode.PARAMETER_UNKNOWN)
     present = staged.parameter(operation.name)
     # check
+    require(operation.name != RULES_VERSION, ResultCode.RULES_ARE_SCHEDULED)
     require(in_range(operation.name, operation.value), ResultCode.PARAMETER_OUT_OF_RANGE)
     require(operation.value != present, ResultCode.NO_CHANGE)
     if operation.name == GOVERNANCE_THRESHOLD:

@@ -8,12 +8,24 @@ from typing import Final
 from registry_chain.state_machine.context import Rule
 from registry_chain.state_machine.rules import (
     anchor_rules,
+    chain_rules,
     did_key_rules,
     did_rules,
     governance_rules,
+    node_rules,
     recognition_rules,
     status_rules,
     template_rules,
+)
+from weid.registry.node_operations import (
+    AdmitNode,
+    ChangeNode,
+    HandOver,
+    ReinstateNode,
+    RemoveNode,
+    RotateNodeKeys,
+    ScheduleRules,
+    SuspendNode,
 )
 from weid.registry.operations import (
     Accredit,
@@ -63,5 +75,13 @@ RULES: Final[Mapping[int, Mapping[type[Operation], Rule]]] = {
         SetParameter: governance_rules.set_parameter,
         Propose: governance_rules.propose,
         Approve: governance_rules.approve,
+        AdmitNode: node_rules.admit_node,
+        ChangeNode: node_rules.change_node,
+        SuspendNode: node_rules.suspend_node,
+        ReinstateNode: node_rules.reinstate_node,
+        RemoveNode: node_rules.remove_node,
+        RotateNodeKeys: node_rules.rotate_node_keys,
+        ScheduleRules: chain_rules.schedule_rules,
+        HandOver: chain_rules.hand_over,
     }
 }

@@ -4,77 +4,92 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from registry_chain.commitment.operation_log import leaf_at
 from registry_chain.state_machine.genesis import Genesis
 from registry_chain.storage.committed import POSITION, SnapshotState
 from registry_chain.storage.errors import StoreDamagedError
+from registry_chain.storage.extent import newest_height, read_base
 from registry_chain.storage.integrity.damage import Damage
-from registry_chain.storage.integrity.state import log_holds
+from registry_chain.storage.integrity.handover import read_handover
+from registry_chain.storage.integrity.receipts import ReceiptCheck
 from registry_chain.storage.sealed_block import (
     SealedBlock,
     decode_block,
     decode_validators,
     height_key,
-    results_root,
     transactions_root,
 )
 from registry_chain.storage.store import StoreSnapshot, Table
-from weid.errors import MalformedError, ProofError
+from weid.errors import ProofError
 from weid.registry.comet_encoding import merkle_root
 from weid.registry.headers import NO_BLOCK, Header
 from weid.registry.light_block import LightBlock
 from weid.registry.light_client import verify_commit
-from weid.registry.log_proofs import log_leaf
-from weid.registry.records import Receipt
-from weid.registry.transaction import transaction_id
 from weid.registry.validators import Validator, ValidatorSet
-from weid.registry.wire import decode_receipt, decode_signed
 
 
 class BlockWalk:
-    """Walks all blocks, or the last ones, and collects the log's leaves on the way."""
+    """Walks the blocks that a store has, or the last ones of them.
 
-    def __init__(self, state: SnapshotState, genesis: Genesis) -> None:
+    `complete` says that every receipt of the log is there (None: to be counted if need be);
+    otherwise a transaction without one is damage. `sealed` as False lets the newest blocks be
+    missing below the state: those of a node that CometBFT runs may follow after a start.
+    """
+
+    def __init__(
+        self, state: SnapshotState, genesis: Genesis, *, complete: bool | None, sealed: bool = True
+    ) -> None:
         self._state = state
         self._snapshot: StoreSnapshot = state.snapshot
         self._genesis = genesis
-        self._log_holds = log_holds(state)
-        self.leaves: list[bytes] = []
+        self._receipts = ReceiptCheck(state, complete=complete)
+        self._handover = read_handover(state)
+        self._sealed = sealed
+        self.base = read_base(state.snapshot, genesis)
         self.sets_seen: set[bytes] = set()
+
+    @property
+    def last(self) -> int:
+        """The newest height that has a block: the state's, or the one after it."""
+        height = self._state.summary.height
+        following = height + 1
+        if self._snapshot.get(Table.BLOCKS, height_key(following)) is not None:
+            return following
+        if self._sealed:
+            return height
+        newest = newest_height(self._snapshot)
+        return self.base - 1 if newest is None else min(newest, height)
 
     def damage(self, *, first: int | None = None) -> Iterator[Damage]:
         """Yield what is wrong with blocks from a height on, all of them when not given."""
-        genesis = self._genesis
-        start = genesis.initial_height if first is None else max(first, genesis.initial_height)
-        before = None if start == genesis.initial_height else self._block(start - 1)
+        start = self.base if first is None else max(first, self.base)
+        before = None if start == self.base else self._block(start - 1)
         if isinstance(before, Damage):
             yield before
             before = None
-        results = merkle_root(()) if before is None else self._results_of(before)
-        for height in range(start, self._state.summary.height + 1):
+        results = merkle_root(()) if start == self._genesis.initial_height else None
+        if before is not None:
+            results = ReceiptCheck(self._state, complete=False).of(before, []).results_hash
+        last = self.last
+        for height in range(start, last + 1):
             block = self._block(height)
             if isinstance(block, Damage):
                 yield block
-                before = None
+                before = results = None
+                self._receipts.skip()
                 continue
             yield from self._seal_faults(block)
             yield from self._link_faults(block, before)
-            if before is not None and block.header.last_results_hash != results:
+            if results is not None and block.header.last_results_hash != results:
                 yield self._fault(height, "the header's results are not those of the receipts")
-            found: list[Receipt] = []
-            yield from self._receipt_faults(block, found)
-            results = results_root((receipt.code, receipt.data) for receipt in found)
+            results = None
+            if height <= self._state.summary.height:
+                faults: list[Damage] = []
+                found = self._receipts.of(block, faults)
+                yield from faults
+                results = found.results_hash
+                yield from self._position_faults(block, results)
             before = block
-        yield from self._end_faults(before, results)
-
-    def _results_of(self, block: SealedBlock) -> bytes:
-        """Return the results that the header after a block must carry; its faults are not told."""
-        leaves, self.leaves = self.leaves, []
-        found: list[Receipt] = []
-        for _ in self._receipt_faults(block, found):
-            pass
-        self.leaves = leaves
-        return results_root((receipt.code, receipt.data) for receipt in found)
+        yield from self._end_faults(before)
 
     def _block(self, height: int) -> SealedBlock | Damage:
         value = self._snapshot.get(Table.BLOCKS, height_key(height))
@@ -97,6 +112,8 @@ class BlockWalk:
             yield self._fault(header.height, error.message)
         if header.data_hash != transactions_root(block.transactions):
             yield self._fault(header.height, "the transactions are not those of the header")
+        if block.misbehaviour and header.evidence_hash == merkle_root(()):
+            yield self._fault(header.height, "the header has no evidence of misbehaviour")
 
     def _validators(self, header: Header) -> ValidatorSet | Damage:
         named = header.validators_hash
@@ -120,67 +137,65 @@ class BlockWalk:
                 yield self._fault(header.height, "the first block does not follow on the genesis")
         if before is None:
             return
-        if header.last_block_id != before.commit.block_id:
+        if self._is_handed_over(header):
+            # Another engine begins here: its first block names no block before it.
+            if header.last_commit_hash != merkle_root(()):
+                yield self._fault(header.height, "the first block of an engine has votes before it")
+        elif header.last_block_id != before.commit.block_id:
             yield self._fault(header.height, "the block does not follow on the one before")
-        if header.last_commit_hash != before.commit.hash():
+        elif header.last_commit_hash != before.commit.hash():
             yield self._fault(header.height - 1, "the commit is not the one that the next names")
         if header.validators_hash != before.header.next_validators_hash:
             yield self._fault(header.height, "the block is sealed by others than were announced")
         if header.time_ns <= before.header.time_ns:
             yield self._fault(header.height, "the block's time is not after the one before")
 
-    def _receipt_faults(self, block: SealedBlock, found: list[Receipt]) -> Iterator[Damage]:
-        height = block.header.height
-        for raw in block.transactions:
-            try:
-                name = transaction_id(decode_signed(raw).payload)
-            except MalformedError:
-                yield self._fault(height, "a transaction cannot be read")
-                continue
-            value = self._snapshot.get(Table.RECEIPTS, name)
-            if value is None:
-                yield Damage(Table.RECEIPTS, name, "the receipt is missing", height)
-                continue
-            try:
-                receipt = decode_receipt(value)
-            except MalformedError as error:
-                yield Damage(Table.RECEIPTS, name, error.message, height)
-                continue
-            found.append(receipt)
-            leaf = log_leaf(name, height, receipt.code, receipt.data)
-            self.leaves.append(leaf)
-            if self._log_holds and self._leaf(receipt.position) != leaf:
-                yield Damage(Table.RECEIPTS, name, "the log has another receipt", height)
-            if receipt.transaction_id != name or receipt.height != height:
-                yield Damage(Table.RECEIPTS, name, "the receipt is of something else", height)
-            if receipt.position != found[0].position + len(found) - 1:
-                yield Damage(Table.RECEIPTS, name, "the receipt has another place", height)
+    def _is_handed_over(self, header: Header) -> bool:
+        """Return whether a header without a block before it is the one after the handover.
 
-    def _leaf(self, position: int) -> bytes | None:
-        try:
-            return leaf_at(self._state, position)
-        except IndexError:
-            return None  # the log is not that long
+        The handover is carried out in one block and proved by the next, which is the last one of
+        the engine before.
+        """
+        record = self._handover
+        return (
+            record is not None
+            and header.last_block_id == NO_BLOCK
+            and record.height < header.height <= record.height + 2
+            and header.validators_hash == record.validators_hash
+        )
 
-    def _end_faults(self, newest: SealedBlock | None, results: bytes) -> Iterator[Damage]:
-        if newest is None:
+    def _position_faults(self, block: SealedBlock, results: bytes | None) -> Iterator[Damage]:
+        """Yield it when what is said of the state is not what its own block says."""
+        summary = self._state.summary
+        if block.header.height != summary.height:
             return
+        position = self._state.position
+        if block.header.time != summary.time or (results or position.results_hash) != (
+            position.results_hash
+        ):
+            yield self._position_fault("where the chain stands is not what its block says")
+
+    def _end_faults(self, newest: SealedBlock | None) -> Iterator[Damage]:
         summary = self._state.summary
         position = self._state.position
-        said = (summary.network, summary.time, position.results_hash, position.validators_hash)
-        following = newest.header.next_validators_hash
-        if said != (self._genesis.network, newest.header.time, results, following):
-            what = "where the chain stands is not what the newest block says"
-            yield Damage(Table.SETTINGS, POSITION, what, summary.height)
-        if newest.transactions:
-            yield self._fault(summary.height, "the proof block is missing")
-        elif newest.header.app_hash != summary.app_hash:
-            yield Damage(
-                Table.SETTINGS,
-                POSITION,
-                "the roots are not those of the newest header",
-                summary.height,
-            )
+        if summary.network != self._genesis.network:
+            yield self._position_fault("the network is not that of the genesis")
+        if newest is None:
+            return
+        header = newest.header
+        if header.height == self.last and position.validators_hash != header.next_validators_hash:
+            yield self._position_fault("the next validators are not those of the newest block")
+        if header.height < summary.height:
+            return  # its proof is still to come
+        if header.app_hash != summary.app_hash:
+            if header.height == summary.height and newest.transactions:
+                yield self._fault(summary.height, "the proof block is missing")
+            else:
+                yield self._position_fault("the roots are not those of the newest header")
+        yield from self._receipts.end_faults()
+
+    def _position_fault(self, what: str) -> Damage:
+        return Damage(Table.SETTINGS, POSITION, what, self._state.summary.height)
 
     @staticmethod
     def _fault(height: int, what: str) -> Damage:

@@ -10,7 +10,9 @@ import jsonschema_rs
 import pytest
 
 from registry_chain.node.api.openapi import openapi_path
+from registry_chain.node.app import create_app
 from registry_chain.node.settings import NodeSettings, RateLimit
+from registry_chain.node.webhooks.opening import with_webhooks
 from registry_chain.storage.errors import StoreFullError
 from tests.support.clauses import clause
 from tests.support.node_world import BATCH, CPT, URI, node_world
@@ -67,6 +69,8 @@ def asked(world):
         "/v1/transactions/{transaction_id}": f"/v1/transactions/{receipt}",
         "/v1/log/consistency": "/v1/log/consistency?first=2",
         "/events": "/events?after=0&limit=3",
+        "/v1/events/stream": "/v1/events/stream?after=0",
+        "/.well-known/weid-webhooks": "/.well-known/weid-webhooks",
         "/healthz": "/healthz",
         "/readyz": "/readyz",
         "/metrics": "/metrics",
@@ -99,7 +103,10 @@ def test_every_route_is_described_and_every_description_has_its_route(world):
 
 
 @clause("NA-18", "NA-01")
-def test_every_answer_is_of_the_described_form(world, client):
+def test_every_answer_is_of_the_described_form(world, tmp_path):
+    parts = with_webhooks(world.parts(settings=NodeSettings(stream_seconds=0.0)), tmp_path)
+    parts.webhooks.keys.signer()
+    client = create_app(parts, lambda: None).test_client()
     description = client.get("/openapi.json").json
     requests = asked(world)
     assert set(requests) == {p for p, item in description["paths"].items() if "get" in item}
@@ -114,6 +121,7 @@ def test_every_answer_is_of_the_described_form(world, client):
                 "components": description["components"],
             }
             jsonschema_rs.validate(schema, reply.json)
+    parts.webhooks.kept.close()
 
 
 @clause("NA-06", "ST-01", "OP-13")
@@ -350,7 +358,7 @@ def test_too_many_requests_of_one_peer_are_refused_and_others_not(world):
 
 @clause("W20", "W24", "NA-16")
 def test_security_headers_are_on_every_route_and_every_refusal(world):
-    app = world.app()
+    app = world.app(settings=NodeSettings(stream_seconds=0.0))
     client = app.test_client()
     paths = [*asked(world).values(), "/openapi.json", "/", "/blocks", "/templates", "/governance"]
     paths += [

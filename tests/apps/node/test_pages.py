@@ -32,6 +32,7 @@ from weid.crypto.keys import KeyKind, PrivateKey, PublicKey
 from weid.crypto.signer import InMemorySigner
 from weid.encoding import base64url_encode
 from weid.errors import TransactionRejectedError
+from weid.registry import node_operations as nodes
 from weid.registry import operations as op
 from weid.registry.author import KeyToAdd, create_did
 from weid.registry.signing import new_agreement_key
@@ -63,6 +64,7 @@ def paths(world):
         "did": f"/dids/{world.issuer_did}",
         "issuers": "/issuers",
         "templates": "/templates",
+        "nodes": "/nodes",
         "template": f"/templates/{CPT}/1",
         "governance": "/governance",
         "proposal": f"/governance/{world.proposal}",
@@ -126,6 +128,7 @@ SAYS = {
     "transaction": ["University of Examples anchored the digest 111111111111…", "Done"],
     "did": ["University of Examples", "Recognized", "by governance", "#sign-1", "version 2"],
     "issuers": ["Diploma", "University of Examples", "In force", "from 28 May 2026"],
+    "nodes": ["Governance decides which nodes", "No nodes are recorded in this registry."],
     "templates": ["Diploma", "published by University of Examples"],
     "template": ["Diploma", "the holder may keep it back", "Recognized", "Check my file"],
     "governance": ["proposed to recognize University of Examples as issuer of template diploma"],
@@ -611,7 +614,8 @@ def said_in_english():
             re.findall(r'"(Done|Expired|Open|Block|Transaction|Identifier|Organisation)"', source)
         )
         texts |= set(re.findall(r'"(\{count\} [a-z]+)"', source))
-    texts |= {str(role.value) for role in op.Role}
+    texts |= {str(role.value) for role in (*op.Role, *nodes.NodeRole)}
+    texts |= {"Active", "Suspended", "Removed"}
     return texts
 
 
@@ -625,6 +629,7 @@ def test_every_text_is_translated_with_the_same_places(tag):
         op.UpdateDid(DID, 1, retire_keys=("k",)),
         op.UpdateDid(DID, 1, add_keys=(None,), retire_keys=("k",)),
         op.AnchorBatch(bytes(32), 1),
+        nodes.ScheduleRules(1, 0),
     ]
     operations = [*changes, *(example for example, _ in EXAMPLES.values())]
     sentences = {sentence(operation, Telling(DID, Named())).text for operation in operations}
@@ -710,6 +715,23 @@ EXAMPLES = {
         "X proposed to set the chain's parameter p to 3",
     ),
     op.Approve: (op.Approve(bytes(32)), "X approved proposal 000000000000…"),
+    nodes.AdmitNode: (
+        nodes.AdmitNode(bytes(20), nodes.NodeRole.OBSERVER, "Audit"),
+        "X admitted node Audit as observer",
+    ),
+    nodes.ChangeNode: (nodes.ChangeNode(bytes(20)), "X changed node 000000000000…"),
+    nodes.SuspendNode: (nodes.SuspendNode(bytes(20)), "X suspended node 000000000000…"),
+    nodes.ReinstateNode: (nodes.ReinstateNode(bytes(20)), "X reinstated node 000000000000…"),
+    nodes.RemoveNode: (nodes.RemoveNode(bytes(20)), "X removed node 000000000000… for ever"),
+    nodes.RotateNodeKeys: (
+        nodes.RotateNodeKeys(bytes(20)),
+        "X replaced the keys of node 000000000000…",
+    ),
+    nodes.ScheduleRules: (
+        nodes.ScheduleRules(2, 900),
+        "X scheduled version 2 of the rules from height 900 on",
+    ),
+    nodes.HandOver: (nodes.HandOver(), "X handed the chain over to the engine cometbft"),
 }
 
 

@@ -349,7 +349,7 @@ def test_the_table_of_routes_is_complete(app):
     assert rules == {
         "/static/<path:filename>", "/", "/check", "/privacy", "/language", "/requests/",
         "/requests/<request_id>", "/requests/<request_id>/code.svg",
-        "/requests/<request_id>/answer", "/trust/", "/healthz", "/readyz",
+        "/requests/<request_id>/answer", "/trust/", "/healthz", "/readyz", "/hooks/<network>",
     }  # fmt: skip
 
 

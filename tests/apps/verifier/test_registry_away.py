@@ -9,7 +9,7 @@ from tests.apps.served_node import answering
 from tests.apps.verifier.support import Browser, settings
 from tests.apps.verifier.test_counter_pages import open_request, outcome, shown
 from tests.support.world import World
-from verifier_app.wiring import build
+from verifier_app.wiring import build, subscriptions
 from weid.errors import MalformedError, NotFoundError, ProofError, RegistryUnavailableError
 from weid.qr.envelope import encode_envelope
 from weid.registry.bundle_export import export_from
@@ -211,3 +211,9 @@ def test_a_bundle_of_another_name_or_that_is_not_there_stops_the_start(world, tm
         bundled(world, tmp_path, name="other")
     with pytest.raises(NotFoundError, match="cannot be read"):
         bundled(world, tmp_path, bundle=str(tmp_path / "nowhere"))
+
+
+def test_a_registry_behind_nodes_is_followed_and_a_bundle_is_not(app, world, tmp_path):
+    (subscription,) = subscriptions(app)
+    assert subscription.position is None
+    assert subscriptions(bundled(world, tmp_path)) == []

@@ -11,15 +11,22 @@ import pytest
 from tests.support.clauses import clause
 from tests.support.light_chain import CHAIN, START, LightChain, commit, key, validators
 from weid.clock import FixedClock
-from weid.errors import MalformedError, ProofError, RegistryUnavailableError
+from weid.errors import ForkError, MalformedError, ProofError, RegistryUnavailableError
 from weid.registry.light_block import LightBlock
 from weid.registry.light_client import LightClient, TrustRoot
 from weid.registry.proved_reader import TRUST_PERIOD
-from weid.registry.trusted_heads import FileTrustedHeads, MemoryTrustedHeads, TrustedHeadStore
+from weid.registry.trusted_heads import (
+    FileTrustedHeads,
+    HeadConflict,
+    MemoryTrustedHeads,
+    TrustedHeadStore,
+)
 from weid.registry.validators import Validator, ValidatorSet
 
 FOUR = tuple(key(name) for name in ("anna", "bela", "carl", "dora"))
 ONE = key("one")
+CHAIN_OF_90 = LightChain(ONE)
+CHAIN_OF_90.grow(90)
 TWO = key("two")
 
 
@@ -294,7 +301,7 @@ def test_two_blocks_of_one_key_at_one_height_are_kept_as_proof_of_the_fork(
     chain.grow(9)
     fork.grow(9)
     client_of(chain, heads=heads).update(chain)
-    with pytest.raises(ProofError, match="two different blocks at height 9"):
+    with pytest.raises(ForkError, match="two different blocks at height 9"):
         client_of(chain, heads=heads).update(fork)
     (kept,) = heads.conflicts(chain.root.genesis_hash)
     assert {kept.remembered, kept.refused} == {chain.blocks[8], fork.blocks[8]}
@@ -341,14 +348,23 @@ def test_a_head_remembered_by_another_process_is_seen(heads: TrustedHeadStore) -
 
 
 @clause("LC-HEADS")
-def test_evidence_is_bounded() -> None:
-    heads = MemoryTrustedHeads()
-    chain = LightChain(ONE)
-    chain.grow(2)
-    heads.advance(b"g", chain.blocks[1])
-    for _ in range(70):
-        with pytest.raises(ProofError):
-            heads.advance(b"g", chain.blocks[0])
+def test_evidence_is_bounded_and_leaves_room_for_forks(heads: TrustedHeadStore) -> None:
+    heads.advance(b"g", CHAIN_OF_90.blocks[89])
+    # Anybody can show old blocks: they take half of the room, and each pair one place.
+    for number in (0, 0, *range(40)):
+        with pytest.raises(ProofError, match="after height"):
+            heads.advance(b"g", CHAIN_OF_90.blocks[number])
+    assert len(heads.conflicts(b"g")) == 32
+    for number in range(40):
+        fork = LightBlock(
+            dataclasses.replace(CHAIN_OF_90.blocks[89].header, app_version=100 + number),
+            CHAIN_OF_90.blocks[89].commit,
+            CHAIN_OF_90.blocks[89].validators,
+        )
+        with pytest.raises(ProofError, match="two different blocks"):
+            heads.advance(b"g", fork)
+    assert len(heads.conflicts(b"g")) == 64
+    heads.keep(b"g", HeadConflict(CHAIN_OF_90.blocks[0], CHAIN_OF_90.blocks[0]))
     assert len(heads.conflicts(b"g")) == 64
 
 

@@ -21,6 +21,13 @@ from weid.crypto.signer import InMemorySigner
 from weid.errors import NotFoundError, ProofError, RegistryUnavailableError
 from weid.registry.author import create_did
 from weid.registry.list_proofs import ListPage
+from weid.registry.node_operations import (
+    AdmitNode,
+    ChangeNode,
+    HandOver,
+    NodeRole,
+    ScheduleRules,
+)
 from weid.registry.operations import (
     AnchorBatch,
     AnchorEvidence,
@@ -35,6 +42,7 @@ from weid.registry.state_keys import ROLES, TEMPLATES, anchor_id, status_id
 from weid.registry.transaction import proposal_id
 
 FORGER = PrivateKey.from_seed(b"\x55" * 32)
+NODE = b"\x66" * 20
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +58,9 @@ def world():
         AnchorBatch(BATCH, 11),
         AnchorEvidence(EVIDENCE, "theirs"),
     )
+    registry.governor.decide(
+        AdmitNode(NODE, NodeRole.VALIDATOR, "Harbour", "", FORGER.public.raw, 10)
+    )
     world.past = CommittedReader(FrozenStore(world.registry.engine.application.store))
     world.past_time = world.clock.now()
     # From here on the frozen past differs from the present in every record and list.
@@ -63,7 +74,11 @@ def world():
     )
     registry.governor.recognize(issuer, CPT)
     registry.endorser.submit(AnchorEvidence(EVIDENCE, "theirs too"))
+    registry.governor.decide(ChangeNode(NODE, name="Harbour office"))
+    registry.governor.decide(ScheduleRules(2, 10_000))
     registry.head()
+    # The last thing that this engine does.
+    registry.governor.decide(HandOver())
     return world
 
 
@@ -91,6 +106,9 @@ RECORDS = {
     "batch": lambda r, w: r.batch(w.issuer_did, BATCH),
     "proposal": lambda r, w: r.proposal(w.proposal),
     "parameter": lambda r, w: r.parameter("max_time_lag"),
+    "node": lambda r, w: r.node(NODE),
+    "pending_rules": lambda r, w: r.pending_rules(),
+    "handover": lambda r, w: r.handover(),
 }
 LISTS = {
     "templates": lambda r, w: r.templates(),
@@ -98,6 +116,7 @@ LISTS = {
     "status_lists": lambda r, w: r.status_lists(w.issuer_did),
     "evidence": lambda r, w: r.evidence(EVIDENCE),
     "role_holders": lambda r, w: r.role_holders(),
+    "nodes": lambda r, w: r.nodes(),
 }
 OTHERS = {
     "network": lambda r, w: r.network,
@@ -435,7 +454,7 @@ def test_a_node_stuck_in_the_past_is_too_old_for_a_client_that_remembers_nothing
 @clause("NA-05", "B23")
 def test_a_head_below_one_that_was_seen_is_refused(world):
     reader = reader_of(world)
-    reader._prover._sources[0].truth = world.past
+    reader._prover.sources[0].truth = world.past
     with pytest.raises(ProofError):
         reader.head()
 

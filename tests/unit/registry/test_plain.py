@@ -59,7 +59,10 @@ def test_what_was_not_is_none_or_empty(registry):
     assert registry.parameter("max_time_lag") is None
     assert registry.receipt(bytes(32)) is None
     assert registry.templates() == registry.recognized_issuers(CPT) == ()
-    assert registry.status_lists(DID) == registry.role_holders() == ()
+    assert registry.status_lists(DID) == registry.role_holders() == registry.nodes() == ()
+    assert registry.node(bytes(20)) is None
+    assert registry.pending_rules() is None
+    assert registry.handover() is None
 
 
 def test_it_holds_the_records_of_a_real_registry_with_their_versions():

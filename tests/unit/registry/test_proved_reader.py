@@ -89,6 +89,24 @@ def test_a_list_of_many_pages_is_read_whole(world):
         )
 
 
+@clause("NA-08", "R40")
+@pytest.mark.parametrize("entries", [0, 1, 3])
+def test_a_node_cannot_have_pages_asked_for_without_end(world, entries):
+    asked = []
+
+    def endless(truth, answer, name, start):
+        asked.append(start)
+        end = (int.from_bytes(start, "big") + 1).to_bytes(32, "big")
+        proof = replace(answer.page.proof, start=start, end=end)
+        shown = truth.list_page(name, FIRST_KEY).page.entries[:1] * entries
+        return replace(answer, page=replace(answer.page, entries=shown, proof=proof))
+
+    lying = LyingSource(world.source, {"list_page": endless})
+    with pytest.raises(ProofError, match="more than its index says"):
+        reader_of(world, lying).status_lists(world.issuer_did)
+    assert len(asked) <= len(world.registry.status_lists(world.issuer_did)) + 1
+
+
 @clause("NA-05")
 def test_blocks_between_head_and_answer_are_followed(world):
     version = [2]

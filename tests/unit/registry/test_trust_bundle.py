@@ -64,6 +64,9 @@ def test_a_bundle_answers_what_a_verifier_asks(world):
     assert bundle.status_list(did, URI) == local.status_list(did, URI)
     assert bundle.status_lists(did) == local.status_lists(did)
     assert bundle.parameter("max_time_lag") == local.parameter("max_time_lag")
+    assert bundle.nodes() == local.nodes() == ()
+    assert bundle.pending_rules() is None
+    assert bundle.handover() is None
     assert bundle.status_token(URI) == "token-of-" + URI
     assert bundle.status_token("https://elsewhere.example/1") is None
 
@@ -268,7 +271,9 @@ def test_any_change_of_the_file_is_refused_or_without_effect(world):
 
 
 TAMPERED = {
-    "a record's value gone": lambda b: b["records"][0][2].update(value=None),
+    "a record's value gone": lambda b: next(
+        a for _, _, a in b["records"] if a["value"] is not None
+    ).update(value=None),
     "a record under another's name": lambda b: b["records"][0].__setitem__(
         1, b["records"][1][1] + "AA"
     ),

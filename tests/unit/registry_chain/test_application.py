@@ -80,9 +80,13 @@ def test_a_block_that_cannot_follow_is_refused(application: RegistryApplication)
 @clause("R37", "B9")
 def test_what_is_too_large_is_left_out_and_refused(application: RegistryApplication) -> None:
     large = bytes(limits.TRANSACTION_BYTES + 1)
-    assert application.propose([b"a", large, b"b"], max_bytes=10**6) == [b"a", b"b"]
-    assert application.propose([b"aaaa", b"bbbb", b"c"], max_bytes=8) == [b"aaaa", b"bbbb"]
-    assert application.accept([b"a", b"b"])
+    world = ChainWorld()
+    first, second = (encode_signed(world.anchor(sequence=number)) for number in (0, 1))
+    offered = [large, first, b"no transaction", second]
+    assert application.propose(offered, max_bytes=10**6, time=NOW) == [first, second]
+    assert application.propose(offered, max_bytes=len(first), time=NOW) == [first]
+    assert application.accept([first, second])
+    assert not application.accept([first, b"no transaction"])
     assert not application.accept([large])
     assert not application.accept([bytes(60_000)] * 1200)
     assert application.check(large, time=NOW).code is ResultCode.TOO_LARGE

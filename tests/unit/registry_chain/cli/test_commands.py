@@ -114,10 +114,18 @@ def test_a_folder_is_founded_once(capsys, tmp_path, passphrase_file):
 NO_NODE = {
     "start": ["start", "DIR"],
     "status": ["status", "DIR"],
+    "nodes": ["nodes", "DIR"],
     "verify": ["verify", "DIR"],
     "backup": ["backup", "DIR", "OTHER"],
     "restore": ["restore", "OTHER", "DIR"],
     "export": ["export", "DIR"],
+    "archive": ["archive", "DIR", "OTHER", "--below", "2"],
+    "verify-archive": ["verify-archive", "OTHER", "--genesis", "DIR/genesis.json"],
+    "replay": ["replay", "DIR"],
+    "webhooks": ["webhooks", "list", "DIR"],
+    "migrate": ["migrate", "finish", "DIR", "OTHER"],
+    "application": ["application", "DIR"],
+    "rotate-sealing-key": ["rotate-sealing-key", "DIR"],
 }
 
 
@@ -131,7 +139,7 @@ def test_every_command_says_what_to_do_where_there_is_no_node(capsys, tmp_path, 
     assert (code, out) == (1, "")
     assert err.startswith("registry-chain: ")
     assert "\nTry: " in err
-    assert set(NO_NODE) | {"init", "governance"} == set(COMMANDS)
+    assert set(NO_NODE) | {"init", "governance", "net"} == set(COMMANDS)
 
 
 def test_a_sealing_key_that_others_can_read_is_refused(capsys, tmp_path, passphrase_file):
@@ -144,7 +152,7 @@ def test_a_sealing_key_that_others_can_read_is_refused(capsys, tmp_path, passphr
 
 def test_a_node_that_never_started_says_so(capsys, tmp_path, passphrase_file):
     found(capsys, tmp_path, passphrase_file)
-    for command in ("status", "verify", "export"):
+    for command in ("status", "nodes", "verify", "export"):
         code, _, err = run(capsys, command, tmp_path / "node")
         assert code == 1
         assert "registry-chain start" in err

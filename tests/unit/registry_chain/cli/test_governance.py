@@ -14,7 +14,15 @@ from weid.crypto.keys import PrivateKey
 from weid.crypto.signer import InMemorySigner
 from weid.encoding import base64url_encode
 from weid.registry.author import Author, create_did
-from weid.registry.operations import DeactivateDid, GrantRole, Propose, PublishTemplate, Role
+from weid.registry.node_operations import AdmitNode, ChangeNode, NodeRole, RemoveNode
+from weid.registry.operations import (
+    Approve,
+    DeactivateDid,
+    GrantRole,
+    Propose,
+    PublishTemplate,
+    Role,
+)
 from weid.registry.transaction import proposal_id
 
 PASSPHRASE = "correct horse battery"
@@ -25,7 +33,7 @@ class Consortium:
     """A registry behind a node; two governors, who must both agree."""
 
     def __init__(self, chain, folder):
-        self._chain = chain
+        self.chain = chain
         self.registry = LocalRegistry()
         signer = InMemorySigner(PrivateKey.from_seed(b"\x03" * 32))
         self.issuer, author = create_did(self.registry, [signer], clock=self.registry._clock)
@@ -53,10 +61,16 @@ class Consortium:
              self.passphrase)
             if words[0] != "list" else ()
         )  # fmt: skip
-        return self._chain(
+        return self.chain(
             "governance", *words, "--node", self.node.url, "--genesis", self.node.genesis,
             "--unsafe-loopback-http", *acting, "--", *last,
         )  # fmt: skip
+
+    def decide(self, action):
+        """Carry out an action that both governors approve."""
+        expires = self.registry.head().time + 600
+        receipt = self.other.submit(Propose(action, expires))
+        self.registry.endorser.submit(Approve(proposal_id(receipt.transaction_id, 0)))
 
     def close(self):
         self.node.close()
@@ -79,6 +93,19 @@ UNKNOWN = {
     "derecognize": (("derecognize", "ISSUER", "diploma"), "never recognized"),
     "grant": (("grant", NOBODY, "issuer"), f"no DID {NOBODY}"),
     "revoke": (("revoke", "ISSUER", "registrar"), "does not have the role registrar"),
+    "admit with an operator": (
+        ("admit-node", "66" * 20, "observer", "Audit", "--operator", NOBODY),
+        f"no DID {NOBODY}",
+    ),
+    "change a node": (("change-node", "66" * 20, "--name", "x"), f"no node {'66' * 20}"),
+    "suspend a node": (("suspend-node", "66" * 20), f"no node {'66' * 20}"),
+    "reinstate a node": (("reinstate-node", "66" * 20), f"no node {'66' * 20}"),
+    "remove a node": (("remove-node", "66" * 20), f"no node {'66' * 20}"),
+    "rotate a node's keys": (
+        ("rotate-node-keys", "66" * 20, "--new-id", "77" * 20),
+        f"no node {'66' * 20}",
+    ),
+    "hand over to nobody": (("hand-over", "cometbft"), "no active validator"),
 }
 
 
@@ -153,3 +180,144 @@ def test_a_parameter_is_set_by_its_name(town):
         "name": "max_time_lag",
         "value": 120,
     }
+
+
+# --- Nodes ------------------------------------------------------------------------------------------
+
+NODE, VALIDATOR = b"\x66" * 20, b"\x67" * 20
+VALIDATOR_KEY = PrivateKey.from_seed(b"\x05" * 32).public.raw
+
+
+@pytest.fixture
+def networked(town):
+    """The registry with an observer, a validator and a node that was removed."""
+    for action in (
+        AdmitNode(NODE, NodeRole.OBSERVER, "Audit office", town.issuer),
+        AdmitNode(VALIDATOR, NodeRole.VALIDATOR, "Harbour", "", VALIDATOR_KEY, 10),
+        AdmitNode(b"\x68" * 20, NodeRole.SENTRY, "Gate"),
+        RemoveNode(b"\x68" * 20),
+    ):
+        town.decide(action)
+    return town
+
+
+ACTIONS = {
+    "admit a validator": (
+        ("admit-node", "70" * 20, "validator", "New", "--validator-key", "ab" * 32),
+        {"kind": "AdmitNode", "node_id": "70" * 20, "role": "validator", "name": "New",
+         "operator": "", "validator_key": "ab" * 32, "power": 10},
+    ),
+    "admit an observer": (
+        ("admit-node", "70" * 20, "observer", "New", "--operator", "ISSUER"),
+        {"kind": "AdmitNode", "node_id": "70" * 20, "role": "observer", "name": "New",
+         "operator": "ISSUER", "validator_key": "", "power": 0},
+    ),
+    "change a node": (
+        ("change-node", VALIDATOR.hex(), "--power", "7"),
+        {"kind": "ChangeNode", "node_id": VALIDATOR.hex(), "role": None, "power": 7, "name": None},
+    ),
+    "suspend a node": (
+        ("suspend-node", NODE.hex().upper()), {"kind": "SuspendNode", "node_id": NODE.hex()},
+    ),
+    "reinstate a node": (
+        ("reinstate-node", NODE.hex()), {"kind": "ReinstateNode", "node_id": NODE.hex()},
+    ),
+    "remove a node": (
+        ("remove-node", NODE.hex()), {"kind": "RemoveNode", "node_id": NODE.hex()},
+    ),
+    "rotate keys": (
+        ("rotate-node-keys", NODE.hex(), "--validator-key", "ab" * 32),
+        {"kind": "RotateNodeKeys", "node_id": NODE.hex(), "new_node_id": "",
+         "new_validator_key": "ab" * 32},
+    ),
+    "schedule rules": (
+        ("schedule-rules", "2", "900"),
+        {"kind": "ScheduleRules", "rules_version": 2, "height": 900},
+    ),
+    "hand over": (("hand-over", "cometbft"), {"kind": "HandOver", "engine": "cometbft"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ACTIONS)
+def test_what_is_decided_of_nodes_is_proposed(networked, what):
+    words, action = ACTIONS[what]
+    words = [networked.issuer if word == "ISSUER" else word for word in words]
+    if action.get("operator"):
+        action = {**action, "operator": networked.issuer}
+    code, out, err = networked.run("propose", *words, "--reason", "agreed")
+    assert code == 0, err
+    made = json.loads(out)
+    assert (made["action"], made["reason"]) == (action, "agreed")
+
+
+WRONG_NODES = {
+    "a node id that is too short": ("suspend-node", "66" * 19),
+    "a validator without key": ("admit-node", "66" * 20, "validator", "x"),
+    "an observer with power": ("admit-node", "66" * 20, "observer", "x", "--power", "3"),
+    "a validator without power": (
+        "admit-node", "66" * 20, "validator", "x", "--validator-key", "ab" * 32, "--power", "0",
+    ),
+    "a role that there is not": ("admit-node", "66" * 20, "king", "x"),
+    "too much power": ("change-node", "66" * 20, "--power", "1000001"),
+    "no change": ("change-node", "66" * 20),
+    "a sentry with power": ("change-node", "66" * 20, "--role", "sentry", "--power", "3"),
+    "no new keys": ("rotate-node-keys", "66" * 20),
+    "an engine that there is not": ("hand-over", "steam"),
+    "the rules set at once": ("parameter", "rules_version", "2"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRONG_NODES)
+def test_a_decision_that_cannot_be_is_a_wrong_call(town, what):
+    before = len(town.registry.proposals())
+    code, out, err = town.run("propose", *WRONG_NODES[what])
+    assert (code, out) == (2, "")
+    assert len(err.splitlines()) == 2
+    assert len(town.registry.proposals()) == before
+
+
+def test_a_removed_node_is_not_named_by_mistake(networked):
+    code, _, err = networked.run("propose", "suspend-node", "68" * 20)
+    assert code == 1
+    assert "removed for ever" in err
+
+
+def test_the_nodes_are_listed_with_proof(networked):
+    asked = ("nodes", "--node", networked.node.url, "--genesis", networked.node.genesis)
+    code, out, err = networked.chain(*asked)
+    assert (code, err) == (0, "")
+    observer, voting = out.splitlines()
+    assert observer.split("  ")[0] == NODE.hex()
+    assert "observer" in observer
+    assert "Audit office" in observer
+    assert networked.issuer in observer
+    assert "power" not in observer
+    assert "power 10" in voting
+    networked.decide(ChangeNode(VALIDATOR, name="Port"))
+    code, out, _ = networked.chain(*asked, "--all", "--json")
+    found = json.loads(out)
+    assert [one["name"] for one in found["nodes"]] == ["Audit office", "Port", "Gate"]
+    assert [one["status"] for one in found["nodes"]] == ["active", "active", "removed"]
+    assert found["nodes"][1]["validator_key"] == VALIDATOR_KEY.hex()
+    assert (found["scheduled_rules"], found["handed_over"]) == (None, None)
+
+
+def test_the_list_of_nodes_of_another_registry_is_refused(networked):
+    code, out, err = networked.chain("nodes", "--node", networked.node.url, "--genesis", "00" * 32)
+    assert (code, out) == (1, "")
+    assert "genesis" in err
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("DIR", "--node", "http://x.example"), ("--node", "http://x.example")]
+)
+def test_nodes_needs_to_know_of_which_registry(chain, tmp_path, words):
+    given = [tmp_path if word == "DIR" else word for word in words]
+    code, out, err = chain("nodes", *given)
+    assert (code, out) == (2, "")
+    assert "--genesis" in err
+
+
+def test_a_stopped_node_lists_its_nodes_too(chain, begun):
+    code, out, err = chain("nodes", begun)
+    assert (code, out, err) == (0, "no nodes\n", "")

@@ -15,7 +15,7 @@ from tests.support.clauses import clause
 from tests.support.cli_commands import commands
 
 ALL = dict(commands(registry_chain, ("registry-chain",)))
-GROUPS = [(), ("governance",), ("governance", "propose")]
+GROUPS = [(), ("net",), ("governance",), ("governance", "propose")]
 HASH = "00" * 32
 GOVERNOR = ("--as", "did:weid:example:x", "--key", "KEY", "--passphrase-file", "PASS")
 NODE = ("--node", "http://127.0.0.1:9", "--genesis", HASH)
@@ -90,6 +90,10 @@ ON_A_FOLDER = {
     "restore from": ("restore", "DIR", "NEW"),
     "restore to": ("restore", "NEW", "DIR"),
     "export": ("export", "DIR"),
+    "net start": ("net", "start", "DIR"),
+    "net stop": ("net", "stop", "DIR"),
+    "net status": ("net", "status", "DIR"),
+    "net add-node": ("net", "add-node", "DIR", "east"),
     "export to a file": ("export", "DIR", "-o", "NEW"),
 }
 KINDS = {

@@ -242,7 +242,8 @@ def test_parameters_have_names_ranges_and_history() -> None:
     assert governed("max_time_lag", 90) == ResultCode.NO_CHANGE
     assert governed("max_time_lag", 29) == ResultCode.PARAMETER_OUT_OF_RANGE
     assert governed("open_did_creation", 2) == ResultCode.PARAMETER_OUT_OF_RANGE
-    assert governed("rules_version", 2) == ResultCode.PARAMETER_OUT_OF_RANGE
+    assert governed("rules_version", 2) == ResultCode.RULES_ARE_SCHEDULED
+    assert governed("rules_version", 1) == ResultCode.RULES_ARE_SCHEDULED
     assert governed("gas", 1) == ResultCode.PARAMETER_UNKNOWN
     assert governed("governance_threshold", 2) == ResultCode.GOVERNANCE_PROTECTED
 

@@ -1,0 +1,107 @@
+"""`registry-chain net rejoin`: a node whose data is lost or damaged begins anew with its keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from registry_chain.cli.command import ChainCommand
+from registry_chain.cli.folder import FOLDER, NodeFolder
+from registry_chain.cli.net_joining import state_sync_options, to_state_sync
+from registry_chain.engines.cometbft.configuration import StateSync, with_state_sync
+from registry_chain.engines.cometbft.data_folder import (
+    DATA,
+    require_signed,
+    set_aside,
+    set_data_aside,
+    sign_only_from,
+)
+from registry_chain.engines.cometbft.node_processes import start_time
+from registry_chain.engines.cometbft.supervisor import read_status
+from registry_chain.storage.errors import StoreInUseError
+from weid.cli.output import Console, pass_console
+from weid.errors import NotFoundError
+
+_ENDED = ("stopped", "failed")
+
+
+@click.command(cls=ChainCommand)
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@state_sync_options
+@click.option(
+    "--nothing-signed-from",
+    type=click.IntRange(2),
+    default=None,
+    metavar="HEIGHT",
+    help="The key has surely signed nothing from HEIGHT on; below, it signs nothing.",
+)
+@pass_console
+def rejoin(
+    console: Console,
+    *,
+    folder: Path,
+    trust_height: int | None,
+    trust_hash: str | None,
+    servers: tuple[str, ...],
+    nothing_signed_from: int | None,
+) -> None:
+    """Set the stopped node in DIR up anew: at its next start it gets the chain from its peers.
+
+    Its keys stay, and so does the record of what its validator key has signed: without that
+    record nothing is done, unless --nothing-signed-from says what is safe. Chain and data are moved
+    aside, not deleted. With --trust-height, --trust-hash and --rpc-server it begins with
+    a snapshot of the state; else with every block.
+    """
+    node = NodeFolder(folder)
+    require_stopped_node(node)
+    sync = to_state_sync(trust_height, trust_hash, servers)
+    if nothing_signed_from is None:
+        require_signed(node.comet)
+    else:
+        sign_only_from(node.comet, nothing_signed_from)
+    _configure(node, sync)
+    # The chain last: until then the folder says of itself that it is not what it was.
+    moved = [set_data_aside(node.comet)]
+    node.begun_file.unlink(missing_ok=True)
+    if node.chain.exists():
+        moved.append(set_aside(node.chain))
+    console.show(
+        "\n".join(f"moved to {path}" for path in moved),
+        {"folder": str(folder), "moved": [str(path) for path in moved]},
+    )
+    console.say(f"Next: start it (registry-chain start {folder}). When it follows the others, "
+                "delete what was moved.")  # fmt: skip
+
+
+def require_stopped_node(node: NodeFolder) -> None:
+    """Require the folder of a node of a network that does not run.
+
+    Raises:
+        NotFoundError: it is another folder.
+        StoreInUseError: the node runs.
+    """
+    node.genesis()
+    if not node.comet.is_dir():
+        raise NotFoundError(
+            f"{node.path} is not the folder of a node of a network: it has no comet",
+            hint="a registry's one node comes back from a backup: registry-chain restore",
+        )
+    said = read_status(node.path) or {}
+    process = said.get("supervisor")
+    if said.get("state") in _ENDED or type(process) is not int or start_time(process) is None:
+        return
+    raise StoreInUseError(
+        f"the node in {node.path} is running (process {process})",
+        hint="stop it first, by Ctrl-C or SIGTERM; if that process is another one, remove "
+        f"{node.path / 'supervisor.json'}",
+    )
+
+
+def _configure(node: NodeFolder, sync: StateSync | None) -> None:
+    path = node.comet / "config" / "config.toml"
+    text = with_state_sync(path.read_text(encoding="utf-8"), sync)
+    new = path.with_name(path.name + ".new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
+    (node.comet / DATA).mkdir(exist_ok=True, mode=0o700)

@@ -1,0 +1,155 @@
+"""`registry-chain governance propose …`: what governance decides of nodes, rules and the engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from registry_chain.cli.arguments import DID, HASH, NODE_ID
+from registry_chain.cli.command import ChainCommand
+from registry_chain.cli.proposing import proposing
+from weid import limits
+from weid.registry.node_operations import (
+    AdmitNode,
+    ChangeNode,
+    ConsensusEngine,
+    HandOver,
+    NodeRole,
+    ReinstateNode,
+    RemoveNode,
+    RotateNodeKeys,
+    ScheduleRules,
+    SuspendNode,
+)
+
+if TYPE_CHECKING:
+    from weid.registry.operations import GovernedAction
+
+_ROLE: Final = click.Choice([role.value for role in NodeRole])
+_POWER: Final = click.IntRange(0, limits.VALIDATOR_POWER)
+_DEFAULT_POWER: Final = 10
+_NODE: Final = click.argument("node_id", metavar="NODE", type=NODE_ID)
+
+
+@click.command(name="admit-node", cls=ChainCommand)
+@_NODE
+@click.argument("role", type=_ROLE)
+@click.argument("name")
+@click.option("--operator", type=DID, metavar="DID", help="The DID that answers for the node.")
+@click.option("--validator-key", type=HASH, metavar="HEX", help="Its Ed25519 key for votes.")
+@click.option("--power", type=_POWER, help="Voting power.  [default: 10 for a validator]")
+@proposing
+def admit_node(
+    *,
+    node_id: bytes,
+    role: str,
+    name: str,
+    operator: str | None,
+    validator_key: bytes | None,
+    power: int | None,
+) -> GovernedAction:
+    """Admit the node NODE (its node id) as ROLE, under the name NAME."""
+    votes = role == NodeRole.VALIDATOR
+    if votes and validator_key is None:
+        raise click.UsageError("a validator votes with a key: --validator-key is missing")
+    if not votes and power:
+        raise click.UsageError("only a validator has voting power")
+    if power is None:
+        power = _DEFAULT_POWER if votes else 0
+    _require_power(NodeRole(role), power)
+    return AdmitNode(node_id, NodeRole(role), name, operator or "", validator_key or b"", power)
+
+
+@click.command(name="change-node", cls=ChainCommand)
+@_NODE
+@click.option("--role", type=_ROLE, help="What it is from now on.")
+@click.option("--power", type=_POWER, help="Voting power of a validator.")
+@click.option("--name", help="Its name.")
+@proposing
+def change_node(
+    *, node_id: bytes, role: str | None, power: int | None, name: str | None
+) -> GovernedAction:
+    """Change role, power or name of a node; the rest stays."""
+    if role is None and power is None and name is None:
+        raise click.UsageError("nothing to change: give --role, --power or --name")
+    if role is not None and power is not None:
+        _require_power(NodeRole(role), power)
+    return ChangeNode(node_id, None if role is None else NodeRole(role), power, name)
+
+
+def _require_power(role: NodeRole, power: int) -> None:
+    if (role is NodeRole.VALIDATOR) != (power > 0):
+        raise click.UsageError("a validator has a power above 0, and no other node has any")
+
+
+@click.command(name="suspend-node", cls=ChainCommand)
+@_NODE
+@proposing
+def suspend_node(*, node_id: bytes) -> GovernedAction:
+    """Shut a node out until it is reinstated."""
+    return SuspendNode(node_id)
+
+
+@click.command(name="reinstate-node", cls=ChainCommand)
+@_NODE
+@proposing
+def reinstate_node(*, node_id: bytes) -> GovernedAction:
+    """Let a suspended node in again."""
+    return ReinstateNode(node_id)
+
+
+@click.command(name="remove-node", cls=ChainCommand)
+@_NODE
+@proposing
+def remove_node(*, node_id: bytes) -> GovernedAction:
+    """Shut a node out for ever; its id and keys cannot come back."""
+    return RemoveNode(node_id)
+
+
+@click.command(name="rotate-node-keys", cls=ChainCommand)
+@_NODE
+@click.option("--new-id", type=NODE_ID, metavar="NODE", help="The node id of its new node key.")
+@click.option("--validator-key", type=HASH, metavar="HEX", help="Its new Ed25519 key for votes.")
+@proposing
+def rotate_node_keys(
+    *, node_id: bytes, new_id: bytes | None, validator_key: bytes | None
+) -> GovernedAction:
+    """Give a node another id, another validator key, or both."""
+    if new_id is None and validator_key is None:
+        raise click.UsageError("nothing to change: give --new-id or --validator-key")
+    return RotateNodeKeys(node_id, new_id or b"", validator_key or b"")
+
+
+@click.command(name="schedule-rules", cls=ChainCommand)
+@click.argument("version", type=click.IntRange(1))
+@click.argument("height", type=click.IntRange(0))
+@proposing
+def schedule_rules(*, version: int, height: int) -> GovernedAction:
+    """Put VERSION of the rules in force from block HEIGHT on, in place of what was scheduled.
+
+    Every node must have software with that version before then: one that does not stops at that
+    height. The version that is in force, with height 0, takes back what was scheduled.
+    """
+    return ScheduleRules(version, height)
+
+
+@click.command(name="hand-over", cls=ChainCommand)
+@click.argument("engine", type=click.Choice([engine.value for engine in ConsensusEngine]))
+@proposing
+def hand_over(*, engine: str) -> GovernedAction:
+    """Hand the chain over to ENGINE, run by the validators among the nodes; it cannot be undone."""
+    return HandOver(ConsensusEngine(engine))
+
+
+NODE_PROPOSALS: Final = (
+    admit_node,
+    change_node,
+    suspend_node,
+    reinstate_node,
+    remove_node,
+    rotate_node_keys,
+    schedule_rules,
+    hand_over,
+)
+"""The commands, in the order of a node's life."""

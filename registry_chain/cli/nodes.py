@@ -1,0 +1,131 @@
+"""`registry-chain nodes`: the nodes of a network, complete, proved against its genesis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from registry_chain.cli.arguments import HASH
+from registry_chain.cli.command import ChainCommand
+from registry_chain.cli.folder import FOLDER, NodeFolder
+from weid.cli.output import Console, pass_console
+from weid.cli.trust_settings import host_of
+from weid.clock import SystemClock, format_time
+from weid.encoding import JsonObject
+
+if TYPE_CHECKING:
+    from weid.registry.records import NodeRecord
+    from weid.registry.registry import RegistryReader
+
+
+@click.command(cls=ChainCommand)
+@click.argument("folder", metavar="[DIR]", type=FOLDER, required=False)
+@click.option("--node", metavar="URL", help="A node elsewhere (needs --genesis).")
+@click.option("--genesis", type=HASH, help="Genesis hash of the registry that is meant.")
+@click.option("--all", "everything", is_flag=True, help="Also those that were removed.")
+@pass_console
+def nodes(
+    console: Console,
+    *,
+    folder: Path | None,
+    node: str | None,
+    genesis: bytes | None,
+    everything: bool,
+) -> None:
+    """List the nodes that governance admitted: role, status, power, operator.
+
+    With DIR: as the node in that folder has them, running or not. With --node: as any node has
+    them, the whole list proved against the genesis hash.
+    """
+    if (folder is None) == (node is None) or (node is None) != (genesis is None):
+        raise click.UsageError("name a node's folder, or --node URL --genesis HASH")
+    if node is not None and genesis is not None:
+        _show(console, _of(_reader(node, genesis), everything=everything))
+        return
+    here = NodeFolder(folder)  # type: ignore[arg-type]  # one of the two was given
+    address = here.address()
+    if address is not None:
+        reader = _reader(address, here.genesis().genesis_hash)
+        _show(console, _of(reader, everything=everything))
+        return
+    _show(console, _stopped(here, everything=everything))
+
+
+def _reader(url: str, genesis_hash: bytes) -> RegistryReader:
+    from weid.registry.http_client import HttpRegistry  # noqa: PLC0415 - brings TLS along
+    from weid.transport import GuardedTransport  # noqa: PLC0415 - brings TLS along
+
+    transport = GuardedTransport(private_hosts=(host_of(url),), allow_loopback_http=True)
+    return HttpRegistry(url, genesis_hash=genesis_hash, transport=transport, clock=SystemClock())
+
+
+def _stopped(here: NodeFolder, *, everything: bool) -> JsonObject:
+    from registry_chain.reader import RecordReader  # noqa: PLC0415 - when it is stopped
+
+    store = here.open_store()
+    try:
+        return _of(RecordReader(store), everything=everything)
+    finally:
+        store.close()
+
+
+def _of(reader: RegistryReader, *, everything: bool) -> JsonObject:
+    found = [one for one in reader.nodes() if everything or one.status != "removed"]
+    scheduled, handover = reader.pending_rules(), reader.handover()
+    rules: JsonObject | None = None
+    if scheduled is not None:
+        rules = {"version": scheduled.rules_version, "height": scheduled.height}
+    engine: JsonObject | None = None
+    if handover is not None:
+        engine = {"engine": handover.engine.value, "height": handover.height}
+    return {
+        "nodes": [_described(one) for one in found],
+        "scheduled_rules": rules,
+        "handed_over": engine,
+    }
+
+
+def _described(record: NodeRecord) -> JsonObject:
+    misbehaved = record.misbehaved_at
+    return {
+        "node_id": record.node_id.hex(),
+        "name": record.name,
+        "role": record.role.value,
+        "status": record.status.value,
+        "power": record.power,
+        "operator": record.operator or None,
+        "validator_key": record.validator_key.hex() or None,
+        "changed": format_time(record.version.time),
+        "misbehaved": None if misbehaved is None else format_time(misbehaved),
+        "replaced_by": record.replaced_by.hex() or None,
+    }
+
+
+def _show(console: Console, facts: JsonObject) -> None:
+    match facts["nodes"]:
+        case [*listed] if listed:
+            lines = [_line(one) for one in listed if isinstance(one, dict)]
+        case _:
+            lines = ["no nodes"]
+    for name, words in (
+        ("scheduled_rules", "version {version} of the rules comes into force at height {height}"),
+        ("handed_over", "handed over to {engine} at height {height}"),
+    ):
+        told = facts[name]
+        if isinstance(told, dict):
+            lines.append(words.format(**told))
+    console.show("\n".join(lines), facts)
+
+
+def _line(node: JsonObject) -> str:
+    words = [str(node["node_id"]), f"{node['role']!s:<9}", f"{node['status']!s:<9}"]
+    words.append(str(node["name"]))
+    if node["power"]:
+        words.append(f"power {node['power']}")
+    if node["operator"]:
+        words.append(str(node["operator"]))
+    if node["misbehaved"]:
+        words.append("misbehaved")
+    return "  ".join(words)

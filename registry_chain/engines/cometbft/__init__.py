@@ -1,0 +1,1 @@
+"""The engine of many institutions: CometBFT orders blocks, this application computes them."""

@@ -1,0 +1,172 @@
+"""Why a process ended, in words, and whether starting it again can help (clause NT-10)."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+_BY_SIGNAL: Final = "was ended by "
+
+
+@dataclass(frozen=True, slots=True)
+class KnownReason:
+    """What a line of output says about an ending.
+
+    With `lasting` the next start would end the same way, so that a person has to do something
+    first: `hint` says what. With `quoted` the line says more than we can, and is told too.
+    """
+
+    pattern: re.Pattern[str]
+    reason: str
+    hint: str
+    lasting: bool = True
+    quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """That a process ended: which, how, its last words and what is known about them."""
+
+    process: str
+    how: str
+    last_lines: tuple[str, ...] = ()
+    known: KnownReason | None = None
+
+    @property
+    def lasting(self) -> bool:
+        """Whether another start would be in vain."""
+        return self.known is not None and self.known.lasting
+
+    @property
+    def speaks(self) -> bool:
+        """Whether its last words can be about the ending: a signal comes from outside."""
+        return not self.how.startswith(_BY_SIGNAL)
+
+    @property
+    def reason(self) -> str:
+        """One line for people."""
+        if self.known is not None:
+            line = next((each for each in self.last_lines if self.known.pattern.search(each)), "")
+            quoted = f": {line}" if self.known.quoted else ""
+            return f"{self.process} {self.how}: {self.known.reason}{quoted}"
+        said = f": {self.last_lines[-1]}" if self.last_lines and self.speaks else ""
+        return f"{self.process} {self.how}{said}"
+
+
+def _known(
+    pattern: str, reason: str, hint: str, *, lasting: bool = True, quoted: bool = False
+) -> KnownReason:
+    return KnownReason(re.compile(pattern, re.IGNORECASE), reason, hint, lasting, quoted)
+
+
+KNOWN_REASONS: Final = (
+    _known(
+        r"no space left on device|the disk is full|storage full",
+        "the disk is full",
+        "make room, then start the node again; nothing that was acknowledged is lost",
+    ),
+    _known(
+        # A proposer's wrong block is logged too, and does no harm: only what this node broke on.
+        r"(?:panic|CONSENSUS FAILURE|committed an invalid block).*AppHash"
+        r"|does not match AppHash after replay",
+        "this node's state is not the one that the network agreed on",
+        "keep the folder for examination; then set the node up anew from the network or a backup",
+    ),
+    _known(
+        r"\btable \w+, (?:key|height) |cannot be read in table|the database file[^:]*: "
+        r"|the checkpoint file .* is damaged",
+        "the registry's store is damaged",
+        "keep the folder for examination; then bring a backup back, or set the node up anew from "
+        "the network",
+        quoted=True,
+    ),
+    _known(
+        r"went back: it is at height",
+        "the registry's store was taken back",
+        "bring the newer one back, or set the node up anew from the network",
+        quoted=True,
+    ),
+    _known(
+        r"leveldb\S*: .*(?:corrupt|checksum|missing)",
+        "CometBFT's files are damaged",
+        "set the node up anew from the network; keep comet/config and "
+        "comet/data/priv_validator_state.json",
+        quoted=True,
+    ),
+    _known(
+        r"app block height \(\d+\) is higher than core",
+        "the registry's store is ahead of CometBFT's: comet/data was taken back",
+        "do not start it as it is; set the node up anew from the network",
+    ),
+    _known(
+        r"another block at height \d+ than its checkpoint|has blocks but no checkpoint"
+        r"|the chain of .* is gone: ",
+        "the registry's store is not the one that this node has written",
+        "bring the newest chain folder back, or set the node up anew from the network",
+        quoted=True,
+    ),
+    _known(
+        r"version \d+ of the rules judges the blocks, and this software does not have it",
+        "the network is under rules that this version of the program does not know",
+        "install the newer version of weid, then start the node again",
+    ),
+    _known(
+        r"genesis doc hash in db does not match|of another genesis",
+        "the folder holds the chain of another genesis",
+        "bring the right genesis.json or the right data back from a backup",
+    ),
+    _known(
+        r"found signature from the same key|conflicting data|conflicting votes from ourselves",
+        "this validator's key has signed elsewhere",
+        "stop the other node that has a copy of the key, or have governors rotate it",
+    ),
+    _known(
+        r"error reading validator state|priv_validator_state\.json",
+        "the record of what this validator has signed cannot be read",
+        "do not make an empty one while the key is in use; have governors rotate the key",
+    ),
+    _known(
+        r"error in config file|failed to (?:load|parse|read in) config|decoding failed due to",
+        "the settings in comet/config cannot be read",
+        "mend config.toml, or write it anew with registry-chain net",
+    ),
+    _known(
+        r"address already in use",
+        "another process has its port",
+        "look which process listens there",
+        lasting=False,
+    ),
+)
+"""In order of weight: a full disk explains whatever else is said."""
+
+
+def explain(process: str, code: int | None, last_lines: Sequence[str]) -> Ending:
+    """Return the ending of a process by its exit code (negative: a signal; None: never ready).
+
+    `last_lines` are those of its last moments: what was mended long before is no reason.
+    """
+    text = "\n".join(last_lines)
+    known = next((each for each in KNOWN_REASONS if each.pattern.search(text)), None)
+    return Ending(process, how_it_ended(code), tuple(last_lines), known)
+
+
+def explain_broken(process: str, last_lines: Sequence[str]) -> Ending:
+    """Return the ending of a process that runs on and does its work no more."""
+    ending = explain(process, None, last_lines)
+    return replace(ending, how="stopped taking part")
+
+
+def how_it_ended(code: int | None) -> str:
+    """Return an exit code in words."""
+    if code is None:
+        return "did not become ready"
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"{_BY_SIGNAL}{name}"

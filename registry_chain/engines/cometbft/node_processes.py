@@ -1,0 +1,152 @@
+"""The nodes of a one-machine network as processes in the background.
+
+A pid file names a process by its number and the time of its start, so that a number that has gone
+to somebody else's process is never taken for ours (clause NT-13).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from weid.encoding import json_loads_object
+from weid.errors import MalformedError, WeidError
+
+PID_FILE: Final = "node.pid"
+LOG_FILE: Final = "node.log"
+_PID_BYTES: Final = 1024
+_STARTED_FIELD: Final = 19
+"""Place of the start time in /proc/PID/stat, counted from behind the name (proc(5), field 22)."""
+
+
+class NodeProcessError(WeidError):
+    """A node's process could not be started or stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeProcess:
+    """A process by its number and what the system says of its start."""
+
+    pid: int
+    started: str
+
+
+def start_time(pid: int) -> str | None:
+    """Return a text that differs for each process that ever had this number; None: no process."""
+    try:
+        # The name may hold anything, parentheses too: fields are counted behind the last one.
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None if Path("/proc/self/stat").exists() else _asked_ps(pid)
+    except (ProcessLookupError, PermissionError):
+        return None
+    behind = fields.rpartition(")")[2].split()
+    if behind[0] in {"Z", "X"}:
+        return None
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return f"{boot} {behind[_STARTED_FIELD]}"
+
+
+def _asked_ps(pid: int) -> str | None:
+    done = subprocess.run(
+        ["ps", "-o", "lstart=", "-p", str(pid)],  # noqa: S607 - where the system has it
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or None
+
+
+def running_node(folder: Path) -> NodeProcess | None:
+    """Return the process that a folder's pid file names, if it is still that process."""
+    try:
+        with (folder / PID_FILE).open("rb") as file:
+            body = json_loads_object(
+                file.read(_PID_BYTES), what="the pid file", max_bytes=_PID_BYTES
+            )
+    except (OSError, MalformedError):
+        return None
+    pid, started = body.get("pid"), body.get("started")
+    if type(pid) is not int or pid < 1 or not isinstance(started, str):
+        return None
+    return NodeProcess(pid, started) if start_time(pid) == started else None
+
+
+def start_node(folder: Path, command: Sequence[str]) -> NodeProcess:
+    """Start a node in the background, its output behind that of earlier runs in `node.log`.
+
+    Raises:
+        NodeProcessError: it runs already, or could not be started.
+    """
+    if running_node(folder) is not None:
+        raise NodeProcessError(
+            f"the node in {folder} is running",
+            hint="stop the network first: registry-chain net stop",
+        )
+    try:
+        log = os.open(folder / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        finally:
+            os.close(log)
+        started = start_time(process.pid)
+        # It runs on when we are gone, and is looked after by its pid file, not by this object.
+        process.returncode = 0
+        found = NodeProcess(process.pid, started or "")
+        path = folder / PID_FILE
+        new = path.with_name(path.name + ".new")
+        new.write_text(json.dumps({"pid": found.pid, "started": found.started}), encoding="ascii")
+        new.replace(path)
+    except OSError as error:
+        raise NodeProcessError(
+            f"the node in {folder} could not be started: {error.strerror}"
+        ) from None
+    return found
+
+
+def stop_nodes(
+    folders: Sequence[Path],
+    *,
+    monotonic: Callable[[], float],
+    sleep: Callable[[float], None],
+    seconds: float = 60.0,
+) -> dict[Path, str]:
+    """Stop the nodes of these folders in order; return what became of each.
+
+    Only a process that its pid file still names is told to stop (SIGTERM). One that does not end
+    in time is left and said: killing a node is a decision of a person.
+    """
+    told = {folder: process for folder in folders if (process := running_node(folder)) is not None}
+    for process in told.values():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGTERM)
+    deadline = monotonic() + seconds
+    became = dict.fromkeys(folders, "was not running")
+    for folder, process in told.items():
+        while (left := deadline - monotonic()) > 0 and _is_there(process):
+            sleep(min(left, 0.1))
+        became[folder] = "does not end" if _is_there(process) else "stopped"
+    for folder, what in became.items():
+        if what != "does not end":
+            (folder / PID_FILE).unlink(missing_ok=True)
+    return became
+
+
+def _is_there(process: NodeProcess) -> bool:
+    # A child of ours that ended stays on the table until it is waited for.
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(process.pid, os.WNOHANG)
+    return start_time(process.pid) == process.started

@@ -1,0 +1,267 @@
+"""Asking this machine's own CometBFT over its JSON-RPC: blocks with their seals, and handing in.
+
+Only the loopback RPC of the node's own process is asked, which is as trusted as the process; what
+goes to clients is proved by the seals themselves. One connection for each thread.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import http.client
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+import orjson
+
+from registry_chain.engines.cometbft.evidence import misbehaviour_of
+from registry_chain.storage.sealed_block import SealedBlock
+from weid.encoding import JsonObject, JsonValue
+from weid.errors import MalformedError, RegistryUnavailableError
+from weid.registry.headers import Commit, Header
+from weid.registry.validators import ValidatorSet
+
+_ANSWER_BYTES: Final = 256 * 2**20
+"""Above any answer that the node gives: a block of 64 MB is 86 MB in base64."""
+_PAGE: Final = 100
+"""Validators that the RPC gives at once."""
+_SECONDS: Final = 10.0
+_IN_CACHE: Final = "tx already exists in cache"
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedBlock:
+    """A block as the node keeps it: sealed, with the commit of the block before.
+
+    `commit_before` is the canonical commit of the block before (None at the first height): what
+    sealed that block for good, where the node itself may have seen other votes first.
+    """
+
+    sealed: SealedBlock
+    commit_before: Commit | None
+
+
+@dataclass(frozen=True, slots=True)
+class HandedIn:
+    """What CometBFT said to a transaction: its check's code, 0 for taken; or why it was not heard.
+
+    `is_known` says that it waits already or was seen before; `trouble` is the node's text when it
+    could not take anything.
+    """
+
+    code: int = 0
+    is_known: bool = False
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """Where the node stands: its heights, whether it is still catching up, and who it is."""
+
+    node_id: str
+    latest: int
+    earliest: int
+    catching_up: bool
+
+
+class CometRpc:
+    """The RPC at `http://host:port`; `timeout` in seconds for one answer.
+
+    Every method raises `RegistryUnavailableError` when the node does not answer, or answers with
+    an error.
+    """
+
+    def __init__(self, address: str, *, timeout: float = _SECONDS) -> None:
+        parts = urlsplit(address.replace("tcp://", "http://"))
+        if not parts.hostname or not parts.port:
+            raise MalformedError(f"{address} is not the address of an RPC")
+        self._place = (parts.hostname, parts.port)
+        self._timeout = timeout
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._open: set[http.client.HTTPConnection] = set()
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        with self._lock:
+            connections, self._open = self._open, set()
+        for connection in connections:
+            connection.close()
+
+    def status(self) -> NodeStatus:
+        """Return where the node stands."""
+        answer = self._call("status", {})
+        sync = _object(answer, "sync_info")
+        return NodeStatus(
+            str(_object(answer, "node_info").get("id", "")),
+            _number(sync, "latest_block_height"),
+            _number(sync, "earliest_block_height"),
+            sync.get("catching_up") is True,
+        )
+
+    def peers(self) -> tuple[str, ...]:
+        """Return the node ids (40 hexadecimal digits) of the peers that are connected now."""
+        listed = self._call("net_info", {}).get("peers")
+        peers = listed if isinstance(listed, list) else []
+        infos = [_object(peer, "node_info") for peer in peers if isinstance(peer, dict)]
+        return tuple(sorted(str(info.get("id", "")) for info in infos))
+
+    def block(self, height: int) -> DecidedBlock:
+        """Return the block at a height with its seal."""
+        asked: JsonObject = {"height": str(height)}
+        block = _object(self._call("block", asked), "block")
+        signed = _object(self._call("commit", asked), "signed_header")
+        header = Header.from_json(block.get("header"))
+        commit = Commit.from_json(signed.get("commit"))
+        if header.height != height or commit.block_id.hash != header.hash():
+            raise MalformedError(f"the node gave another block than that of height {height}")
+        transactions = _object(block, "data").get("txs") or []
+        if not isinstance(transactions, list):
+            raise MalformedError("the node gave a block without transactions")
+        before = block.get("last_commit")
+        has_before = isinstance(before, dict) and bool(before.get("signatures"))
+        sealed = SealedBlock(
+            header,
+            commit,
+            tuple(_octets(raw) for raw in transactions),
+            misbehaviour_of(_object(block, "evidence").get("evidence")),
+        )
+        return DecidedBlock(sealed, Commit.from_json(before) if has_before else None)
+
+    def validators(self, height: int) -> ValidatorSet:
+        """Return the validators that seal a height."""
+        listed: list[JsonValue] = []
+        while True:
+            page = len(listed) // _PAGE + 1
+            asked: JsonObject = {
+                "height": str(height),
+                "page": str(page),
+                "per_page": str(_PAGE),
+            }
+            answer = self._call("validators", asked)
+            part = answer.get("validators")
+            if not isinstance(part, list) or not part:
+                raise MalformedError("the node gave no validators")
+            listed += part
+            if len(listed) >= _number(answer, "total"):
+                return ValidatorSet.from_json(listed)
+
+    def hand_in(self, transactions: Sequence[bytes]) -> list[HandedIn]:
+        """Hand transactions to the node's pool, in one request; return what it said to each."""
+        requests: list[JsonObject] = [
+            {
+                "jsonrpc": "2.0",
+                "id": number,
+                "method": "broadcast_tx_sync",
+                "params": {"tx": base64.b64encode(raw).decode("ascii")},
+            }
+            for number, raw in enumerate(transactions)
+        ]
+        body = orjson.dumps(requests[0] if len(requests) == 1 else requests)
+        answer = self._post(body)
+        answers = answer if isinstance(answer, list) else [answer]
+        found: dict[int, HandedIn] = {}
+        for one in answers:
+            number = one.get("id") if isinstance(one, dict) else None
+            if isinstance(one, dict) and isinstance(number, int):
+                found[number] = _handed_in(one)
+        silent = HandedIn(trouble="the node said nothing to it")
+        return [found.get(number, silent) for number in range(len(requests))]
+
+    def ask(self, method: str, params: JsonObject) -> JsonObject:
+        """Return the node's answer to any method as it gave it: with `result` or `error`."""
+        request = {"jsonrpc": "2.0", "id": 0, "method": method, "params": params}
+        answer = self._post(orjson.dumps(request))
+        if not isinstance(answer, dict):
+            raise RegistryUnavailableError(f"the node's engine gave no answer to {method}")
+        return answer
+
+    # --- one request -----------------------------------------------------------------------------
+
+    def _call(self, method: str, params: JsonObject) -> JsonObject:
+        answer = self.ask(method, params)
+        result = answer.get("result")
+        if isinstance(result, dict):
+            return result
+        raise RegistryUnavailableError(f"the node's engine refused {method}: {_error(answer)}")
+
+    def _post(self, body: bytes) -> JsonValue:
+        for attempt in (1, 2):
+            is_kept = getattr(self._local, "connection", None) is not None
+            try:
+                return self._exchange(body)
+            except (OSError, http.client.HTTPException) as error:
+                self._drop()
+                # A kept connection may have been closed meanwhile; a fresh one says the truth.
+                if attempt == 1 and is_kept:
+                    continue
+                raise RegistryUnavailableError(
+                    f"the node's engine does not answer at {self._place[0]}:{self._place[1]}"
+                ) from error
+        raise AssertionError("unreachable")
+
+    def _exchange(self, body: bytes) -> JsonValue:
+        connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = http.client.HTTPConnection(*self._place, timeout=self._timeout)
+            self._local.connection = connection
+            with self._lock:
+                self._open.add(connection)
+        connection.request("POST", "/", body, {"Content-Type": "application/json"})
+        with connection.getresponse() as response:
+            data = response.read(_ANSWER_BYTES)
+        try:
+            answer: JsonValue = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            raise RegistryUnavailableError(
+                f"the node's engine answered with status {response.status}"
+            ) from None
+        return answer
+
+    def _drop(self) -> None:
+        connection = getattr(self._local, "connection", None)
+        self._local.connection = None
+        if connection is not None:
+            connection.close()
+            with self._lock:
+                self._open.discard(connection)
+
+
+def _handed_in(answer: JsonObject) -> HandedIn:
+    result = answer.get("result")
+    if isinstance(result, dict):
+        code = result.get("code")
+        return HandedIn(code=code if isinstance(code, int) else 0)
+    text = _error(answer)
+    return HandedIn(is_known=_IN_CACHE in text, trouble="" if _IN_CACHE in text else text)
+
+
+def _error(answer: JsonValue) -> str:
+    error = answer.get("error") if isinstance(answer, dict) else None
+    if isinstance(error, dict):
+        return f"{error.get('message', '')}: {error.get('data', '')}"[:500]
+    return "no result"
+
+
+def _object(members: JsonObject, name: str) -> JsonObject:
+    value = members.get(name)
+    if not isinstance(value, dict):
+        raise MalformedError(f"the node's engine gave no {name}")
+    return value
+
+
+def _number(members: JsonObject, name: str) -> int:
+    value = members.get(name)
+    if isinstance(value, str) and value.isascii() and value.isdecimal():
+        return int(value)
+    raise MalformedError(f"the node's engine gave no number {name}")
+
+
+def _octets(value: JsonValue) -> bytes:
+    try:
+        return base64.b64decode(str(value), validate=True)
+    except (binascii.Error, ValueError):
+        raise MalformedError("the node's engine gave a transaction that is no base64") from None

@@ -1,0 +1,31 @@
+"""State sync: a committed state as a manifest and chunks that a new node verifies one by one.
+
+`SnapshotMaker` makes and keeps them; `take_offer` and `SnapshotTaker` believe them (SS-…).
+"""
+
+from registry_chain.state_sync.maker import SnapshotMaker
+from registry_chain.state_sync.manifest import FORMAT, Manifest
+from registry_chain.state_sync.taker import SnapshotTaker, take_offer
+from registry_chain.state_sync.unfinished import clear_unfinished, is_unfinished
+from registry_chain.state_sync.verdicts import (
+    ChunkAnswer,
+    ChunkResult,
+    Offer,
+    OfferAnswer,
+    OfferResult,
+)
+
+__all__ = [
+    "FORMAT",
+    "ChunkAnswer",
+    "ChunkResult",
+    "Manifest",
+    "Offer",
+    "OfferAnswer",
+    "OfferResult",
+    "SnapshotMaker",
+    "SnapshotTaker",
+    "clear_unfinished",
+    "is_unfinished",
+    "take_offer",
+]

@@ -1,0 +1,124 @@
+"""The page about nodes: role, status, operator, power, since when, whatever their names hold."""
+
+from __future__ import annotations
+
+import pytest
+
+from registry_chain.node.explorer import node_pages
+from tests.support.clauses import clause
+from tests.support.node_world import node_world
+from weid.clock import format_time
+from weid.crypto.keys import PrivateKey
+from weid.registry.node_operations import (
+    AdmitNode,
+    HandOver,
+    NodeRole,
+    RemoveNode,
+    RotateNodeKeys,
+    ScheduleRules,
+    SuspendNode,
+)
+
+KEY = PrivateKey.from_seed(b"\x05" * 32).public.raw
+HOSTILE = '<script>alert(1)</script>{{7*7}} {actor} "><img src=x>'
+
+
+def ids(number):
+    return bytes([number]) * 20
+
+
+@pytest.fixture
+def world():
+    world = node_world()
+    decide = world.registry.governor.decide
+    decide(AdmitNode(ids(1), NodeRole.OBSERVER, "Audit office", world.issuer_did))
+    world.admitted = world.clock.now()
+    world.clock.advance(100)
+    decide(AdmitNode(ids(2), NodeRole.VALIDATOR, "Harbour", "", KEY, 10))
+    decide(AdmitNode(ids(3), NodeRole.SENTRY, HOSTILE))
+    decide(SuspendNode(ids(1)))
+    return world
+
+
+def text_of(world, path="/nodes"):
+    return world.app().test_client().get(path).get_data(as_text=True)
+
+
+def facts_of(world):
+    return world.app().test_client().get("/nodes.json").json
+
+
+@clause("NA-19", "OP-23")
+def test_the_page_tells_role_status_operator_power_and_since_when(world):
+    page = text_of(world)
+    assert "Audit office" in page
+    assert "University of Examples" in page
+    assert "validator, power 10" in page
+    assert "Suspended" in page
+    listed = facts_of(world)["nodes"]
+    assert [one["node_id"] for one in listed] == [ids(n).hex() for n in (2, 3, 1)]
+    harbour, gate, audit = listed
+    assert (harbour["role"], harbour["status"], harbour["power"]) == ("validator", "active", 10)
+    assert harbour["validator_key"] == KEY.hex()
+    assert harbour["operator"] is None
+    assert (gate["role"], gate["power"], gate["validator_key"]) == ("sentry", None, None)
+    assert audit["status"] == "suspended"
+    assert audit["operator"]["text"] == "University of Examples"
+    assert audit["operator"]["href"] == f"/dids/{world.issuer_did}"
+    assert audit["since"] == format_time(world.admitted)
+    assert audit["changed"] == format_time(world.clock.now())
+
+
+@clause("W8", "W9")
+def test_the_name_of_a_node_is_text_and_nothing_else(world):
+    page = text_of(world)
+    assert "<script>alert" not in page
+    assert "<img src=x>" not in page
+    assert "{{7*7}} {actor}" in page
+    assert facts_of(world)["nodes"][1]["name"] == HOSTILE
+    newest = text_of(world, "/")
+    assert "<script>alert" not in newest
+
+
+@clause("W33")
+def test_the_page_is_told_in_chinese(world):
+    page = text_of(world, "/nodes?lang=zh-Hant")
+    for words in ("節點", "驗證節點", "投票權 10", "已暫停", "營運者"):
+        assert words in page
+    assert "Validators vote" not in page
+
+
+def test_removed_and_renamed_nodes_come_last_and_say_where_they_went(world):
+    decide = world.registry.governor.decide
+    decide(RotateNodeKeys(ids(3), ids(9)))
+    decide(RemoveNode(ids(1)))
+    listed = facts_of(world)["nodes"]
+    assert [one["status"] for one in listed] == ["active", "active", "removed", "removed"]
+    left = next(one for one in listed if one["node_id"] == ids(3).hex())
+    assert left["replaced_by"] == ids(9).hex()
+    assert f'href="#{ids(9).hex()}"' in text_of(world)
+
+
+@clause("OP-27", "OP-28")
+def test_scheduled_rules_and_a_hand_over_are_told(world):
+    decide = world.registry.governor.decide
+    decide(ScheduleRules(2, 5000))
+    decide(HandOver())
+    page = text_of(world)
+    assert "Version 2 of the rules is scheduled from height 5000 on." in page
+    assert "handed over to the engine cometbft at height" in page
+    facts = facts_of(world)
+    assert (facts["scheduled_rules"], facts["scheduled_height"]) == (2, 5000)
+    assert facts["handed_over_to"] == "cometbft"
+
+
+def test_a_long_list_says_that_it_is_not_all(world, monkeypatch):
+    for most in (2, 3):
+        monkeypatch.setattr(node_pages, "SHOWN", most)
+        facts = facts_of(world)
+        assert (facts["shown"], facts["more"]) == (most, most < 3)
+        assert ("Not all nodes are shown" in text_of(world)) is (most < 3)
+
+
+def test_the_page_of_governance_leads_to_it(world):
+    assert 'href="/nodes"' in text_of(world, "/governance")

@@ -1,0 +1,86 @@
+"""Moving a registry from one node to four: nothing is lost, and clients follow by themselves."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.clauses import clause
+from tests.support.network_process import CLOCK, PASSPHRASE, NetworkProcesses, free_ports, until
+from tests.support.node_process import call, found, running
+from weid.crypto.key_file import load_key_file
+from weid.crypto.signer import InMemorySigner
+from weid.errors import RegistryUnavailableError
+from weid.registry.author import Author
+from weid.registry.http_client import HttpRegistry
+from weid.registry.node_operations import AdmitNode, ConsensusEngine, HandOver, NodeRole
+from weid.registry.operations import AnchorEvidence, Propose
+from weid.registry.trusted_heads import FileTrustedHeads
+from weid.transport import GuardedTransport
+
+pytestmark = pytest.mark.cometbft
+
+
+def registry_at(address, facts, heads):
+    return HttpRegistry(
+        address,
+        genesis_hash=bytes.fromhex(facts["genesis_hash"]),
+        transport=GuardedTransport(allow_loopback_http=True),
+        clock=CLOCK,
+        head_store=heads,
+    )
+
+
+def governor_of(facts, registry):
+    governor = facts["governors"][0]
+    signer = InMemorySigner(load_key_file(governor["key_file"], PASSPHRASE))
+    return Author(governor["did"], {"control-1": signer}, registry, CLOCK)
+
+
+@clause("CN-28", "CN-29", "CN-30")
+def test_a_registry_moves_from_one_node_to_four(cometbft_binary, tmp_path):
+    facts = found(tmp_path, "--governors", "1")
+    old = tmp_path / "node"
+    network = NetworkProcesses(tmp_path, cometbft_binary)
+    heads = FileTrustedHeads(tmp_path / "heads")
+    with running(old) as node:
+        registry = registry_at(node.address, facts, heads)
+        governor = governor_of(facts, registry)
+        before = governor.submit(AnchorEvidence(b"\x01" * 32, "before"))
+        plan = network.told(
+            "migrate", "prepare", old, network.path, "--validators", 4,
+            "--block-time", "300ms", "--base-port", free_ports(100),
+        )  # fmt: skip
+        for one in plan["nodes"]:
+            admit = AdmitNode(
+                bytes.fromhex(one["node_id"]),
+                NodeRole(one["role"]),
+                one["name"],
+                validator_key=bytes.fromhex(one["validator_key"]),
+                power=one["power"],
+            )
+            governor.submit(Propose(admit, CLOCK.now() + 600))
+        governor.submit(Propose(HandOver(ConsensusEngine.COMETBFT), CLOCK.now() + 600))
+        with pytest.raises(RegistryUnavailableError, match="503"):
+            governor.submit(AnchorEvidence(b"\x02" * 32))
+        node.terminate()
+    refused = call("start", old, "--port", "0", check=False)
+    assert "handed over" in refused.stderr
+    moved = network.told("migrate", "finish", old, network.path)
+    assert len(moved["validators"]) == 4
+    again = network.call("migrate", "finish", old, network.path, check=False)
+    assert "has a chain already" in again.stderr
+    try:
+        network.call("net", "start", network.path)
+        address = network.address("validator-3")
+        follower = registry_at(address, facts, FileTrustedHeads(tmp_path / "heads"))
+        assert follower.receipt(before.transaction_id) == before
+        after = governor_of(facts, follower).submit(AnchorEvidence(b"\x03" * 32, "after"))
+        assert after.height > moved["height"]
+        fresh = registry_at(network.address("validator-1"), facts, None)
+        assert until(lambda: fresh.evidence(b"\x03" * 32), "the record on another node")
+        assert fresh.evidence(b"\x01" * 32)[0].signer == governor.did
+        assert fresh.handover().height < moved["height"] + 1
+    finally:
+        network.call("net", "stop", network.path)
+    for one in plan["nodes"]:
+        assert call("verify", one["folder"], "--replay").stdout.startswith("intact")

@@ -1,0 +1,175 @@
+"""A network as processes: writing and reading anywhere, members, restarts, moving in."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+
+import pytest
+
+from tests.support.clauses import clause
+from tests.support.network_process import CLOCK, running_network, until
+from tests.support.node_process import call
+from weid.errors import RegistryUnavailableError
+from weid.registry.node_operations import AdmitNode, ChangeNode, NodeRole, RemoveNode
+from weid.registry.operations import AnchorEvidence, Propose
+from weid.registry.records import NodeStatus
+
+pytestmark = pytest.mark.cometbft
+
+VALIDATORS = ("validator-1", "validator-2", "validator-3", "validator-4")
+
+
+@pytest.fixture(scope="module")
+def network(cometbft_binary, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("network")
+    with running_network(folder, cometbft_binary, "--validators", 4, "--observers", 1) as found:
+        yield found
+
+
+def get(address):
+    with urllib.request.urlopen(address, timeout=30) as reply:
+        return json.load(reply)
+
+
+def propose(network, governor, action):
+    return governor.submit(Propose(action, CLOCK.now() + 600))
+
+
+def test_what_is_written_through_one_node_is_proved_by_every_other(network):
+    governor = network.governor(network.registry("validator-1"))
+    receipt = governor.submit(AnchorEvidence(b"\x01" * 32))
+    for name in (*VALIDATORS, "observer-1"):
+        registry = network.registry(name)
+        until(lambda at=registry: at.receipt(receipt.transaction_id) == receipt, name)
+        assert registry.evidence(b"\x01" * 32)[0].signer == governor.did
+        assert {node.role for node in registry.nodes()} == {NodeRole.VALIDATOR, NodeRole.OBSERVER}
+
+
+def test_the_feed_has_the_same_positions_on_every_node(network):
+    governor = network.governor(network.registry("validator-2"))
+    receipt = governor.submit(AnchorEvidence(b"\x02" * 32))
+    feeds = []
+    for name in (*VALIDATORS, "observer-1"):
+        registry = network.registry(name)
+        until(lambda at=registry: at.receipt(receipt.transaction_id), name)
+        feeds.append(get(network.address(name) + "/events?after=-1")["events"])
+    assert all(feed == feeds[0] for feed in feeds)
+    assert feeds[0][-1]["transaction"] == receipt.transaction_id.hex()
+
+
+@clause("B7")
+@pytest.mark.parametrize("process", ["application", "cometbft"])
+def test_a_node_of_which_a_process_dies_comes_back_and_says_why(network, process):
+    governor = network.governor(network.registry("validator-1"))
+    governor.submit(AnchorEvidence(process.encode().ljust(32, b"\0")))
+    restarts = network.supervisor("validator-4")["restarts"]
+    network.kill("validator-4", process)
+    receipt = governor.submit(AnchorEvidence(process.encode().ljust(32, b"\1")))
+    status = until(
+        lambda: (s := network.supervisor("validator-4"))["restarts"] > restarts and s, "restart"
+    )
+    assert process in status["last_reason"]
+
+    def has_it():
+        try:
+            return network.registry("validator-4").receipt(receipt.transaction_id)
+        except (RegistryUnavailableError, FileNotFoundError):
+            return None
+
+    assert until(has_it, "validator-4 to catch up") == receipt
+
+
+def test_a_node_is_let_in_when_governance_admits_it_and_out_when_it_says_so(network):
+    registry = network.registry("validator-1", "validator-2")
+    governor = network.governor(registry)
+    added = network.told("net", "add-node", network.path, "observer-2")
+    network.call("net", "start", network.path, "--wait", 0)
+    node_id = bytes.fromhex(added["node_id"])
+    key = bytes.fromhex(added["validator_key"])
+    assert registry.node(node_id) is None
+    propose(network, governor, AdmitNode(node_id, NodeRole.OBSERVER, "observer-2", "", key, 0))
+    receipt = governor.submit(AnchorEvidence(b"\x03" * 32))
+
+    def follows():
+        try:
+            return network.registry("observer-2").receipt(receipt.transaction_id)
+        except (RegistryUnavailableError, FileNotFoundError):
+            return None
+
+    assert until(follows, "the new observer to follow") == receipt
+    propose(
+        network,
+        governor,
+        ChangeNode(node_id=node_id, role=NodeRole.VALIDATOR, name="observer-2", power=10),
+    )
+    until(lambda: len(_newest(network)["validators"]) == 5, "the fifth validator")
+    propose(network, governor, RemoveNode(node_id))
+    until(lambda: len(_newest(network)["validators"]) == 4, "the fifth validator to leave")
+    assert registry.node(node_id).status is NodeStatus.REMOVED
+
+
+def _newest(network):
+    return get(network.address("validator-1") + "/v1/light-blocks/latest")
+
+
+def test_a_client_goes_on_with_another_node_when_one_stops(network):
+    registry = network.registry("validator-3", "validator-1")
+    governor = network.governor(registry)
+    governor.submit(AnchorEvidence(b"\x04" * 32))
+    network.stop("validator-3")
+    try:
+        receipt = governor.submit(AnchorEvidence(b"\x05" * 32))
+        assert registry.evidence(b"\x05" * 32)
+    finally:
+        network.call("net", "start", network.path)
+    back = network.registry("validator-3")
+    assert until(lambda: back.receipt(receipt.transaction_id), "validator-3") == receipt
+
+
+@clause("B18")
+def test_a_node_joins_with_a_snapshot_of_which_it_believes_nothing_unproved(network):
+    registry = network.registry("validator-1", "validator-2")
+    governor = network.governor(registry)
+    until(
+        lambda: network.snapshots("validator-1") and network.snapshots("validator-2"), "snapshots"
+    )
+    head = registry.head()
+    rpcs = [network.address(name) + "/v1/cometbft" for name in ("validator-1", "validator-2")]
+    added = network.told(
+        "net", "add-node", network.path, "late", "--trust-height", head.height,
+        "--trust-hash", head.block_hash.hex(), *[f"--rpc-server={rpc}" for rpc in rpcs],
+    )  # fmt: skip
+    node_id = bytes.fromhex(added["node_id"])
+    key = bytes.fromhex(added["validator_key"])
+    propose(network, governor, AdmitNode(node_id, NodeRole.OBSERVER, "late", "", key, 0))
+    network.call("net", "start", network.path, "--wait", 0, "--snapshot-blocks", 5)
+    receipt = governor.submit(AnchorEvidence(b"\x06" * 32))
+    assert until(lambda: _receipt(network, "late", receipt), "the node that joins") == receipt
+    late = network.registry("late")
+    assert late.evidence(b"\x01" * 32)[0].signer == governor.did
+    feed = json.loads(_refused(network.address("late") + "/events?after=-1"))
+    assert feed["first"] > 0
+
+
+def _receipt(network, name, receipt):
+    try:
+        return network.registry(name).receipt(receipt.transaction_id)
+    except (RegistryUnavailableError, FileNotFoundError):
+        return None
+
+
+def _refused(address):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        get(address)
+    with refused.value as answer:
+        return answer.read()
+
+
+def test_every_store_is_whole_at_the_end(network):
+    network.call("net", "stop", network.path)
+    for name in (*VALIDATORS, "observer-1", "late"):
+        folder = network.path / "nodes" / name
+        again = () if name == "late" else ("--replay",)
+        assert call("verify", folder, *again).stdout.startswith("intact")

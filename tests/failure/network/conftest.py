@@ -1,0 +1,65 @@
+"""One network for all faults: each test begins with it healthy, and mends what it broke."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from registry_chain.engines.cometbft.binary import Binary
+from tests.failure.network.cluster import Cluster
+from tests.failure.network.drill import Drill, Report
+
+_REPORT = pytest.StashKey[Report]()
+SEED = 7
+
+
+@pytest.fixture(scope="session")
+def report(request: pytest.FixtureRequest) -> Report:
+    """What came of each fault."""
+    return request.config.stash.setdefault(_REPORT, Report())
+
+
+@pytest.fixture(scope="session")
+def cluster(cometbft_binary: Binary) -> Iterator[Cluster]:
+    """Return a network that is laid out; it is gone at the end, whatever happened."""
+    folder = Path(tempfile.mkdtemp(prefix="weid-faults-"))
+    made: Cluster | None = None
+    try:
+        made = Cluster(folder, cometbft_binary, seed=SEED)
+        made.start()
+        yield made
+    finally:
+        if made is not None:
+            made.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def drill(
+    cluster: Cluster, report: Report, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[Drill]:
+    """Return the network under load."""
+    name = request.node.name.removeprefix("test_").replace("_", " ")
+    made = Drill(cluster, report, name, tmp_path)
+    try:
+        made.begin()
+        yield made
+    finally:
+        made.end()
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Tell how long the way back took."""
+    report = config.stash.get(_REPORT, None)
+    if report is None or not report.rows:
+        return
+    terminalreporter.section("faults of a network, and the way back")
+    for name, what, seconds in report.rows:
+        terminalreporter.write_line(f"{seconds:7.1f} s  {name}{': ' if what else ''}{what}")
+    terminalreporter.write_line(f"{len(report.acknowledged)} acknowledged registrations")

@@ -1,0 +1,100 @@
+"""Operations on nodes, rules and engine, mostly such that the rules carry them out."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final
+
+from tests.support.random_world import Maker, Member, RandomWorld
+from weid.registry.node_operations import (
+    AdmitNode,
+    ChangeNode,
+    HandOver,
+    NodeRole,
+    ReinstateNode,
+    RemoveNode,
+    RotateNodeKeys,
+    ScheduleRules,
+    SuspendNode,
+)
+from weid.registry.records import DidRecord
+
+FAR: Final = 10**9
+"""A height that no history reaches: the software of today has no newer rules."""
+
+
+def _node_id(world: RandomWorld) -> bytes:
+    return hashlib.sha256(b"node %d" % world.random.randrange(40)).digest()[:20]
+
+
+def _validator(world: RandomWorld, role: NodeRole | None) -> tuple[bytes, int]:
+    """Return a validator key and a power, mostly as a role has them."""
+    votes = role is NodeRole.VALIDATOR
+    if world.chance(0.05):
+        votes = not votes
+    return (_voting_key(world), world.random.randrange(1, 20)) if votes else (b"", 0)
+
+
+def _voting_key(world: RandomWorld) -> bytes:
+    """Return a new validator key, or one that another node has or had."""
+    if not world.voting or world.chance(0.8):
+        world.voting.append(world.key())
+    return world.random.choice(world.voting[-3:])
+
+
+def admit_node(world: RandomWorld, _: Member, __: DidRecord | None) -> AdmitNode:
+    role = world.random.choice((NodeRole.VALIDATOR, *NodeRole))
+    operator = world.random.choice((*world.governing, world.somebody())).did
+    key, power = _validator(world, role)
+    node_name = world.random.choice(("North", "南"))
+    return AdmitNode(
+        _node_id(world), role, node_name, operator if world.chance(0.8) else "", key, power
+    )
+
+
+def change_node(world: RandomWorld, _: Member, __: DidRecord | None) -> ChangeNode:
+    role = world.random.choice((None, *NodeRole))
+    power = world.random.randrange(1, 20) if world.chance(0.5) else None
+    if role is NodeRole.VALIDATOR:
+        power = world.random.randrange(1, 20)
+    node_name = world.random.choice((None, "East", "West"))
+    return ChangeNode(_node_id(world), role, power, node_name)
+
+
+def suspend_node(world: RandomWorld, _: Member, __: DidRecord | None) -> SuspendNode:
+    return SuspendNode(_node_id(world))
+
+
+def reinstate_node(world: RandomWorld, _: Member, __: DidRecord | None) -> ReinstateNode:
+    return ReinstateNode(_node_id(world))
+
+
+def remove_node(world: RandomWorld, _: Member, __: DidRecord | None) -> RemoveNode:
+    return RemoveNode(_node_id(world))
+
+
+def rotate_node(world: RandomWorld, _: Member, __: DidRecord | None) -> RotateNodeKeys:
+    new_id = _node_id(world) if world.chance(0.3) else b""
+    return RotateNodeKeys(_node_id(world), new_id, _voting_key(world) if world.chance(0.6) else b"")
+
+
+def schedule_rules(world: RandomWorld, _: Member, __: DidRecord | None) -> ScheduleRules:
+    version = world.random.randrange(1, 4)
+    return ScheduleRules(version, world.random.choice((0, 5, FAR + world.random.randrange(9))))
+
+
+def hand_over(_: RandomWorld, __: Member, ___: DidRecord | None) -> HandOver:
+    return HandOver()
+
+
+NODE_MAKERS: Final[dict[type[Any], Maker]] = {
+    AdmitNode: admit_node,
+    ChangeNode: change_node,
+    SuspendNode: suspend_node,
+    ReinstateNode: reinstate_node,
+    RemoveNode: remove_node,
+    RotateNodeKeys: rotate_node,
+    ScheduleRules: schedule_rules,
+    HandOver: hand_over,
+}
+"""Maker of each kind; see `random_operations.MAKERS`."""

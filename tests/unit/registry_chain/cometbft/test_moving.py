@@ -1,0 +1,191 @@
+"""From the embedded engine to CometBFT: the same registry, and clients that follow."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+
+from registry_chain.engines.cometbft.calls import ChainStart
+from registry_chain.engines.cometbft.founding import ChainEnd, comet_genesis
+from registry_chain.engines.cometbft.moving import moved_chain, node_records
+from registry_chain.engines.embedded.embedded import EmbeddedEngine
+from registry_chain.engines.embedded.inline import InlineEngine
+from registry_chain.state_machine.block import ValidatorUpdate
+from registry_chain.storage.errors import StoreRefusedError
+from registry_chain.storage.integrity import find_damage
+from registry_chain.storage.memory import MemoryChainStore
+from registry_chain.storage.store import ChainStore, Checkpoint, Table
+from tests.support.abci_driver import MockNetwork, MockNode
+from tests.support.chain_world import NOW, SEALER, ChainWorld, signer
+from tests.support.clauses import clause
+from tests.support.comet_network import NAMES, RealNode, node_id
+from tests.support.light_chain import key
+from weid.clock import FixedClock
+from weid.errors import RegistryUnavailableError
+from weid.registry.light_client import LightClient
+from weid.registry.node_operations import AdmitNode, ConsensusEngine, HandOver, NodeRole
+from weid.registry.operations import GovernedAction, Propose
+from weid.registry.proved_reader import ProvedReader
+from weid.registry.validators import Validator, ValidatorSet
+
+_POWER = 10
+
+
+def decide(world: ChainWorld, action: GovernedAction) -> None:
+    world.submit(world.sign(Propose(action, world.clock.now() + 600)))
+
+
+def handed_over(make: type[InlineEngine | EmbeddedEngine] = InlineEngine) -> ChainWorld:
+    """Return a registry with some history whose governors handed it over to four nodes."""
+    world = ChainWorld(make=make)
+    world.submit(world.anchor("before"))
+    for name in NAMES:
+        public = key(name).public.raw
+        decide(
+            world,
+            AdmitNode(node_id(name), NodeRole.VALIDATOR, name, validator_key=public, power=_POWER),
+        )
+    decide(world, HandOver(ConsensusEngine.COMETBFT))
+    return world
+
+
+def copied(store: ChainStore) -> MemoryChainStore:
+    """Return a copy of a store, as `migrate` gives each node one."""
+    copy = MemoryChainStore()
+    with store.snapshot() as snapshot:
+        writes = {table: dict(snapshot.items(table)) for table in Table}
+    copy.write(writes, Checkpoint(0, bytes(32), bytes(32)))
+    return copy
+
+
+def moved_network(world: ChainWorld) -> tuple[MockNetwork, list[RealNode], ChainEnd]:
+    """Return the network of four that goes on with a registry, begun."""
+    end = moved_chain(world.store)
+    clock = FixedClock(NOW + 100)
+    nodes = [
+        RealNode(
+            name,
+            world.genesis,
+            store=copied(world.store),
+            clock=clock,
+            initial_height=end.height + 1,
+        )
+        for name in NAMES
+    ]
+    network = MockNetwork(
+        [MockNode(node.name, node.open) for node in nodes],
+        chain_id=world.genesis.chain_id,
+        initial_height=end.height + 1,
+        start_ns=end.time_ns + 1,
+        power=_POWER,
+    )
+    for node in nodes:
+        node.network = network
+    network.begin()
+    return network, nodes, end
+
+
+@clause("CN-28")
+@pytest.mark.parametrize("make", [InlineEngine, EmbeddedEngine])
+def test_the_last_block_announces_the_new_validators_and_no_other_follows(
+    make: type[InlineEngine | EmbeddedEngine],
+) -> None:
+    world = handed_over(make)
+    newest = world.reader.light_block(None)
+    expected = ValidatorSet.of([Validator(key(name).public.raw, _POWER) for name in NAMES])
+    assert newest.header.next_validators_hash == expected.hash()
+    world.clock.advance(3600)
+    with pytest.raises(RegistryUnavailableError, match=r"handed over|closing"):
+        world.submit(world.anchor("after"))
+    world.engine.keep_fresh()
+    assert world.reader.light_block(None) == newest
+    with pytest.raises(StoreRefusedError, match="handed over"):
+        InlineEngine(world.application, signer(SEALER), clock=world.clock)
+    assert list(find_damage(world.store)) == []
+
+
+@clause("CN-29")
+def test_every_node_makes_the_same_genesis_of_it() -> None:
+    world = handed_over()
+    end = moved_chain(world.store)
+    names = {node.validator_key: node.name for node in node_records(world.store)}
+    made = comet_genesis(world.genesis, names, moved=end)
+    assert made == comet_genesis(world.genesis, names, moved=moved_chain(copied(world.store)))
+    body = json.loads(made)
+    assert body["initial_height"] == str(end.height + 1)
+    assert body["app_state"] == {
+        "genesis_hash": world.genesis.genesis_hash.hex(),
+        "last_header_hash": end.header_hash.hex(),
+        "app_hash": end.app_hash.hex(),
+    }
+    assert {(v["name"], v["power"]) for v in body["validators"]} == {
+        (name, str(_POWER)) for name in NAMES
+    }
+
+
+def test_a_chain_that_was_not_handed_over_does_not_move() -> None:
+    with pytest.raises(StoreRefusedError, match="not handed over"):
+        moved_chain(ChainWorld().store)
+
+
+@clause("CN-30")
+def test_a_client_follows_without_a_new_pin_and_everything_is_still_there() -> None:
+    world = handed_over()
+    remembered = LightClient(world.trust_root(), clock=FixedClock(NOW + 200))
+    remembered.update(world.reader)
+    network, nodes, end = moved_network(world)
+    for _ in range(3):
+        network.decide()
+        for node in nodes:
+            node.settle()
+    newest = end.height + 3
+    for node in nodes:
+        fresh = LightClient(world.trust_root(), clock=FixedClock(NOW + 200))
+        assert fresh.update(node.reader()).height == newest
+    assert remembered.update(nodes[0].reader()).height == newest
+    proved = ProvedReader(
+        [nodes[2].reader()],
+        genesis_hash=world.genesis.genesis_hash,
+        clock=FixedClock(NOW + 200),
+        max_head_age=None,
+    )
+    assert proved.batch(world.did, hashlib.sha256(b"batch before").digest()) is not None
+    assert proved.handover() is not None
+    for node in nodes:
+        assert list(find_damage(node.store)) == []
+
+
+def test_a_moved_chain_can_be_handed_over_only_once() -> None:
+    world = handed_over()
+    network, nodes, _ = moved_network(world)
+    network.decide()
+    for node in nodes:
+        node.settle()
+    with pytest.raises(StoreRefusedError, match="has gone on"):
+        moved_chain(nodes[0].store)
+
+
+@clause("CN-29")
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"chain_id": "another-1"}, "of chain another-1"),
+        ({"initial_height": 1}, "from height 1"),
+        ({"validators": (ValidatorUpdate(key("five").public.raw, 1),)}, "other validators"),
+    ],
+)
+def test_another_genesis_is_refused(change: dict[str, object], told: str) -> None:
+    world = handed_over()
+    network, nodes, _ = moved_network(world)
+    start = network.start
+    members: dict[str, object] = {
+        "chain_id": start.chain_id,
+        "time_ns": start.time_ns,
+        "initial_height": start.initial_height,
+        "validators": start.validators,
+        "app_state": start.app_state,
+    }
+    with pytest.raises(StoreRefusedError, match=told):
+        nodes[0].open().init_chain(ChainStart(**{**members, **change}))  # type: ignore[arg-type]

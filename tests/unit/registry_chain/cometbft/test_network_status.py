@@ -1,0 +1,185 @@
+"""Comparing nodes: who is down, behind, alone or of another state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+
+from registry_chain.cli.net_running import await_blocks
+from registry_chain.engines.cometbft.founding import NodeKeys
+from registry_chain.engines.cometbft.network import NetworkNode, plan_one_machine
+from registry_chain.engines.cometbft.network_file import ListedNode
+from registry_chain.engines.cometbft.network_status import (
+    NetworkStanding,
+    NodeStanding,
+    network_standing,
+)
+from registry_chain.engines.cometbft.rpc import NodeStatus
+from tests.support.clauses import clause
+from weid.errors import RegistryUnavailableError
+
+PLANS = plan_one_machine(
+    validators=4, observers=0, sentries=0, base_port=26650, first_address="127.0.0.1"
+)
+NODES = [
+    ListedNode.of(NetworkNode(plan, NodeKeys.generate(lambda size, n=number: bytes([n]) * size)))
+    for number, plan in enumerate(PLANS, 1)
+]
+NOW = 1_700_000_100
+CLOSED = []
+
+
+@dataclass
+class Source:
+    """A node that says what the test wants."""
+
+    node_id: str
+    latest: int = 10
+    earliest: int = 1
+    catching_up: bool = False
+    app_hash: bytes = b"\xaa" * 32
+    connected: tuple[str, ...] = ("p",) * 3
+    is_down: bool = False
+    lost: set[int] = field(default_factory=set)
+
+    def status(self):
+        if self.is_down:
+            raise RegistryUnavailableError("no answer")
+        return NodeStatus(self.node_id, self.latest, self.earliest, self.catching_up)
+
+    def close(self):
+        CLOSED.append(self.node_id)
+
+    def peers(self):
+        return self.connected
+
+    def block(self, height):
+        if height in self.lost:
+            raise RegistryUnavailableError("no such block")
+        header = SimpleNamespace(time_ns=(NOW - 7) * 10**9, app_hash=self.app_hash)
+        return SimpleNamespace(sealed=SimpleNamespace(header=header))
+
+
+def compare(*changes, reason_of=lambda _: ""):
+    said = dict(zip((node.id for node in NODES), changes, strict=False))
+    return network_standing(
+        NODES,
+        lambda node: Source(**{"node_id": node.id, **said.get(node.id, {})}),
+        now=NOW,
+        reason_of=reason_of,
+    )
+
+
+def states(standing):
+    return [node.state for node in standing.nodes]
+
+
+@clause("NT-14")
+def test_a_network_that_is_well():
+    CLOSED.clear()
+    standing = compare()
+    assert [node.id for node in NODES] == CLOSED
+    assert standing.good
+    assert standing.compared_at == 10
+    assert [node.name for node in standing.nodes] == [plan.name for plan in PLANS]
+    assert standing.nodes[0].to_json() == {
+        "name": "validator-1",
+        "role": "validator",
+        "state": "ok",
+        "height": 10,
+        "head_age": 7,
+        "peers": 3,
+        "app_hash": "aa" * 32,
+        "agrees": True,
+        "reason": "",
+    }
+
+
+@clause("NT-14")
+def test_one_that_does_not_answer_is_down_with_the_reason_of_its_supervisor():
+    standing = compare({"is_down": True}, reason_of=lambda node: f"why {node.plan.name}")
+    assert states(standing) == ["down", "ok", "ok", "ok"]
+    assert standing.nodes[0].reason == "why validator-1"
+    assert standing.nodes[0].agrees is None
+    assert compare({"is_down": True}).nodes[0].reason == "no answer"
+    assert not standing.good
+
+
+@clause("NT-14")
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        ({"latest": 9}, "ok"),
+        ({"latest": 8}, "lags"),
+        ({"latest": 0}, "lags"),
+        ({"catching_up": True}, "catching up"),
+        ({"connected": ()}, "alone"),
+        ({"node_id": "ff" * 20}, "down"),
+        ({"app_hash": b"\xbb" * 32}, "differs"),
+    ],
+    ids=str,
+)
+def test_one_that_is_not_as_the_others_is_named(change, state):
+    assert states(compare({}, change)) == ["ok", state, "ok", "ok"]
+
+
+@clause("NT-14")
+def test_app_hashes_are_compared_at_a_height_that_all_who_follow_have():
+    standing = compare({"latest": 9}, {"latest": 3}, {"latest": 10, "earliest": 10})
+    assert standing.compared_at == 9
+    assert [node.agrees for node in standing.nodes] == [True, None, None, True]
+
+
+@clause("NT-14")
+def test_with_as_many_on_each_side_nobody_is_believed():
+    other = {"app_hash": b"\xbb" * 32}
+    assert states(compare({}, other, {}, other)) == ["differs"] * 4
+
+
+def test_all_down_and_an_answer_that_breaks_off():
+    assert states(compare(*[{"is_down": True}] * 4)) == ["down"] * 4
+    assert compare(*[{"is_down": True}] * 4).compared_at is None
+    lost = compare({"lost": {10}})
+    assert lost.nodes[0].head_age is None
+    assert lost.nodes[0].reason == "no such block"
+
+
+# --- Waiting for blocks -----------------------------------------------------------------------------
+
+
+def at(*heights, state="ok"):
+    return NetworkStanding(
+        tuple(
+            NodeStanding(name=f"n{number}", role="validator", state=state, height=height)
+            for number, height in enumerate(heights)
+        ),
+        None,
+    )
+
+
+def wait(*looks, seconds=100):
+    waiting, now = iter(looks), iter(range(0, 10_000, 10))
+    return await_blocks(
+        lambda: next(waiting), seconds, monotonic=lambda: next(now), sleep=lambda _: None
+    )
+
+
+@clause("NT-17")
+def test_it_is_done_when_every_node_has_made_a_block():
+    looks = [at(None, None, state="down"), at(0, 0), at(1, 0), at(1, 1)]
+    assert wait(*looks) is looks[-1]
+
+
+@clause("NT-17")
+def test_heights_that_were_there_before_are_no_new_blocks():
+    with pytest.raises(RegistryUnavailableError, match="n1 rests at height 7"):
+        wait(*[at(7, 7), *[at(8, 7)] * 20])
+
+
+@clause("NT-17")
+def test_who_is_not_there_in_time_is_named():
+    with pytest.raises(RegistryUnavailableError, match="n0 is down; n1 is down") as refused:
+        wait(*[at(None, None, state="down")] * 20)
+    assert "net status" in refused.value.hint

@@ -1,0 +1,262 @@
+"""The registry on several nodes: lockstep, crashes and replay, byzantine proposals, readers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from registry_chain.storage.integrity import find_damage
+from tests.support.abci_driver import MockNetwork, Point, duplicated, malformed, oversize, reordered
+from tests.support.chain_world import GOVERNORS, NETWORK, batch_root, signer
+from tests.support.clauses import clause
+from tests.support.comet_network import NOW, RealNode, real_network
+from weid import limits
+from weid.clock import FixedClock
+from weid.registry.codes import ResultCode
+from weid.registry.light_client import LightClient, TrustRoot
+from weid.registry.operations import AnchorBatch
+from weid.registry.pinned_genesis import parse_genesis
+from weid.registry.proved_reader import ProvedReader
+from weid.registry.signing import sign_transaction
+from weid.registry.transaction import SignedTransaction, Transaction
+from weid.registry.wire import encode_signed
+
+
+class Author:
+    """A governor who writes numbered batches."""
+
+    def __init__(self, node: RealNode, number: int = 0) -> None:
+        self.did = node.genesis.governors[number].did
+        self._key = GOVERNORS[number]
+        self.sequence = 0
+
+    def next(self, *, sequence: int | None = None) -> bytes:
+        """Return the author's next transaction."""
+        number = self.sequence if sequence is None else sequence
+        self.sequence = max(self.sequence, number + 1)
+        return encode_signed(self.signed(number))
+
+    def signed(self, sequence: int) -> SignedTransaction:
+        """Return a transaction with a sequence number."""
+        operation = AnchorBatch(batch_root((self.did, sequence)), 1)
+        transaction = Transaction(
+            NETWORK, self.did, ("control-1",), sequence, NOW + 600, (operation,)
+        )
+        return sign_transaction(transaction, {"control-1": signer(self._key)})
+
+
+@pytest.fixture
+def four() -> tuple[MockNetwork, list[RealNode]]:
+    return real_network()
+
+
+def settle(nodes: list[RealNode]) -> None:
+    for node in nodes:
+        node.settle()
+
+
+def test_four_nodes_compute_the_same_and_their_stores_are_whole(
+    four: tuple[MockNetwork, list[RealNode]],
+) -> None:
+    network, nodes = four
+    author = Author(nodes[0])
+    for _ in range(3):
+        for _ in range(3):
+            assert {checked.code for checked in network.submit(author.next())} == {0}
+        network.decide()
+        settle(nodes)
+    network.decide()
+    settle(nodes)
+    positions = {node.application.position.summary for node in nodes}
+    assert len(positions) == 1
+    assert positions.pop().log_size == 9
+    for node in nodes:
+        assert list(find_damage(node.store)) == []
+
+
+@clause("CN-22")
+def test_a_record_is_shown_only_when_the_newest_header_proves_it(
+    four: tuple[MockNetwork, list[RealNode]],
+) -> None:
+    network, nodes = four
+    author = Author(nodes[0])
+    network.submit(author.next())
+    network.decide()
+    settle(nodes)
+    reader = _proved(nodes[0])
+    assert reader.batch(author.did, batch_root((author.did, 0))) is None
+    network.decide()
+    settle(nodes)
+    for node in nodes:
+        assert _proved(node).batch(author.did, batch_root((author.did, 0))) is not None
+
+
+@clause("CN-22")
+def test_under_load_every_state_is_shown_with_the_header_after_it(
+    four: tuple[MockNetwork, list[RealNode]],
+) -> None:
+    network, nodes = four
+    author = Author(nodes[0])
+    client = _proved(nodes[0])
+    for count in range(6):
+        network.submit(author.next())
+        network.decide()
+        settle(nodes)
+        found = [
+            client.batch(author.did, batch_root((author.did, number)))
+            for number in range(count + 1)
+        ]
+        assert [record is not None for record in found] == [True] * count + [False]
+
+
+@clause("CN-23", "B6")
+@pytest.mark.parametrize("point", list(Point))
+def test_a_crash_anywhere_loses_nothing(point: Point) -> None:
+    network, nodes = real_network()
+    author = Author(nodes[0])
+    for round_number in range(4):
+        network.submit(author.next())
+        network.decide(crashes={1: point} if round_number == 1 else {})
+        settle([node for node in nodes if round_number != 1 or node is not nodes[1]])
+        if round_number == 2:
+            network.restart(1)
+            nodes[1].settle()
+    network.decide()
+    settle(nodes)
+    assert len({node.application.position.summary for node in nodes}) == 1
+    assert list(find_damage(nodes[1].store)) == []
+
+
+@clause("CN-23")
+def test_a_node_that_never_settled_catches_up_without_its_blocks_and_fetches_them_later() -> None:
+    network, nodes = real_network()
+    author = Author(nodes[0])
+    for _ in range(20):
+        network.submit(author.next())
+        network.decide()
+    network.crash(3)
+    network.restart(3)
+    for _ in range(4):
+        settle(nodes)
+    assert len({node.application.position.summary for node in nodes}) == 1
+    assert list(find_damage(nodes[3].store)) == []
+
+
+@clause("CN-25", "B9")
+@pytest.mark.parametrize(
+    "forgery",
+    [malformed, oversize(limits.TRANSACTION_BYTES)],
+    ids=["a transaction that cannot be read", "a transaction that is too large"],
+)
+def test_a_proposal_that_can_be_no_block_is_refused(forgery: object) -> None:
+    network, nodes = real_network()
+    author = Author(nodes[0])
+    network.submit(author.next())
+    decided = network.decide(forgery=forgery)  # type: ignore[arg-type]
+    assert decided.refused == 1
+    assert [result.code for result in decided.outcome.results] == [0]
+    assert len(nodes) == 4
+
+
+@pytest.mark.parametrize("forgery", [reordered, duplicated], ids=["another order", "one twice"])
+def test_a_proposal_with_transactions_out_of_place_is_judged_the_same_by_all(
+    forgery: object,
+) -> None:
+    network, nodes = real_network()
+    author = Author(nodes[0])
+    for _ in range(3):
+        network.submit(author.next())
+    decided = network.decide(forgery=forgery)  # type: ignore[arg-type]
+    network.decide()
+    settle(nodes)
+    assert ResultCode.OK in [result.code for result in decided.outcome.results]
+    assert any(result.code for result in decided.outcome.results)
+    assert len({node.application.position.summary for node in nodes}) == 1
+    for node in nodes:
+        assert list(find_damage(node.store)) == []
+
+
+@clause("CN-25")
+def test_what_came_too_early_is_proposed_as_soon_as_the_one_before_it_is_there(
+    four: tuple[MockNetwork, list[RealNode]],
+) -> None:
+    network, nodes = four
+    author = Author(nodes[0])
+    first, second = author.next(), author.next()
+    assert {checked.code for checked in network.submit(second)} == {0}
+    assert network.decide().block.transactions == ()
+    network.submit(first)
+    assert network.decide().block.transactions == (first, second)
+    network.decide()
+    settle(nodes)
+    assert nodes[0].application.position.summary.log_size == 2
+
+
+@clause("CN-25")
+def test_what_is_stale_leaves_the_pool(four: tuple[MockNetwork, list[RealNode]]) -> None:
+    network, nodes = four
+    author = Author(nodes[0])
+    raw = author.next()
+    network.submit(raw)
+    for node in nodes:
+        node.clock = FixedClock(NOW + 601)
+        node.application = None
+    for index in range(4):
+        network.crash(index)
+        network.restart(index)
+    network.decide()
+    assert network.pool == []
+
+
+@clause("CN-26")
+def test_peers_are_admitted_by_the_registry(four: tuple[MockNetwork, list[RealNode]]) -> None:
+    network, nodes = four
+    running = network.nodes[0].running
+
+    def ask(path: str) -> int:
+        return running.query(path, b"", height=0, prove=False).code
+
+    known = nodes[1].genesis.nodes[0].node_id.hex()
+    assert ask(f"/p2p/filter/id/{known}") == 0
+    assert ask(f"/p2p/filter/id/{'00' * 20}") != 0
+    assert ask("/p2p/filter/id/no-hex") != 0
+    assert ask("/p2p/filter/addr/127.0.0.1:26656") == 0
+    assert ask("/elsewhere") != 0
+
+
+def _proved(node: RealNode) -> ProvedReader:
+    return ProvedReader(
+        [node.reader()],
+        genesis_hash=node.genesis.genesis_hash,
+        clock=FixedClock(NOW + 10),
+        max_head_age=None,
+    )
+
+
+def test_the_light_client_follows_the_blocks(four: tuple[MockNetwork, list[RealNode]]) -> None:
+    network, nodes = four
+    for _ in range(3):
+        network.decide()
+    settle(nodes)
+    reader = nodes[0].reader()
+    root: TrustRoot = parse_genesis(
+        reader.genesis(), expected_genesis_hash=nodes[0].genesis.genesis_hash
+    ).root
+    client = LightClient(root, clock=FixedClock(NOW + 10))
+    assert client.update(reader).height == 3
+
+
+@clause("CN-24")
+def test_a_block_is_kept_with_the_votes_that_the_next_one_names() -> None:
+    """A node that was down when a block was sealed saw other votes than the network counts."""
+    network, nodes = real_network()
+    network.decide()
+    newest = nodes[0].block(1)
+    own = replace(newest.sealed.commit, signatures=newest.sealed.commit.signatures[::-1])
+    nodes[0].seen = {1: replace(newest.sealed, commit=own)}
+    nodes[0].settle()
+    assert nodes[0].reader().light_block(1).commit == own
+    network.decide()
+    nodes[0].settle()
+    assert nodes[0].reader().light_block(1).commit == newest.sealed.commit

@@ -1,0 +1,149 @@
+"""Webhooks of a registry's node: CloudEvents 1.0 that a node sends, signed (EV-10 … EV-14).
+
+`cloud_event` is what a node sends, `WebhookReceiver` what takes it: one call checks signature, age,
+form and repetition. What it gives is a hint from that node, as every event is.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from weid.clock import Clock
+from weid.crypto.http_signature import FUTURE, HttpRequest, verify_request
+from weid.crypto.keys import PublicKey
+from weid.encoding import JsonObject, json_loads_object
+from weid.errors import InvalidSignatureError, MalformedError
+from weid.registry.answers import Fields
+from weid.registry.event import RegistryEvent
+
+CONTENT_TYPE: Final = "application/cloudevents+json"
+TYPE_PREFIX: Final = "weid.registry."
+"""Before an event's name in the CloudEvents type."""
+TRIAL: Final = "webhook_tried"
+"""In place of an event's name where the operator tries a webhook."""
+MAX_AGE: Final = 300
+"""Seconds for which a signature is taken."""
+BODY_BYTES: Final = 64 * 1024
+_REMEMBERED: Final = 65_536
+"""Ids remembered at most: five minutes of two hundred events a second."""
+
+
+def source_of(network: str) -> str:
+    """Return the CloudEvents source of a registry's events."""
+    return f"urn:weid:{network}"
+
+
+def cloud_event(event: RegistryEvent, *, network: str, chain_id: str) -> JsonObject:
+    """Return an event in CloudEvents' JSON format (structured mode)."""
+    return {
+        "specversion": "1.0",
+        "id": f"{chain_id}/{event.position}",
+        "source": source_of(network),
+        "type": TYPE_PREFIX + event.name,
+        "subject": event.subject,
+        "time": event.time,
+        "datacontenttype": "application/json",
+        "data": event.to_json(),
+    }
+
+
+def cloud_event_of_trial(trial_id: str, *, network: str, chain_id: str, time: str) -> JsonObject:
+    """Return what is sent to try a webhook; it tells of no event."""
+    return {
+        "specversion": "1.0",
+        "id": f"{chain_id}/trial-{trial_id}",
+        "source": source_of(network),
+        "type": TYPE_PREFIX + TRIAL,
+        "time": time,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivery whose signature holds: its CloudEvents id, and its event; None: a trial."""
+
+    id: str
+    event: RegistryEvent | None
+
+
+class WebhookReceiver:
+    """Takes the webhooks of one registry at one URL.
+
+    `keys` are the public keys of the nodes that may send (ask their operators; a node shows its
+    own at `/.well-known/weid-webhooks`); `target_uri` is this receiver's URL as the node was given
+    it. A repetition is known for as long as its signature could be taken, so a request that
+    somebody recorded does nothing a second time. Many threads may use it.
+    """
+
+    def __init__(
+        self, *keys: PublicKey, network: str, target_uri: str, clock: Clock, max_age: int = MAX_AGE
+    ) -> None:
+        self._keys = {key.thumbprint(): key for key in keys}
+        self._network = network
+        self._target_uri = target_uri
+        self._clock = clock
+        self._max_age = max_age
+        self._until: OrderedDict[str, int] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def receive(
+        self, headers: Mapping[str, str], body: bytes, handle: Callable[[RegistryEvent], None]
+    ) -> bool:
+        """Check one POST and hand its event on; return whether it was new.
+
+        Header names may be in any case. When `handle` raises, the delivery counts as not taken:
+        answer with a 5xx status then, and it comes again. Otherwise answer 204.
+
+        Raises:
+            MalformedError: not a delivery of the form that nodes send; answer 400.
+            InvalidSignatureError: not signed by one of the keys, too old, or for another place;
+                answer 401.
+        """
+        delivery = self.check(headers, body)
+        now = self._clock.now()
+        with self._lock:
+            while self._until and next(iter(self._until.values())) < now:
+                self._until.popitem(last=False)
+            if delivery.id in self._until:
+                return False
+        if delivery.event is not None:
+            handle(delivery.event)
+        with self._lock:
+            self._until[delivery.id] = now + self._max_age + FUTURE
+            while len(self._until) > _REMEMBERED:
+                self._until.popitem(last=False)
+        return delivery.event is not None
+
+    def check(self, headers: Mapping[str, str], body: bytes) -> Delivery:
+        """Check one POST without remembering it; see `receive`."""
+        if len(body) > BODY_BYTES:
+            raise MalformedError("the delivery is too large")
+        named = {name.lower(): value for name, value in headers.items()}
+        content_type = named.get("content-type", "")
+        if content_type != CONTENT_TYPE:
+            raise MalformedError(f"the delivery is not {CONTENT_TYPE}")
+        request = HttpRequest("POST", self._target_uri, content_type, body)
+        verify_request(
+            request, named, keys=self._keys, now=self._clock.now(), max_age=self._max_age
+        )
+        return self._read(body)
+
+    def _read(self, body: bytes) -> Delivery:
+        members = json_loads_object(body, what="the delivery", max_bytes=BODY_BYTES)
+        fields = Fields(members, "the delivery")
+        if fields.text("specversion") != "1.0":
+            raise MalformedError("the delivery is not of CloudEvents 1.0")
+        if fields.text("source") != source_of(self._network):
+            raise InvalidSignatureError("the delivery tells of another registry")
+        found, kind = fields.text("id"), fields.text("type")
+        if kind == TYPE_PREFIX + TRIAL:
+            return Delivery(found, None)
+        event = RegistryEvent.from_json(fields.member("data"))
+        agrees = kind == TYPE_PREFIX + event.name and found.endswith(f"/{event.position}")
+        if not agrees:
+            raise MalformedError("the delivery's id or type is not that of its event")
+        return Delivery(found, event)
