@@ -12,7 +12,7 @@ COMETBFT_PROGRAM := .cometbft/bin/cometbft-$(COMETBFT)
 # Go's installer puts it where a login shell may not look.
 GO ?= $(or $(shell command -v go 2>/dev/null),$(wildcard /usr/local/go/bin/go))
 
-.PHONY: help setup lock demo format lint types imports test e2e browser faults faults-long determinism determinism-long cometbft cometbft-program bench vectors clauses check clean
+.PHONY: help setup lock demo format lint types imports test e2e browser faults faults-long determinism determinism-long cometbft cometbft-program bench bench-scale vectors clauses check clean
 
 help: ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -84,6 +84,9 @@ cometbft: setup cometbft-program ## networks of several nodes, as processes (COM
 
 bench: setup ## measure: a table and benchmarks/results.json
 	$(BIN)/python -m benchmarks
+
+bench-scale: setup ## how cost grows up to ten million keys (an hour)
+	$(BIN)/python -m benchmarks.scale --keys 10000000
 
 vectors: setup ## make our test vectors again; fails when one changes
 	$(BIN)/python -m tools.vectors --check

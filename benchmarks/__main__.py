@@ -1,7 +1,7 @@
 """`make bench`: run every benchmark, print one table, write benchmarks/results.json.
 
-Each module named in `PARTS` has `run() -> list[dict]` with {name, value, unit, ratio, to}: the
-median, its unit, the ratio to what `to` names (a peer measured in the same run, or a target).
+Each module named in `PARTS` has `run()`, which gives {name, value, unit, ratio, to} for a figure:
+the median, its unit, the ratio to what `to` names (a peer measured in the same run, or a target).
 A benchmark checks its result before it times it, and fails no test.
 """
 
@@ -15,7 +15,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-PARTS = ("sd_jwt", "chain", "batch", "cli")
+PARTS = ("sd_jwt", "chain", "scale", "network", "batch", "cli")
 RESULTS = Path(__file__).parent / "results.json"
 SHOWN = ("pynacl", "cryptography", "cbor2", "jsonschema-rs", "sd-jwt")
 

@@ -56,6 +56,7 @@ SECONDS = 20
 VALUE_BYTES = 300
 """Of a kvstore transaction: about those of one of ours."""
 TARGETS = {1: 5_000, 4: 1_500}
+OFFERED = {1: (4_000, 5_000, 6_000, 7_000), 4: (1_200, 1_600, 2_000, 2_500)}
 TARGET_OPS = 12_000
 KVSTORE_SHARE = 0.7
 FINALITY = {"1s": 1.2, "100ms": 0.3}
@@ -254,7 +255,7 @@ def _batch(transactions: Sequence[bytes]) -> bytes:
         {
             "jsonrpc": "2.0",
             "id": number,
-            "method": "broadcast_tx_sync",
+            "method": "broadcast_tx_async",
             "params": {"tx": base64.b64encode(raw).decode()},
         }
         for number, raw in enumerate(transactions)
@@ -346,27 +347,41 @@ def running(
         shutil.rmtree(folder)
 
 
-def kvstore_rate(binary: Binary, validators: int, rate: float) -> float:
-    """Return what CometBFT's own example does under the same load."""
+def best(binary: Binary, validators: int, *, kvstore: bool = False) -> tuple[float, float]:
+    """Return the most transactions a second that went into blocks, and what was offered then.
+
+    What is offered rises in steps, each to a fresh network, until less than nine tenths of it goes
+    into blocks: more only fills the pools, and every pool is judged again after each block.
+    """
+    found = (0.0, 0.0)
+    for offered in OFFERED[validators]:
+        with running(binary, validators=validators, kvstore=kvstore) as net:
+            count = int(offered * SECONDS)
+            transactions = _fillers(count) if kvstore else net.singles(count)
+            done = throughput(net, transactions, offered)
+        found = max(found, (done, float(offered)))
+        if done < 0.9 * offered:
+            break
+    return found
+
+
+def _fillers(count: int) -> list[bytes]:
     filler = "v" * (VALUE_BYTES - 24)
-    transactions = [f"key{n:08}={filler}".encode() for n in range(int(rate * SECONDS))]
-    with running(binary, validators=validators, kvstore=True) as net:
-        return throughput(net, transactions, rate)
+    return [f"key{n:08}={filler}".encode() for n in range(count)]
 
 
-def measure(binary: Binary, offered: dict[int, float]) -> Iterator[dict[str, object]]:
+def measure(binary: Binary) -> Iterator[dict[str, object]]:
     """Yield the figures."""
-    for validators, rate in offered.items():
-        example = kvstore_rate(binary, validators, rate)
-        with running(binary, validators=validators) as net:
-            ours = throughput(net, net.singles(int(rate * SECONDS)), rate)
-        target = min(TARGETS[validators], KVSTORE_SHARE * example)
+    for validators, most in TARGETS.items():
+        example, _ = best(binary, validators, kvstore=True)
+        ours, offered = best(binary, validators)
+        target = min(most, KVSTORE_SHARE * example)
         yield _figure(
             f"net{validators}_tx",
             ours,
             "tx/s",
             ours / target,
-            f"target {target:,.0f}; kvstore {example:,.0f}; offered {rate:,.0f}",
+            f"target {target:,.0f}; kvstore {example:,.0f}; offered {offered:,.0f}",
         )
     with running(binary, validators=4) as net:
         records = 100 * throughput(net, net.hundreds(160 * SECONDS), 160)
@@ -390,4 +405,4 @@ def run() -> Iterator[dict[str, object]]:
     except WeidError as error:
         print(f"network: not measured: {error.message}")
         return
-    yield from measure(binary, {1: 7_000, 4: 2_500})
+    yield from measure(binary)

@@ -64,10 +64,10 @@ def rotate_keys(  # noqa: PLR0913 - the options of the command
     """Give the node in DIR new keys: make them, have the registry take them, change over.
 
     Run it where the node is; it may be running. With --as, --key and the DID that answers for the
-    node no governor is asked; without them the proposal for the governors is printed, and the
-    command is run again when it is carried out. It may be cut off anywhere: run again, it goes on
-    with the keys that it has made. The node has the new keys from its next start on; until then
-    it misses its votes, and no more.
+    node (`admit-node --operator`) no governor is asked; without them the proposal for the governors
+    is printed, and the command is run again when it is carried out. It may be cut off anywhere: run
+    again, it goes on with the keys that it has made. The node has the new keys from its next start
+    on; until then it misses its votes, and no more.
     """
     if (acting is None) != (key_file is None):
         raise click.UsageError("--as and --key belong together")

@@ -100,6 +100,7 @@ def serve_comet(  # noqa: PLR0913 - its surroundings, each named
         admits=lambda node_id: _admits(application, engine, node_id),
         clock=clock,
         version=comet.version,
+        on_refused=engine.refused,
     )
     server = AbciServer(comet.socket, AbciApplication(consensus).answer, on_fatal=stop)
     with ExitStack() as until_closed:

@@ -1,7 +1,7 @@
 """Orders of the operator to the running node: a socket in the node's folder, for its owner only.
 
-One line of JSON asked, one answered. So far the only order is a backup, which a second process
-could not make: the store has one.
+One line of JSON asked, one answered. Orders are what a second process could not do: the store has
+one, and so has the seal.
 """
 
 from __future__ import annotations

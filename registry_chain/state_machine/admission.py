@@ -211,7 +211,7 @@ def _read(raw: bytes) -> tuple[SignedTransaction, Transaction]:
 
 
 # A function of its bytes, remembered: the filter before a block reads what the block reads again.
-_remembered = lru_cache(maxsize=8192)(_read)
+_remembered = lru_cache(maxsize=16_384)(_read)
 
 
 # --- Keys ----------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from verifier_app.command import serve as verifier_app
 from weid.cli.main import weid
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("operators.md", "officers.md", "verifiers.md")
+PAGES = ("operating.md", "officers.md", "verifiers.md")
 PROGRAMS = {
     "weid": weid,
     "registry-chain": registry_chain,
@@ -77,7 +77,7 @@ def test_there_are_commands_of_every_program_to_look_at():
 
 
 def test_the_settings_of_the_issuer_that_a_page_names_exist():
-    named = set(re.findall(r"`(passphrase_\w+) = ", text_of("operators.md")))
+    named = set(re.findall(r"`(passphrase_\w+) = ", text_of("operating.md")))
     assert named == {"passphrase_file", "passphrase_descriptor"}
     assert named <= set(Settings.model_fields)
 
@@ -90,7 +90,7 @@ def test_links_of_a_page_lead_somewhere(page: str):
 
 
 def test_links_within_the_operators_page_name_a_heading():
-    text = text_of("operators.md")
+    text = text_of("operating.md")
     headings = {
         re.sub(r"[^a-z0-9-]", "", line.lstrip("# ").lower().replace(" ", "-"))
         for line in text.splitlines()

@@ -37,7 +37,7 @@ def governor_of(facts, registry):
 
 
 @clause("CN-28", "CN-29", "CN-30")
-def test_a_registry_moves_from_one_node_to_four(cometbft_binary, tmp_path):
+def test_a_registry_moves_from_one_node_to_four_in_every_version(cometbft_binary, tmp_path):
     facts = found(tmp_path, "--governors", "1")
     old = tmp_path / "node"
     network = NetworkProcesses(tmp_path, cometbft_binary)

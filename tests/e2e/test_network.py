@@ -37,7 +37,7 @@ def propose(network, governor, action):
     return governor.submit(Propose(action, CLOCK.now() + 600))
 
 
-def test_what_is_written_through_one_node_is_proved_by_every_other(network):
+def test_what_is_written_through_one_node_is_proved_by_every_other_in_every_version(network):
     governor = network.governor(network.registry("validator-1"))
     receipt = governor.submit(AnchorEvidence(b"\x01" * 32))
     for name in (*VALIDATORS, "observer-1"):
@@ -129,7 +129,7 @@ def test_a_client_goes_on_with_another_node_when_one_stops(network):
 
 
 @clause("B18")
-def test_a_node_joins_with_a_snapshot_of_which_it_believes_nothing_unproved(network):
+def test_a_node_joins_with_a_snapshot_and_believes_nothing_unproved(network):
     registry = network.registry("validator-1", "validator-2")
     governor = network.governor(registry)
     until(

@@ -60,7 +60,8 @@ def ask_version(path: Path) -> str:
     """
     try:
         done = subprocess.run(
-            [str(path), "version"],
+            # Absolute: a name alone would be looked for in PATH.
+            [str(path.absolute()), "version"],
             capture_output=True,
             text=True,
             errors="replace",

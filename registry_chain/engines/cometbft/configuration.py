@@ -19,7 +19,7 @@ SOCKET: Final = "abci.sock"
 REQUEST_BATCH: Final = 1000
 """Requests that our submitter puts into one batch."""
 _BODY_BYTES: Final = 4 * 2**20
-_MEMPOOL_TRANSACTIONS: Final = 20_000
+_MEMPOOL_TRANSACTIONS: Final = 8_000
 _MEMPOOL_BYTES: Final = 256 * 2**20
 _RATE: Final = 50 * 2**20
 _BLOCK_TIME: Final = re.compile(r"(?:0|[1-9][0-9]{0,4})(?:ms|s)")
@@ -239,7 +239,11 @@ def _mempool() -> list[Setting]:
         ),
         Setting("recheck", True, "what a block made stale leaves; cached, so it costs little"),
         Setting("broadcast", True, "any validator may propose it"),
-        Setting("size", _MEMPOOL_TRANSACTIONS, "two full blocks of transactions wait at most"),
+        Setting(
+            "size",
+            _MEMPOOL_TRANSACTIONS,
+            "a full block; each is judged again after a block",
+        ),
         Setting("max_txs_bytes", _MEMPOOL_BYTES, "bound on memory, whatever comes"),
         Setting("cache_size", 4 * _MEMPOOL_TRANSACTIONS, "what was seen is not checked again"),
         Setting("keep-invalid-txs-in-cache", False, "a transaction that was early may come again"),

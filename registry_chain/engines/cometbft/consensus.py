@@ -83,6 +83,7 @@ class CometApplication:
     engine it is above our genesis' own. `first_validators` gives the set that seals the block
     there. `admits` says whether the node with an id (20 bytes) is let in as a peer. `version` is
     the software's, for people. Without `snapshots` the node neither gives nor takes any.
+    `on_refused` is told of each transaction that does not come into the pool, or leaves it.
     """
 
     def __init__(  # noqa: PLR0913 - its surroundings, each named
@@ -96,6 +97,7 @@ class CometApplication:
         admits: Callable[[bytes], bool],
         clock: Clock,
         version: str,
+        on_refused: Callable[[bytes, ResultCode], None] = lambda _, __: None,
     ) -> None:
         self._application = application
         self._settling = settling
@@ -105,6 +107,7 @@ class CometApplication:
         self._admits = admits
         self._clock = clock
         self._version = version
+        self._on_refused = on_refused
         self._computed: DecidedBlock | None = None
 
     # --- How it stands and begins ----------------------------------------------------------------
@@ -150,7 +153,10 @@ class CometApplication:
             code = self._application.recheck(raw, time=now)
         else:
             code = self._application.check(raw, time=now, pending=PENDING).code
-        return Checked(int(code), "" if code is ResultCode.OK else describe(code))
+        if code is ResultCode.OK:
+            return Checked(int(code))
+        self._on_refused(raw, code)
+        return Checked(int(code), describe(code))
 
     def query(self, path: str, data: bytes, *, height: int, prove: bool) -> Answered:
         """Answer whether a peer is let in; everything else is asked of the node's own API."""

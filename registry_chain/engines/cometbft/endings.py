@@ -119,7 +119,8 @@ KNOWN_REASONS: Final = (
         "bring the right genesis.json or the right data back from a backup",
     ),
     _known(
-        r"found signature from the same key|conflicting data|conflicting votes from ourselves",
+        # "conflicting data" is not among them: with it a key is kept from signing twice, no more.
+        r"found signature from the same key|conflicting votes from ourselves",
         "this validator's key has signed elsewhere",
         "stop the other node that has a copy of the key, or have governors rotate it",
     ),

@@ -72,6 +72,7 @@ class CometEngine:
         self._queue = WaitingTransactions()
         self._submission = Submission(application, self._queue, clock=clock)
         self._handed: dict[bytes, Waiting] = {}
+        self._by_data: dict[bytes, bytes] = {}
         self._lock = threading.Lock()
         self._moved = threading.Condition()
         self._closing = False
@@ -152,6 +153,7 @@ class CometEngine:
         with self._lock:
             # Before they are handed in: the block may be settled before the answer is here.
             self._handed.update({waiting.transaction_id: waiting for waiting in taken})
+            self._by_data.update({waiting.data: waiting.transaction_id for waiting in taken})
         try:
             answers = self._rpc.hand_in([waiting.data for waiting in taken])
         except RegistryUnavailableError as error:
@@ -160,8 +162,14 @@ class CometEngine:
             if answer.trouble:
                 _log.warning("a transaction could not be handed in: %s", answer.trouble)
                 self._settle_one(waiting.transaction_id, _not_taken)
-            elif answer.code:
-                self._refused(waiting, ResultCode(answer.code))
+
+    def refused(self, raw: bytes, code: ResultCode) -> None:
+        """Take note that the application kept a transaction out of the pool; from any thread."""
+        with self._lock:
+            transaction_id = self._by_data.get(raw)
+        if transaction_id is not None:
+            result = TransactionResult(transaction_id, code)
+            self._settle_one(transaction_id, lambda one: self._submission.tell(one, result))
 
     def _sweep(self) -> None:
         """Tell those that can no longer come into a block: their time or sequence went by."""
@@ -171,15 +179,13 @@ class CometEngine:
         for waiting in handed:
             code = self.application.recheck(waiting.data, time=now)
             if code is not ResultCode.OK:
-                self._refused(waiting, code)
-
-    def _refused(self, waiting: Waiting, code: ResultCode) -> None:
-        result = TransactionResult(waiting.transaction_id, code)
-        self._settle_one(waiting.transaction_id, lambda one: self._submission.tell(one, result))
+                self.refused(waiting.data, code)
 
     def _settle_one(self, transaction_id: bytes, tell: Callable[[Waiting], None]) -> None:
         with self._lock:
             waiting = self._handed.pop(transaction_id, None)
+            if waiting is not None:
+                self._by_data.pop(waiting.data, None)
         if waiting is not None:
             self._queue.done([waiting])
             tell(waiting)
@@ -210,6 +216,7 @@ class CometEngine:
         with self._lock:
             waiting += self._handed.values()
             self._handed.clear()
+            self._by_data.clear()
         self._queue.done(waiting)
         for one in waiting:
             one.future.set_exception(RegistryUnavailableError(reason))

@@ -20,7 +20,7 @@ from typing import Final, Protocol
 
 from registry_chain.application import PreparedCommit, RegistryApplication
 from registry_chain.engines.cometbft.rpc import DecidedBlock
-from registry_chain.storage.errors import StoreFullError, StoreRefusedError
+from registry_chain.storage.errors import StoreDamagedError, StoreFullError, StoreRefusedError
 from registry_chain.storage.sealed_block import SealedBlock, read_block
 from registry_chain.storage.store import Table
 from weid.errors import MalformedError, RegistryUnavailableError
@@ -226,11 +226,21 @@ class Settler:
         return list(sets.values())
 
     def _provable(self, newest: SealedBlock) -> tuple[int, int]:
-        """Return how many staged states the newest header proves, and the last one's height."""
+        """Return how many staged states the newest header proves, and the last one's height.
+
+        Raises:
+            StoreDamagedError: it proves another state than ours (B12); nothing of it is written.
+        """
         header = newest.header
         count, height = 0, self._application.position.summary.height
         for number, outcome in enumerate(self._application.staged, start=1):
             state = outcome.summary
+            if state.height == header.height - 1 and state.app_hash != header.app_hash:
+                raise StoreDamagedError(
+                    f"app hash mismatch: the state of height {state.height} is not the one that "
+                    "the network agreed on",
+                    height=state.height,
+                )
             if state.height < header.height or (
                 state.height == header.height and state.app_hash == header.app_hash
             ):

@@ -1,4 +1,4 @@
-"""What docs/operators.md says about an older copy of the store is what happens."""
+"""What docs/operating.md says about an older copy of the store is what happens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.apps.issuer.support import people, rows_csv
 
-PAGE = Path(__file__).parents[3] / "docs" / "operators.md"
+PAGE = Path(__file__).parents[3] / "docs" / "operating.md"
 
 
 def test_the_statement_after_an_old_copy_closes_every_list_to_new_certificates(office):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,8 @@ from tests.failure.network.drill import Drill, Report
 
 _REPORT = pytest.StashKey[Report]()
 SEED = 7
+_LOG_LINES = 30
+_LINE_CHARS = 300
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +52,22 @@ def drill(
         yield made
     finally:
         made.end()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep what the nodes have said last with the report of a test that failed."""
+    made = yield
+    drill = getattr(item, "funcargs", {}).get("drill")
+    if made.failed and isinstance(drill, Drill):
+        for node in drill.cluster.usual:
+            if node.log.exists():
+                last = node.log.read_text("utf-8", "replace").splitlines()[-_LOG_LINES:]
+                said = "\n".join(line[:_LINE_CHARS] for line in last)
+                made.sections.append((f"{node.name}: {node.status()}", said))
+    return made
 
 
 def pytest_terminal_summary(

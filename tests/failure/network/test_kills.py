@@ -9,13 +9,14 @@ import pytest
 
 from tests.failure.network.drill import Drill
 from tests.failure.network.nodes import until
+from tests.failure.network.selection import in_the_long_list
 from tests.support.clauses import clause
 
 pytestmark = pytest.mark.faults
 
 
 @clause("B5", "B7")
-@pytest.mark.parametrize("which", ["application", "cometbft"])
+@pytest.mark.parametrize("which", ["application", pytest.param("cometbft", marks=in_the_long_list)])
 def test_one_process_of_a_node_is_killed(drill: Drill, which: str) -> None:
     node = drill.cluster.validators[0 if which == "application" else 1]
     restarts = node.status()["restarts"]
@@ -25,6 +26,7 @@ def test_one_process_of_a_node_is_killed(drill: Drill, which: str) -> None:
     drill.recovered()
 
 
+@in_the_long_list
 @clause("B5")
 def test_the_supervisor_of_a_node_is_killed(drill: Drill) -> None:
     node = drill.cluster.validators[2]

@@ -92,9 +92,10 @@ _KINDS: dict[str, Perturbation] = {
 
 
 @clause("B1", "B2", "B3", "B4", "B5")
-def test_a_seeded_list_of_faults(drill: Drill) -> None:
-    random = Random(SEED)
-    for number in range(200 if LONG else 4):
+@pytest.mark.parametrize("part", range(20 if LONG else 1))
+def test_a_seeded_list_of_faults(drill: Drill, part: int) -> None:
+    random = Random(SEED + part)
+    for number in range(10 if LONG else 2):
         kind = random.choice(sorted(_KINDS))
         node = drill.cluster.nodes[random.choice(VALIDATORS)]
         _KINDS[kind](drill, node, random)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from registry_chain.engines.cometbft.binary import (
@@ -123,6 +125,13 @@ def test_a_program_that_fails_or_cannot_run_is_told(tmp_path):
     with pytest.raises(BinaryError, match="does not run"):
         ask_version(program(tmp_path / "nothing", "#!/no/such/interpreter\n"))
     assert ask_version(program(tmp_path / "good", "#!/bin/sh\necho 0.39.4\n")) == "0.39.4"
+
+
+def test_a_program_named_from_here_is_not_looked_for_in_path(tmp_path, monkeypatch):
+    made = program(tmp_path / "here" / "cometbft", f"#!/bin/sh\necho {DEFAULT_VERSION}\n")
+    monkeypatch.chdir(made.parent)
+    found = find_binary(Path("./cometbft"), environment={}, folders=[])
+    assert (found.path, found.version) == (made, DEFAULT_VERSION)
 
 
 def test_it_is_looked_for_where_the_make_target_puts_it():

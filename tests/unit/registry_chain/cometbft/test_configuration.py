@@ -13,6 +13,7 @@ from registry_chain.engines.cometbft.configuration import (
     Peer,
     StateSync,
     config_toml,
+    with_state_sync,
 )
 from tests.support.clauses import clause
 from weid import limits
@@ -143,3 +144,15 @@ def test_state_sync_without_a_header_or_a_witness_is_refused(change):
     good = {"height": 7, "block_hash": "ab" * 32, "rpc_servers": ("http://a:1", "http://b:1")}
     with pytest.raises(MalformedError):
         StateSync(**{**good, **change})
+
+
+@clause("NT-21", "NT-03")
+def test_a_node_that_is_set_up_anew_begins_with_another_snapshot_or_with_none():
+    sync = StateSync(height=7, block_hash="ab" * 32, rpc_servers=("http://a/1", "http://b/2"))
+    later = replace(sync, height=9)
+    plain = config_toml(NODE)
+    once = with_state_sync(plain, sync)
+    assert tomllib.loads(once) == tomllib.loads(config_toml(replace(NODE, state_sync=sync)))
+    assert tomllib.loads(with_state_sync(once, later))["statesync"]["trust_height"] == 9
+    for text in (plain, once, config_toml(replace(NODE, state_sync=sync))):
+        assert tomllib.loads(with_state_sync(text, None)) == tomllib.loads(plain)

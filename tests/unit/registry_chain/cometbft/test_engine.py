@@ -11,6 +11,7 @@ from registry_chain.application import RegistryApplication
 from registry_chain.engines.cometbft.consensus import CometApplication
 from registry_chain.engines.cometbft.engine import CometEngine
 from registry_chain.engines.cometbft.rpc import DecidedBlock, HandedIn
+from registry_chain.engines.waiting import Waiting
 from registry_chain.storage.memory import MemoryChainStore
 from tests.support.abci_driver import MockNetwork, MockNode
 from tests.support.chain_world import GOVERNORS, NETWORK, batch_root, signer
@@ -49,6 +50,7 @@ class OneNode:
             admits=lambda _: True,
             clock=self.clock,
             version="test",
+            on_refused=self.engine.refused,
         )
         self.network = MockNetwork(
             [MockNode("one", lambda: consensus)], chain_id=self.genesis.chain_id
@@ -73,7 +75,9 @@ class OneNode:
         self.handed += transactions
         if self.trouble:
             return [HandedIn(trouble=self.trouble)] * len(transactions)
-        return [HandedIn(code=self.network.submit(raw)[0].code) for raw in transactions]
+        for raw in transactions:
+            self.network.submit(raw)
+        return [HandedIn()] * len(transactions)
 
     # --- what a test does ------------------------------------------------------------------------
 
@@ -158,6 +162,18 @@ def test_a_full_pool_is_no_certain_answer(one: OneNode) -> None:
     one.decide_with(1)
     one.network.decide()
     assert future.result(_SECONDS).height == 1
+
+
+@clause("CN-27")
+def test_what_the_pool_does_not_take_is_refused_with_the_reason(one: OneNode) -> None:
+    """Under load only the pool judges what is handed in."""
+    raw = encode_signed(one.sign(0, until=NOW + 5))
+    one.clock.advance(60)
+    waiting = Waiting(b"\1" * 32, raw)
+    one.engine._hand_in([waiting])
+    with pytest.raises(TransactionRejectedError) as refused:
+        waiting.future.result(_SECONDS)
+    assert refused.value.code == ResultCode.TOO_LATE
 
 
 @clause("CN-27")

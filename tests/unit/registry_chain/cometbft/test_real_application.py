@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from registry_chain.storage.errors import StoreDamagedError
 from registry_chain.storage.integrity import find_damage
 from tests.support.abci_driver import MockNetwork, Point, duplicated, malformed, oversize, reordered
 from tests.support.chain_world import GOVERNORS, NETWORK, batch_root, signer
@@ -260,3 +261,19 @@ def test_a_block_is_kept_with_the_votes_that_the_next_one_names() -> None:
     network.decide()
     nodes[0].settle()
     assert nodes[0].reader().light_block(1).commit == newest.sealed.commit
+
+
+@clause("B12")
+def test_a_state_that_the_network_did_not_agree_on_is_never_written() -> None:
+    network, nodes = real_network()
+    author = Author(nodes[0])
+    network.submit(author.next())
+    network.decide()
+    nodes[0].settle()
+    network.decide()
+    other = replace(nodes[0].block(2).sealed.header, app_hash=bytes(32))
+    nodes[0].seen = {2: replace(nodes[0].block(2).sealed, header=other)}
+    with pytest.raises(StoreDamagedError, match="app hash mismatch"):
+        nodes[0].settle()
+    assert nodes[0].application is not None
+    assert nodes[0].application.position.summary.height == 0

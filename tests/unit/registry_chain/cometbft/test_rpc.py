@@ -128,15 +128,14 @@ def test_validators_are_read_page_by_page(node: Node) -> None:
 def test_a_pool_says_something_to_each_transaction(node: Node) -> None:
     said = {
         b"taken": {"code": 0, "log": ""},
-        b"refused": {"code": 4, "log": "no"},
         b"known": Exception({"message": "Internal error", "data": "tx already exists in cache"}),
         b"full": Exception({"message": "Internal error", "data": "mempool is full"}),
     }
-    node.answers["broadcast_tx_sync"] = lambda params: said[base64.b64decode(params["tx"])]
+    node.answers["broadcast_tx_async"] = lambda params: said[base64.b64decode(params["tx"])]
     found = node.rpc().hand_in(list(said))
-    assert found[:3] == [HandedIn(), HandedIn(code=4), HandedIn(is_known=True)]
-    assert "mempool is full" in found[3].trouble
-    assert node.rpc().hand_in([b"refused"]) == [HandedIn(code=4)]
+    assert found[:2] == [HandedIn(), HandedIn(is_known=True)]
+    assert "mempool is full" in found[2].trouble
+    assert node.rpc().hand_in([b"taken"]) == [HandedIn()]
 
 
 def test_what_the_engine_refuses_is_told(node: Node) -> None:

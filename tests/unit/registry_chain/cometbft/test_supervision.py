@@ -341,6 +341,8 @@ def test_usual_words_are_not_taken_for_a_lasting_reason():
         "Closing blockstore",
         "registry-chain: the node has stopped",
         "leveldb: not found",
+        # What a validator says that came back and is kept from signing a height again.
+        'failed signing vote module=consensus height=16 err="error signing vote: conflicting data"',
         "prevote step: prevoting nil err=wrong Block.Header.AppHash.  Expected 00, got 01",
         "EOF",
         "",

@@ -349,6 +349,15 @@ def test_a_folder_that_cannot_be_used_is_refused_at_start(tmp_path: Path) -> Non
 
 
 @clause("D14")
+def test_a_database_that_cannot_be_opened_is_refused_at_start(tmp_path: Path) -> None:
+    # As on a file system without inodes, where its log cannot be made.
+    (tmp_path / "chain.db").mkdir()
+    with pytest.raises(StoreRefusedError) as refused:
+        SqliteChainStore(tmp_path)
+    assert str(tmp_path) in str(refused.value)
+
+
+@clause("D14")
 def test_a_folder_of_another_owner_is_refused_at_start(tmp_path: Path) -> None:
     SqliteChainStore(tmp_path / "chain").close()
     for place in (tmp_path / "chain", tmp_path / "new"):
