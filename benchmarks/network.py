@@ -263,14 +263,23 @@ def _batch(transactions: Sequence[bytes]) -> bytes:
     return json.dumps(requests).encode()
 
 
-def committed(net: Net, since: int) -> list[tuple[float, int]]:
-    """Return time (seconds) and number of transactions of every block above a height."""
-    place = net.places[0]
-    found = []
-    for height in range(since + 1, _height(place) + 1):
-        block = _ask(place.rpc, f"/block?height={height}")["result"]["block"]  # type: ignore[index]
-        found.append((_seconds(block["header"]["time"]), len(block["data"]["txs"] or ())))
-    return found
+class Decided:
+    """The blocks above a height, each asked for once: time (seconds) and transactions."""
+
+    def __init__(self, net: Net) -> None:
+        self._place = net.places[0]
+        self._next = _height(self._place) + 1
+        self.blocks: list[tuple[float, int]] = []
+
+    def look(self) -> int:
+        """Ask for the blocks since the last look; return the transactions of all."""
+        for height in range(self._next, _height(self._place) + 1):
+            answer = _ask(self._place.rpc, f"/block?height={height}")["result"]
+            block = answer["block"]  # type: ignore[index]
+            transactions = block["data"]["txs"] or ()
+            self.blocks.append((_seconds(block["header"]["time"]), len(transactions)))
+            self._next = height + 1
+        return sum(count for _, count in self.blocks)
 
 
 def _seconds(text: str) -> float:
@@ -280,29 +289,22 @@ def _seconds(text: str) -> float:
 
 def throughput(net: Net, transactions: Sequence[bytes], rate: float) -> float:
     """Return how many transactions a second went into blocks while so many were offered."""
-    since = _height(net.places[0])
+    decided = Decided(net)
     offer(net.places, transactions, rate)
     offered_for = len(transactions) / rate
-    _settle(net, since, len(transactions))
-    blocks = committed(net, since)
-    assert sum(count for _, count in blocks) == len(transactions), "some never came into a block"
+    end = time.monotonic() + 120
+    while decided.look() < len(transactions) and time.monotonic() < end:
+        time.sleep(1)
+    blocks = decided.blocks
+    assert decided.look() == len(transactions), "some never came into a block"
     first = next(at for at, (_, count) in enumerate(blocks) if count)
     # A block's time is when the one before it was agreed on: its transactions came after that.
     times = [when for when, _ in blocks]
     warm = times[first] + offered_for / 4
     begin = next(at for at in range(first, len(blocks)) if times[at] >= warm)
-    end = max(at for at, (_, count) in enumerate(blocks) if count)
-    done = sum(count for _, count in blocks[begin:end])
-    return done / (times[end] - times[begin])
-
-
-def _settle(net: Net, since: int, expected: int) -> None:
-    """Wait until everything offered is in a block."""
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        if sum(count for _, count in committed(net, since)) >= expected:
-            return
-        time.sleep(1)
+    last = max(at for at, (_, count) in enumerate(blocks) if count)
+    done = sum(count for _, count in blocks[begin:last])
+    return done / (times[last] - times[begin])
 
 
 def finality(net: Net) -> float:
