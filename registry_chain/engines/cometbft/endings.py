@@ -9,6 +9,18 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 _BY_SIGNAL: Final = "was ended by "
+_STAMP: Final = r"[A-Z]\[\d{4}-\d\d-\d\d\|\d\d:\d\d:\d\d\.\d{3}\] "
+"""What CometBFT begins each of its messages with: level and time."""
+_BROKEN: Final = re.compile(_STAMP + r"CONSENSUS FAILURE!!! +module=consensus ")
+"""Its own words for the end of its consensus, longer than any text that others can have it write:
+a chain id in a block or in evidence has at most 50 bytes, which may be line feeds too."""
+_OF_OTHERS: Final = re.compile(
+    _STAMP + r"(?:prevote step|failed to process message|Error decoding message"
+    r"|Evidence has not been added|Peer sent us|Stopping peer|Inbound Peer rejected)"
+)
+_EVIDENCE: Final = re.compile(_STAMP + r"Invalid evidence: ")
+_EVIDENCE_ENDS: Final = re.compile(r"\}#[0-9A-F]{64}\s+module=evidence\s*\Z")
+_OF_EVIDENCE: Final = re.compile(r" module=evidence\s*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +154,35 @@ KNOWN_REASONS: Final = (
     ),
 )
 """In order of weight: a full disk explains whatever else is said."""
+
+
+class OwnWords:
+    """Tells what a process says of itself from what it repeats of others, line by line (NT-10).
+
+    A peer chooses what stands in a block that it proposes or in evidence that it sends; CometBFT
+    writes such text as it is, over several lines too. It must neither end a node nor explain one.
+    """
+
+    def __init__(self) -> None:
+        self._repeats = False
+
+    def takes(self, line: str) -> bool:
+        """Return whether the next line is the process's own."""
+        if says_broken(line):
+            self._repeats = False
+            return True
+        if self._repeats:
+            self._repeats = _EVIDENCE_ENDS.search(line) is None
+            return False
+        if _EVIDENCE.match(line):
+            self._repeats = _OF_EVIDENCE.search(line) is None
+            return False
+        return _OF_OTHERS.match(line) is None
+
+
+def says_broken(line: str) -> bool:
+    """Return whether CometBFT says that its consensus has ended; it lives on, and is of no use."""
+    return _BROKEN.match(line) is not None
 
 
 def explain(process: str, code: int | None, last_lines: Sequence[str]) -> Ending:

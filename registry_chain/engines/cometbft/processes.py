@@ -16,12 +16,12 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Final
 
+from registry_chain.engines.cometbft.endings import OwnWords, says_broken
+
 _BOUND: Final = Path(__file__).with_name("bound_process.py")
 _KEPT_LINES: Final = 40
 _LINE_CHARS: Final = 2000
 _READY: Final = ("listening on ", "waiting for a snapshot")
-_BROKEN: Final = "CONSENSUS FAILURE!!!"
-"""CometBFT writes this, ends its consensus and lives on: it would never make a block again."""
 _LAST_SECONDS: Final = 30.0
 """How long before the end a line was written that may be about it."""
 
@@ -151,17 +151,27 @@ class ChildProcess:
             os.killpg(self._process.pid, number)
 
     def _read(self, stream: IO[bytes]) -> None:
+        words, begins, is_own = OwnWords(), True, True
         with stream:
             while data := stream.readline(_LINE_CHARS):
                 line = data.decode("utf-8", "replace").rstrip("\r\n")
-                if line:
+                # What is behind so many characters goes on with the line, and begins none.
+                taken = words.takes(line)
+                is_own = taken if begins else is_own and taken
+                if line and is_own:
                     self._lines.append((time.monotonic(), line))
-                if not self._said_ready and line.startswith(_READY):
-                    self._said_ready = True
-                    self._wakeup.notify()
-                if not self._said_broken and _BROKEN in line:
-                    self._said_broken = True
-                    self._wakeup.notify()
+                if begins:
+                    self._notice(line)
+                begins = data.endswith(b"\n")
                 with contextlib.suppress(OSError, ValueError):  # our own output may be closed
                     self._on_line(line)
         self._wakeup.notify()
+
+    def _notice(self, line: str) -> None:
+        """Take note where a line says how the process is."""
+        if not self._said_ready and line.startswith(_READY):
+            self._said_ready = True
+            self._wakeup.notify()
+        if not self._said_broken and says_broken(line):
+            self._said_broken = True
+            self._wakeup.notify()

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from registry_chain.engines.cometbft.binary import Binary
+from registry_chain.engines.cometbft.endings import explain
 from registry_chain.engines.cometbft.processes import ChildProcess, Wakeup
 from registry_chain.engines.cometbft.supervision import Policy
 from registry_chain.engines.cometbft.supervisor import (
@@ -119,9 +120,58 @@ def test_lines_of_long_before_are_no_last_words(child, monkeypatch):
 
 @clause("NT-10")
 def test_a_child_that_says_it_has_failed_is_known_to_while_it_runs(child):
-    made = child("import time; print('E CONSENSUS FAILURE!!! err=x', flush=True); time.sleep(600)")
+    line = (
+        "E[2026-11-21|18:28:25.323] CONSENSUS FAILURE!!!                         "
+        'module=consensus height=7 round=0 err="real one\\nof two lines"'
+    )
+    made = child("import sys,time; print(sys.argv[1], flush=True); time.sleep(600)", line)
     until(lambda: made.broken)
     assert made.poll() is None
+    assert made.last_lines() == [line]
+
+
+# As CometBFT 0.39.4 writes them: what a proposer, or any peer, put into 50 bytes of a chain id.
+PROPOSED = (
+    "E[2026-11-21|18:28:25.323] prevote step: consensus deems this block invalid; prevoting nil "
+    'module=consensus height=7 round=0 err="wrong Block.Header.ChainID. Expected weid-one, got '
+    'CONSENSUS FAILURE!!! storage full"'
+)
+EVIDENCE = """\
+E[2026-11-21|18:28:25.323] Invalid evidence: no. Evidence: LightClientAttackEvidence{
+\t\tConflictingBlock: LightBlock{
+  SignedHeader{
+    Header{
+      Version:        {11 0}
+      ChainID:
+{chosen}
+      Height:         5
+    }#
+  }
+},
+\t\tCommonHeight: 3,
+\t\tTimestamp: 0001-01-01 00:00:00 +0000 UTC}#{hash} module=evidence """
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PROPOSED,
+        EVIDENCE.replace("{chosen}", "E[2026-11-21|18:30:00.000] CONSENSUS FAILURE!!!"),
+        EVIDENCE.replace("{chosen}", " module=evidence\nstorage full"),
+        EVIDENCE.replace("{chosen}", "panic AppHash"),
+        f"{'x' * 2000}E[2026-11-21|18:28:25.323] CONSENSUS FAILURE!!!  module=consensus err=x",
+    ],
+)
+@clause("NT-10")
+def test_what_others_made_it_write_neither_ends_a_child_nor_explains_its_end(child, text):
+    text = text.replace("{hash}", "FE04" * 16)
+    own = "E[2026-11-21|18:28:26.000] its own last word  module=main"
+    made = child("import sys; print(sys.argv[1]); sys.exit(1)", f"{text}\n{own}")
+    assert until(lambda: made.poll()) == 1
+    assert not made.broken
+    ending = explain("cometbft", made.poll(), made.last_lines())
+    assert not ending.lasting
+    assert ending.last_lines[-1] == own
 
 
 def test_the_environment_and_folder_are_those_given(child, tmp_path):
