@@ -54,6 +54,7 @@ from weid.cbor import cbor_encode
 from weid.registry.codes import ResultCode
 from weid.registry.operations import Operation
 from weid.registry.records import AccountRecord, Receipt
+from weid.registry.transaction import transaction_id
 
 __all__ = ["apply_block", "apply_genesis", "check_block"]
 
@@ -145,7 +146,7 @@ class _BlockRun:
             admission = admit(self._staged, reading, verified=self._verified)
             self._require_share(admission.transaction.author)
         except InvalidTransactionError as error:
-            return TransactionResult(b"", error.code)
+            return TransactionResult(_identity(reading), error.code)
         self._burn_sequence(admission)
         code, data = self._carry_out_all(admission)
         receipt = Receipt(
@@ -203,6 +204,10 @@ class _BlockRun:
         data = rule(context, operation)
         context.staged.events.append(event_of(context, operation))
         return data
+
+
+def _identity(reading: Reading) -> bytes:
+    return b"" if isinstance(reading, ResultCode) else transaction_id(reading[0].payload)
 
 
 def _joined(answers: list[bytes]) -> bytes:

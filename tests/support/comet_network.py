@@ -142,10 +142,10 @@ class _Noting:
 
 
 def real_network(
-    names: tuple[str, ...] = NAMES, *, observers: tuple[str, ...] = ()
+    names: tuple[str, ...] = NAMES, *, observers: tuple[str, ...] = (), **changes: object
 ) -> tuple[MockNetwork, list[RealNode]]:
-    """Return a network that has begun, and its nodes."""
-    genesis = genesis_of(*names)
+    """Return a network that has begun, and its nodes; `changes` are those of its genesis."""
+    genesis = genesis_of(*names, **changes)
     nodes = [RealNode(name, genesis) for name in (*names, *observers)]
     network = MockNetwork(
         [MockNode(node.name, node.open) for node in nodes],

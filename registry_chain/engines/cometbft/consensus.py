@@ -83,7 +83,8 @@ class CometApplication:
     engine it is above our genesis' own. `first_validators` gives the set that seals the block
     there. `admits` says whether the node with an id (20 bytes) is let in as a peer. `version` is
     the software's, for people. Without `snapshots` the node neither gives nor takes any.
-    `on_refused` is told of each transaction that does not come into the pool, or leaves it.
+    `on_refused` is told of each transaction that does not come into the pool, or leaves it; without
+    a code where it could not be judged.
     """
 
     def __init__(  # noqa: PLR0913 - its surroundings, each named
@@ -97,7 +98,7 @@ class CometApplication:
         admits: Callable[[bytes], bool],
         clock: Clock,
         version: str,
-        on_refused: Callable[[bytes, ResultCode], None] = lambda _, __: None,
+        on_refused: Callable[[bytes, ResultCode | None], None] = lambda _, __: None,
     ) -> None:
         self._application = application
         self._settling = settling
@@ -149,10 +150,14 @@ class CometApplication:
     def check(self, raw: bytes, *, recheck: bool) -> Checked:
         """Judge a transaction for the pool; one that is there already, without its signatures."""
         now = self._clock.now()
-        if recheck:
-            code = self._application.recheck(raw, time=now)
-        else:
-            code = self._application.check(raw, time=now, pending=PENDING).code
+        try:
+            if recheck:
+                code = self._application.recheck(raw, time=now)
+            else:
+                code = self._application.check(raw, time=now, pending=PENDING).code
+        except BaseException:
+            self._on_refused(raw, None)
+            raise
         if code is ResultCode.OK:
             return Checked(int(code))
         self._on_refused(raw, code)

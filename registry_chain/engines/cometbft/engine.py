@@ -32,6 +32,8 @@ _HANDED_BYTES: Final = 512 * 1024
 """And their bytes: below the RPC's `max_body_bytes` of 1 MB in base64."""
 _SWEEP_SECONDS: Final = 1.0
 """How often those that wait are looked at: whether they can still come into a block."""
+_OF_OTHER_BYTES: Final = frozenset({ResultCode.SIGNATURE_INVALID})
+"""A block may hold the same payload with another's signatures: that says nothing of ours."""
 _STOPPING: Final = "the node is stopping; submit the same transaction again later"
 
 _log = logging.getLogger(__name__)
@@ -137,6 +139,13 @@ class CometEngine:
     # --- handing in ------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        try:
+            self._serve()
+        except BaseException as error:  # noqa: BLE001 - the thread's end is told to everybody
+            _log.critical("handing in stopped", exc_info=error)
+            self._fail(f"the registry takes nothing more: {type(error).__name__}")
+
+    def _serve(self) -> None:
         swept = time.monotonic()
         while not self._closing:
             with self._queue.changed:
@@ -163,11 +172,19 @@ class CometEngine:
                 _log.warning("a transaction could not be handed in: %s", answer.trouble)
                 self._settle_one(waiting.transaction_id, _not_taken)
 
-    def refused(self, raw: bytes, code: ResultCode) -> None:
-        """Take note that the application kept a transaction out of the pool; from any thread."""
+    def refused(self, raw: bytes, code: ResultCode | None) -> None:
+        """Take note that the application kept a transaction out of the pool; from any thread.
+
+        Without a code it could not be judged now.
+        """
         with self._lock:
             transaction_id = self._by_data.get(raw)
-        if transaction_id is not None:
+        if transaction_id is None:
+            return
+        if code is None or code is ResultCode.AUTHOR_LIMIT:
+            # Nothing is wrong with it: the pool has no place for more of this author, or none now.
+            self._settle_one(transaction_id, _not_taken)
+        else:
             result = TransactionResult(transaction_id, code)
             self._settle_one(transaction_id, lambda one: self._submission.tell(one, result))
 
@@ -193,8 +210,11 @@ class CometEngine:
     # --- what the settler says -------------------------------------------------------------------
 
     def _take_settled(self, prepared: PreparedCommit) -> None:
-        for outcome in prepared.outcomes:
-            for result in outcome.results:
+        results = [result for outcome in prepared.outcomes for result in outcome.results]
+        # A transaction may stand there several times; what was done with it comes first. What left
+        # no trace is out of every pool now, and would be waited for in vain.
+        for result in sorted(results, key=lambda result: result.receipt is None):
+            if result.code not in _OF_OTHER_BYTES:
                 self._tell(result)
         with self._moved:
             self._head = self._read_head()

@@ -238,3 +238,48 @@ def test_an_engine_runs_while_the_node_still_waits_for_its_state(one: OneNode) -
     assert engine.wait_above(0, 0.0) == 0
     engine.close()
     assert (fatal, engine.failure) == ([], None)
+
+
+@pytest.mark.parametrize("code", [None, ResultCode.AUTHOR_LIMIT])
+@clause("CN-07", "CN-27")
+def test_what_could_not_be_judged_now_may_come_again(one: OneNode, code: ResultCode | None) -> None:
+    signed = one.sign(0)
+    refused = one.engine.submit(signed)
+    until_waiting(one.network, 1)
+    one.network.pool.clear()
+    one.engine.refused(encode_signed(signed), code)
+    with pytest.raises(RegistryUnavailableError, match="could not take"):
+        refused.result(_SECONDS)
+    future = one.engine.submit(signed)
+    one.decide_with(1)
+    one.network.decide()
+    assert future.result(_SECONDS).height == 1
+
+
+def test_nothing_is_taken_any_more_when_nobody_is_there_to_hand_it_in(
+    one: OneNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Sequence[bytes]) -> list[HandedIn]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(one, "hand_in", broken)
+    with pytest.raises(RegistryUnavailableError, match="takes nothing more"):
+        one.engine.submit(one.sign(0)).result(_SECONDS)
+    assert len(one.fatal) == 1
+    with pytest.raises(RegistryUnavailableError, match="takes nothing more"):
+        one.engine.submit(one.sign(1))
+
+
+@clause("CN-27")
+def test_what_a_block_refused_without_trace_is_told(one: OneNode) -> None:
+    """It has left every pool: whoever waits would wait until its time is over."""
+    early, first = one.engine.submit(one.sign(1)), one.engine.submit(one.sign(0))
+    until_waiting(one.network, 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(one.engine.application, "propose", lambda given, **_: list(given))
+        one.network.decide()
+    one.network.decide()
+    assert first.result(_SECONDS).height == 1
+    with pytest.raises(TransactionRejectedError) as caught:
+        early.result(_SECONDS)
+    assert caught.value.code == ResultCode.SEQUENCE_NOT_NEXT

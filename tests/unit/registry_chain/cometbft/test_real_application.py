@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from registry_chain.state_machine.parameters import MAX_BLOCK_BYTES, PARAMETERS
 from registry_chain.storage.errors import StoreDamagedError
 from registry_chain.storage.integrity import find_damage
 from tests.support.abci_driver import MockNetwork, Point, duplicated, malformed, oversize, reordered
@@ -277,3 +278,52 @@ def test_a_state_that_the_network_did_not_agree_on_is_never_written() -> None:
         nodes[0].settle()
     assert nodes[0].application is not None
     assert nodes[0].application.position.summary.height == 0
+
+
+@pytest.mark.parametrize(
+    ("limit", "most"),
+    [
+        ({"max_author_transactions": 2}, {"one": 2, "all": 4}),
+        ({"max_block_transactions": 3}, {"one": 3, "all": 3}),
+    ],
+)
+@clause("TX-13", "CN-25")
+def test_what_a_block_has_no_room_for_waits_and_is_not_lost(
+    limit: dict[str, int], most: dict[str, int]
+) -> None:
+    """CometBFT takes out of every pool what stood in a block, also what left no trace there."""
+    network, nodes = real_network(parameters=limit)
+    application = nodes[0].application
+    assert application is not None
+    many, some = Author(nodes[0], 0), Author(nodes[0], 1)
+    raws = [many.next() for _ in range(5)]
+    both = [*raws, some.next(), some.next()]
+    ask = {"max_bytes": 2**20, "time": NOW}
+    assert application.propose(raws, **ask) == raws[: most["one"]]
+    assert len(application.propose(both, **ask)) == most["all"]
+    for raw in both:
+        network.submit(raw)
+    codes = []
+    for _ in range(4):
+        codes += [code for code, _ in network.decide().outcome.results]
+        settle(nodes)
+    assert codes == [ResultCode.OK] * 7
+
+
+@clause("CN-12", "CN-25")
+def test_a_block_as_full_as_it_may_be_is_accepted_by_everybody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """CometBFT's room has some to spare beside the transactions: a proposer must not use it."""
+    size = len(Author(real_network()[1][0]).next())
+    small = replace(PARAMETERS[MAX_BLOCK_BYTES], default=3 * size, least=1, most=3 * size)
+    monkeypatch.setitem(PARAMETERS, MAX_BLOCK_BYTES, small)
+    _, nodes = real_network()
+    author = Author(nodes[0])
+    raws = [author.next() for _ in range(5)]
+    proposer, judge = nodes[0].application, nodes[1].application
+    assert proposer is not None
+    assert judge is not None
+    proposed = proposer.propose(raws, max_bytes=2**20, time=NOW)
+    assert len(proposed) == 3
+    assert judge.accept(proposed)
