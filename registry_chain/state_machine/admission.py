@@ -102,7 +102,8 @@ class Check:
     """What the filter before a block says of a transaction.
 
     `verified` goes into the signature cache when `code` is OK, so that the block need not verify
-    again; `author` and `sequence` order a pool of transactions.
+    again; `author` and `sequence` order a pool of transactions; `payer` is who answers for it: the
+    endorser, else the author, empty on the open budget.
     """
 
     code: ResultCode
@@ -110,6 +111,7 @@ class Check:
     author: str = ""
     sequence: int = 0
     verified: bytes = b""
+    payer: str = ""
 
 
 def check(
@@ -137,6 +139,7 @@ def check(
         transaction.author,
         transaction.sequence,
         admission.verified,
+        "" if admission.is_open else transaction.endorser or transaction.author,
     )
 
 

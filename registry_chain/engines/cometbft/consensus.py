@@ -25,6 +25,7 @@ from registry_chain.engines.cometbft.calls import (
     Standing,
     StateSnapshot,
 )
+from registry_chain.engines.cometbft.pool_shares import SHARE_TRANSACTIONS, PoolShares
 from registry_chain.engines.embedded.sealing import APP_VERSION
 from registry_chain.state_machine.block import BlockInput
 from registry_chain.storage.errors import StoreRefusedError
@@ -36,7 +37,7 @@ from weid.registry.validators import Validator, ValidatorSet
 
 BLOCKS_KEPT: Final = 1_000
 """Blocks that CometBFT keeps for peers that were away; our own store has the others too."""
-PENDING: Final = 50_000
+PENDING: Final = SHARE_TRANSACTIONS
 """Sequence numbers of one author that may wait in the pool before the next one."""
 _PEER_BY_ID: Final = "/p2p/filter/id/"
 _PEER_BY_ADDRESS: Final = "/p2p/filter/addr/"
@@ -110,6 +111,7 @@ class CometApplication:
         self._version = version
         self._on_refused = on_refused
         self._computed: DecidedBlock | None = None
+        self._shares = PoolShares()
 
     # --- How it stands and begins ----------------------------------------------------------------
 
@@ -151,10 +153,7 @@ class CometApplication:
         """Judge a transaction for the pool; one that is there already, without its signatures."""
         now = self._clock.now()
         try:
-            if recheck:
-                code = self._application.recheck(raw, time=now)
-            else:
-                code = self._application.check(raw, time=now, pending=PENDING).code
+            code = self._judged(raw, recheck=recheck, now=now)
         except BaseException:
             self._on_refused(raw, None)
             raise
@@ -162,6 +161,16 @@ class CometApplication:
             return Checked(int(code))
         self._on_refused(raw, code)
         return Checked(int(code), describe(code))
+
+    def _judged(self, raw: bytes, *, recheck: bool, now: int) -> ResultCode:
+        if recheck:
+            code = self._application.recheck(raw, time=now)
+            self._shares.asked_again(raw, stays=code is ResultCode.OK)
+            return code
+        found = self._application.check(raw, time=now, pending=PENDING)
+        if found.code is ResultCode.OK and not self._shares.take(found.payer, raw):
+            return ResultCode.AUTHOR_LIMIT
+        return found.code
 
     def query(self, path: str, data: bytes, *, height: int, prove: bool) -> Answered:
         """Answer whether a peer is let in; everything else is asked of the node's own API."""
@@ -201,6 +210,7 @@ class CometApplication:
             )
         )
         self._computed = block
+        self._shares.block(block.transactions)
         return FinalizedBlock(
             tuple(Executed(int(result.code), result.data) for result in outcome.results),
             outcome.app_hash,

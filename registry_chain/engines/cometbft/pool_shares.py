@@ -1,0 +1,89 @@
+"""How much of this node's pool each member takes: nobody fills it alone (clause CN-31).
+
+CometBFT's pool is first come, first kept, and a transaction may name any time until which it is
+good. One member could fill every pool with what never comes into a block, and nobody, governance
+included, could write any more. What a member has in the pool is therefore counted, by who answers
+for it: its endorser, else its author; all authors of the open budget share one share.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from threading import Lock
+from typing import Final
+
+SHARE_TRANSACTIONS: Final = 5_000
+"""A quarter of the pool (`configuration`), and what one author has in a block by default."""
+SHARE_BYTES: Final = 64 * 2**20
+"""A quarter of the pool's bytes."""
+_UNSEEN_BLOCKS: Final = 3
+"""CometBFT asks again about what is in the pool after each block; what it does not ask about for
+so many blocks never came in, or has left."""
+
+
+@dataclass(slots=True)
+class _Place:
+    payer: str
+    size: int
+    seen: int
+
+
+class PoolShares:
+    """The transactions that the pool was told to take, by who answers for them; thread-safe."""
+
+    def __init__(self, *, transactions: int = SHARE_TRANSACTIONS, size: int = SHARE_BYTES) -> None:
+        self._most = transactions
+        self._most_bytes = size
+        self._places: dict[bytes, _Place] = {}
+        self._counts: Counter[str] = Counter()
+        self._bytes: Counter[str] = Counter()
+        self._blocks = 0
+        self._lock = Lock()
+
+    def take(self, payer: str, raw: bytes) -> bool:
+        """Count a transaction that may come in; return whether its member has room for it."""
+        name = hashlib.sha256(raw).digest()
+        with self._lock:
+            place = self._places.get(name)
+            if place is not None:
+                place.seen = self._blocks
+                return True
+            full = self._counts[payer] >= self._most
+            if full or self._bytes[payer] + len(raw) > self._most_bytes:
+                return False
+            self._places[name] = _Place(payer, len(raw), self._blocks)
+            self._counts[payer] += 1
+            self._bytes[payer] += len(raw)
+            return True
+
+    def asked_again(self, raw: bytes, *, stays: bool) -> None:
+        """Take note that a transaction is in the pool, and whether it stays there."""
+        name = hashlib.sha256(raw).digest()
+        with self._lock:
+            place = self._places.get(name)
+            if place is not None:
+                place.seen = self._blocks
+                if not stays:
+                    self._forget(name)
+
+    def block(self, transactions: Iterable[bytes]) -> None:
+        """Take note of a decided block: what stands in it leaves the pool."""
+        with self._lock:
+            self._blocks += 1
+            for raw in transactions:
+                self._forget(hashlib.sha256(raw).digest())
+            oldest = self._blocks - _UNSEEN_BLOCKS
+            for name in [name for name, place in self._places.items() if place.seen < oldest]:
+                self._forget(name)
+
+    def _forget(self, name: bytes) -> None:
+        place = self._places.pop(name, None)
+        if place is None:
+            return
+        self._counts[place.payer] -= 1
+        self._bytes[place.payer] -= place.size
+        if not self._counts[place.payer]:
+            del self._counts[place.payer], self._bytes[place.payer]

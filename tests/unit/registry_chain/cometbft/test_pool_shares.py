@@ -1,0 +1,100 @@
+"""Nobody fills the pool alone: what is counted, and when it is forgotten."""
+
+from __future__ import annotations
+
+import pytest
+
+from registry_chain.engines.cometbft import consensus
+from registry_chain.engines.cometbft.configuration import NodeSettings, config_toml
+from registry_chain.engines.cometbft.pool_shares import (
+    SHARE_BYTES,
+    SHARE_TRANSACTIONS,
+    PoolShares,
+)
+from tests.support.chain_world import GOVERNORS, NETWORK, batch_root, signer
+from tests.support.clauses import clause
+from tests.support.comet_network import genesis_of, real_network
+from weid.registry.codes import ResultCode
+from weid.registry.node_operations import NodeRole
+from weid.registry.operations import AnchorBatch
+from weid.registry.signing import sign_transaction
+from weid.registry.transaction import Transaction
+from weid.registry.wire import encode_signed
+
+FOR_EVER = 2**63 - 1
+
+
+def parked(sequence: int, governor: int = 0, name: str = "") -> bytes:
+    """Return a transaction that is good for ever."""
+    did = genesis_of("one").governors[governor].did
+    operation = AnchorBatch(batch_root((governor, sequence, name)), 1)
+    transaction = Transaction(NETWORK, did, ("control-1",), sequence, FOR_EVER, (operation,))
+    return encode_signed(sign_transaction(transaction, {"control-1": signer(GOVERNORS[governor])}))
+
+
+@clause("CN-31", "R37")
+def test_one_member_cannot_fill_the_pool_with_what_never_comes_into_a_block(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(consensus, "PoolShares", lambda: PoolShares(transactions=4))
+    network, nodes = real_network()
+    codes = [network.submit(parked(number))[0].code for number in (1, 2, 3)]
+    # Another transaction for the same place takes room too, the same one again does not.
+    codes += [network.submit(parked(3, name="other"))[0].code, network.submit(parked(3))[0].code]
+    assert codes == [ResultCode.OK] * 5
+    assert network.submit(parked(4))[0].code == ResultCode.AUTHOR_LIMIT
+    assert network.submit(parked(0, governor=1))[0].code == ResultCode.OK
+    network.decide()
+    for node in nodes:
+        node.settle()
+    assert network.submit(parked(5))[0].code == ResultCode.AUTHOR_LIMIT
+    assert network.submit(parked(1, governor=1))[0].code == ResultCode.OK
+
+
+@clause("CN-31")
+def test_what_stood_in_a_block_or_left_the_pool_makes_room() -> None:
+    shares = PoolShares(transactions=2)
+    assert shares.take("a", b"1")
+    assert shares.take("a", b"2")
+    assert not shares.take("a", b"3")
+    shares.block([b"1", b"of another"])
+    assert shares.take("a", b"3")
+    assert not shares.take("a", b"4")
+    shares.asked_again(b"2", stays=False)
+    assert shares.take("a", b"4")
+
+
+@clause("CN-31")
+def test_bytes_are_bounded_too_and_each_member_by_itself() -> None:
+    shares = PoolShares(size=10)
+    assert shares.take("a", b"x" * 8)
+    assert not shares.take("a", b"y" * 3)
+    assert shares.take("b", b"y" * 3)
+    assert shares.take("a", b"z" * 2)
+
+
+@clause("CN-31")
+def test_what_the_pool_never_took_is_forgotten_and_what_it_has_is_not() -> None:
+    shares = PoolShares(transactions=2)
+    shares.take("a", b"in the pool")
+    shares.take("a", b"never taken: the pool was full")
+    for _ in range(3):
+        shares.block([])
+        shares.asked_again(b"in the pool", stays=True)
+    assert not shares.take("a", b"new")
+    shares.block([])
+    assert shares.take("a", b"new")
+    assert not shares.take("a", b"another")
+
+
+def test_four_members_have_room_in_the_pool_that_is_configured() -> None:
+    text = config_toml(
+        NodeSettings(
+            name="one",
+            role=NodeRole.VALIDATOR,
+            p2p_address="tcp://127.0.0.1:1",
+            rpc_address="tcp://127.0.0.1:2",
+        )
+    )
+    assert f"size = {4 * SHARE_TRANSACTIONS}\n" in text
+    assert f"max_txs_bytes = {4 * SHARE_BYTES}\n" in text
