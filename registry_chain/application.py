@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from threading import Lock
 from typing import Final
 
@@ -246,8 +247,10 @@ class RegistryApplication:
         with self._lock:
             state = LayeredState(self._cache, self._staged, self.position.summary)
         self._cache.trim()
-        while len(self._verified) > VERIFIED_KEPT:
-            self._verified.pop(next(iter(self._verified)), None)
+        # Taken out as one step: other threads, which check transactions, put in meanwhile.
+        surplus = max(0, len(self._verified) - VERIFIED_KEPT)
+        for name in list(islice(self._verified, surplus)):
+            self._verified.pop(name, None)
         with self._cache.reading():
             outcome = apply_block(
                 state, block, verify_ahead=partial(verified_ahead, verified=self._verified)
