@@ -56,9 +56,11 @@ def record_rules(staged: StagedState, version: int) -> None:
 
 def mark_misbehaviour(staged: StagedState, faults: Iterable[Misbehaviour]) -> None:
     """Mark the nodes of validators whose fault was proved, each once; nothing else follows."""
+    # The same node's faults come by the hundred, and its past ids may be many.
+    latest: dict[bytes, bytes] = {}
     for fault in faults:
         key = staged.read(ValidatorKeyRecord, fault.address)
-        node = None if key is None else latest_node(staged, key.node_id)
+        node = None if key is None else latest_node(staged, key.node_id, known=latest)
         if node is None or node.misbehaved_at is not None:
             continue
         version = staged.next_version(NodeRecord, node.node_id)

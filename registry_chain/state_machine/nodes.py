@@ -71,11 +71,21 @@ def validator_updates(staged: StagedState) -> tuple[ValidatorUpdate, ...]:
     )
 
 
-def latest_node(staged: StagedState, node_id: bytes) -> NodeRecord | None:
-    """Return the record of a node under the id that it has today."""
-    record = staged.read(NodeRecord, node_id)
+def latest_node(
+    staged: StagedState, node_id: bytes, *, known: dict[bytes, bytes] | None = None
+) -> NodeRecord | None:
+    """Return the record of a node under the id that it has today.
+
+    `known`, id → id of today, spares the way that was gone before; what is found is added to it.
+    """
+    known = {} if known is None else known
+    passed: list[bytes] = []
+    record = staged.read(NodeRecord, known.get(node_id, node_id))
     while record is not None and record.replaced_by:
-        record = staged.read(NodeRecord, record.replaced_by)
+        passed.append(record.node_id)
+        record = staged.read(NodeRecord, known.get(record.replaced_by, record.replaced_by))
+    if record is not None:
+        known.update(dict.fromkeys(passed, record.node_id))
     return record
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from registry_chain.state_machine.context import Context
 from registry_chain.state_machine.entering_keys import check_raw_key
 from registry_chain.state_machine.errors import refuse, require
-from registry_chain.state_machine.nodes import VALIDATORS, is_voting
+from registry_chain.state_machine.nodes import VALIDATORS, is_voting, latest_node
 from registry_chain.state_machine.rules.did_rules import active_did
 from registry_chain.state_machine.staged import StagedState
 from weid import limits
@@ -54,7 +54,7 @@ def admit_node(context: Context, operation: AdmitNode) -> bytes:
 def change_node(context: Context, operation: ChangeNode) -> bytes:
     """Change a node's role, power or name."""
     # read
-    present = _present(context.staged, operation.node_id)
+    present = _present(context, operation.node_id)
     role = present.role if operation.role is None else operation.role
     power = present.power if role is NodeRole.VALIDATOR else 0
     changed = replace(
@@ -73,24 +73,24 @@ def change_node(context: Context, operation: ChangeNode) -> bytes:
 
 def suspend_node(context: Context, operation: SuspendNode) -> bytes:
     """Shut an active node out for a time."""
-    return _set_status(context.staged, operation.node_id, NodeStatus.ACTIVE, NodeStatus.SUSPENDED)
+    return _set_status(context, operation.node_id, NodeStatus.ACTIVE, NodeStatus.SUSPENDED)
 
 
 def reinstate_node(context: Context, operation: ReinstateNode) -> bytes:
     """Let a suspended node in again."""
-    return _set_status(context.staged, operation.node_id, NodeStatus.SUSPENDED, NodeStatus.ACTIVE)
+    return _set_status(context, operation.node_id, NodeStatus.SUSPENDED, NodeStatus.ACTIVE)
 
 
 def remove_node(context: Context, operation: RemoveNode) -> bytes:
     """Shut a node out for ever."""
-    return _set_status(context.staged, operation.node_id, None, NodeStatus.REMOVED)
+    return _set_status(context, operation.node_id, None, NodeStatus.REMOVED)
 
 
 def rotate_node_keys(context: Context, operation: RotateNodeKeys) -> bytes:
     """Give a node another id, another validator key, or both, which no node ever had."""
     staged = context.staged
     # read
-    present = _present(staged, operation.node_id)
+    present = _present(context, operation.node_id)
     rotated = replace(
         present,
         node_id=operation.new_node_id or present.node_id,
@@ -98,6 +98,9 @@ def rotate_node_keys(context: Context, operation: RotateNodeKeys) -> bytes:
     )
     # check
     require(operation.new_node_id or operation.new_validator_key, ResultCode.NO_CHANGE)
+    # Each rotation leaves a record for ever, which whoever lists the nodes reads.
+    rested = context.by_governance or present.version.height < staged.height
+    require(rested, ResultCode.NODE_STATUS)
     if operation.new_node_id:
         unused = staged.read(NodeRecord, operation.new_node_id) is None
         require(unused, ResultCode.NODE_ID_USED)
@@ -129,9 +132,15 @@ def enter_validator_key(staged: StagedState, node: NodeRecord) -> None:
     staged.write(ValidatorKeyRecord(identity, node.validator_key, node.node_id, version))
 
 
-def _present(staged: StagedState, node_id: bytes) -> NodeRecord:
-    """Return the record of a node that is not removed, or refuse."""
-    record = staged.read(NodeRecord, node_id)
+def _present(context: Context, node_id: bytes) -> NodeRecord:
+    """Return the record of a node that is not removed, or refuse.
+
+    Governance means the node, whatever its id is by now: an operator who takes another id while
+    governors still approve must not escape what they decide.
+    """
+    staged = context.staged
+    governs = context.by_governance
+    record = latest_node(staged, node_id) if governs else staged.read(NodeRecord, node_id)
     if record is None:
         refuse(ResultCode.NODE_UNKNOWN)
     require(record.status is not NodeStatus.REMOVED, ResultCode.NODE_STATUS)
@@ -149,11 +158,11 @@ def _check(record: NodeRecord) -> None:
 
 
 def _set_status(
-    staged: StagedState, node_id: bytes, before: NodeStatus | None, after: NodeStatus
+    context: Context, node_id: bytes, before: NodeStatus | None, after: NodeStatus
 ) -> bytes:
-    present = _present(staged, node_id)
+    present = _present(context, node_id)
     require(before is None or present.status is before, ResultCode.NODE_STATUS)
-    _write(staged, present, replace(present, status=after))
+    _write(context.staged, present, replace(present, status=after))
     return b""
 
 

@@ -319,7 +319,7 @@ def test_a_node_goes_on_under_another_id(network: Network) -> None:
     assert (goes_on.validator_key, goes_on.version.number) == (key_of("a"), 1)
     assert network.updates == ()
     assert network.powers == {key_of("a"): 10, key_of("b"): 10}
-    assert network.code(SuspendNode(node_id("a"))) == ResultCode.NODE_STATUS
+    assert network.code(ReinstateNode(node_id("a"))) == ResultCode.NODE_STATUS
     back = RotateNodeKeys(node_id("a2"), node_id("a"))
     assert network.code(back) == ResultCode.NODE_ID_USED
 
@@ -351,3 +351,39 @@ def test_a_suspended_node_gets_keys_and_stays_suspended(network: Network) -> Non
     assert network.node("a2").status is NodeStatus.SUSPENDED
     network.do(ReinstateNode(node_id("a2")))
     assert network.updates == (ValidatorUpdate(key_of("a2"), 10),)
+
+
+@clause("OP-24", "OP-25")
+def test_an_operator_does_not_escape_what_governors_decide_by_taking_another_id() -> None:
+    network = Network(validator("a"), validator("b"))
+    operator = network.chain.register("operator")
+    network.do(admit("c", operator=operator.did))
+    assert network.sent(operator, RotateNodeKeys(node_id("c"), node_id("c2"))) == ResultCode.OK
+    assert network.sent(operator, RotateNodeKeys(node_id("c2"), node_id("c3"))) == ResultCode.OK
+    # What follows was proposed when the node was still called c.
+    network.do(ChangeNode(node_id("c"), power=3))
+    assert network.node("c3").power == 3
+    network.do(SuspendNode(node_id("c")))
+    assert network.node("c3").status is NodeStatus.SUSPENDED
+    network.do(ReinstateNode(node_id("c2")))
+    network.do(RotateNodeKeys(node_id("c"), b"", key_of("c4")))
+    assert network.powers[key_of("c4")] == 3
+    network.do(RemoveNode(node_id("c")))
+    assert network.node("c3").status is NodeStatus.REMOVED
+    assert network.powers == {key_of("a"): 10, key_of("b"): 10}
+    assert network.code(RemoveNode(node_id("c"))) == ResultCode.NODE_STATUS
+    # Its operator is heard under the id of today only.
+    assert network.sent(operator, RotateNodeKeys(node_id("c"), node_id("c5"))) == (
+        ResultCode.NODE_STATUS
+    )
+
+
+@clause("OP-25")
+def test_an_operator_rotates_once_in_a_block(network: Network) -> None:
+    operator = network.chain.register("operator")
+    network.do(observe("c", operator=operator.did))
+    both = [RotateNodeKeys(node_id(a), node_id(b)) for a, b in (("c", "c2"), ("c2", "c3"))]
+    result = network.chain.send(operator, *both, endorser=network.chain.governor)
+    assert result.code == ResultCode.NODE_STATUS
+    assert network.sent(operator, both[0]) == ResultCode.OK
+    assert network.sent(operator, both[1]) == ResultCode.OK
