@@ -193,7 +193,7 @@ class Settler:
         """
         first = self.stored_height() + 1
         last = min(self._decided, first + _BATCH - 1)
-        found = [self._source.block(height) for height in range(first, last + 1)]
+        found = [self._decided_block(height) for height in range(first, last + 1)]
         if not found:
             return
         blocks = _with_canonical_commits(self._newest, found)
@@ -207,6 +207,17 @@ class Settler:
         self._newest = newest
         self._set_hash = newest.header.next_validators_hash
         self._settled(prepared)
+
+    def _decided_block(self, height: int) -> DecidedBlock:
+        """Return the block at a height; it must be the one that was decided here.
+
+        Another node's RPC may answer at the address while ours is not up yet.
+        """
+        found = self._source.block(height)
+        known = self._hashes.get(height)
+        if known is not None and found.sealed.header.hash() != known:
+            raise MalformedError(f"the RPC gave another block {height} than the one decided here")
+        return found
 
     def _sets_of(self, found: Sequence[DecidedBlock]) -> list[ValidatorSet]:
         """Return the validator sets that the blocks name and that were not there before."""

@@ -15,6 +15,7 @@ from tests.support.clauses import clause
 from tests.support.comet_network import NOW, RealNode, real_network
 from weid import limits
 from weid.clock import FixedClock
+from weid.errors import MalformedError
 from weid.registry.codes import ResultCode
 from weid.registry.light_client import LightClient, TrustRoot
 from weid.registry.operations import AnchorBatch
@@ -327,3 +328,22 @@ def test_a_block_as_full_as_it_may_be_is_accepted_by_everybody(
     proposed = proposer.propose(raws, max_bytes=2**20, time=NOW)
     assert len(proposed) == 3
     assert judge.accept(proposed)
+
+
+@clause("CN-22")
+def test_a_block_that_was_not_decided_here_is_not_written(
+    four: tuple[MockNetwork, list[RealNode]],
+) -> None:
+    """Another node's RPC may answer at the address while the node's own is not up."""
+    network, nodes = four
+    network.decide()
+    sealed = network.decided(1).sealed
+    other = replace(sealed.header, proposer_address=bytes(20))
+    nodes[0].seen[1] = replace(sealed, header=other)
+    with pytest.raises(MalformedError, match="another block 1"):
+        nodes[0].settle()
+    assert nodes[0].settler is not None
+    assert nodes[0].settler.newest is None
+    del nodes[0].seen[1]
+    nodes[0].settle()
+    assert nodes[0].settler.newest is not None
