@@ -65,9 +65,14 @@ def _asked_ps(pid: int) -> str | None:
 
 
 def running_node(folder: Path) -> NodeProcess | None:
-    """Return the process that a folder's pid file names, if it is still that process."""
+    """Return the process that a folder's pid file names, if it is still that process.
+
+    The file must be of the user who asks: one that somebody else wrote may name any process.
+    """
     try:
         with (folder / PID_FILE).open("rb") as file:
+            if os.fstat(file.fileno()).st_uid != os.geteuid():
+                return None
             body = json_loads_object(
                 file.read(_PID_BYTES), what="the pid file", max_bytes=_PID_BYTES
             )
@@ -140,9 +145,16 @@ def stop_nodes(
             sleep(min(left, 0.1))
         became[folder] = "does not end" if _is_there(process) else "stopped"
     for folder, what in became.items():
-        if what != "does not end":
+        if what != "does not end" and _is_ours(folder / PID_FILE):
             (folder / PID_FILE).unlink(missing_ok=True)
     return became
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return path.stat().st_uid == os.geteuid()
+    except OSError:
+        return False
 
 
 def _is_there(process: NodeProcess) -> bool:

@@ -162,3 +162,16 @@ def test_a_process_has_one_time_of_start_and_none_when_it_is_gone():
     ) as child:
         assert start_time(child.pid) not in {None, start_time(os.getpid())}
     assert start_time(child.pid) is None
+
+
+@clause("NT-13")
+def test_a_pid_file_of_somebody_else_names_no_process(node, monkeypatch):
+    """Whoever stops the nodes of another's folder must not stop what its owner chose."""
+    folder, process = node("one")
+    assert running_node(folder) == process
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    assert running_node(folder) is None
+    became = stop_nodes([folder], monotonic=time.monotonic, sleep=time.sleep)
+    assert became == {folder: "was not running"}
+    assert start_time(process.pid) == process.started
+    assert (folder / PID_FILE).exists()
