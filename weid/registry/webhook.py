@@ -88,7 +88,8 @@ class WebhookReceiver:
         self._clock = clock
         self._max_age = max_age
         self._until: OrderedDict[str, int] = OrderedDict()
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._in_work: set[str] = set()
 
     def receive(
         self, headers: Mapping[str, str], body: bytes, handle: Callable[[RegistryEvent], None]
@@ -96,7 +97,8 @@ class WebhookReceiver:
         """Check one POST and hand its event on; return whether it was new.
 
         Header names may be in any case. When `handle` raises, the delivery counts as not taken:
-        answer with a 5xx status then, and it comes again. Otherwise answer 204.
+        answer with a 5xx status then, and it comes again. Otherwise answer 204. A repetition that
+        comes while `handle` is at work waits for it: a node tries again after 10 s.
 
         Raises:
             MalformedError: not a delivery of the form that nodes send; answer 400.
@@ -104,19 +106,37 @@ class WebhookReceiver:
                 answer 401.
         """
         delivery = self.check(headers, body)
-        now = self._clock.now()
-        with self._lock:
+        if not self._begin(delivery.id):
+            return False
+        try:
+            if delivery.event is not None:
+                handle(delivery.event)
+        except BaseException:
+            self._end(delivery.id, taken=False)
+            raise
+        self._end(delivery.id, taken=True)
+        return delivery.event is not None
+
+    def _begin(self, delivery_id: str) -> bool:
+        """Return whether a delivery is new, and nobody else is at it."""
+        with self._changed:
+            self._changed.wait_for(lambda: delivery_id not in self._in_work)
+            now = self._clock.now()
             while self._until and next(iter(self._until.values())) < now:
                 self._until.popitem(last=False)
-            if delivery.id in self._until:
+            if delivery_id in self._until:
                 return False
-        if delivery.event is not None:
-            handle(delivery.event)
-        with self._lock:
-            self._until[delivery.id] = now + self._max_age + FUTURE
+            self._in_work.add(delivery_id)
+            return True
+
+    def _end(self, delivery_id: str, *, taken: bool) -> None:
+        with self._changed:
+            self._in_work.discard(delivery_id)
+            if taken:
+                self._until[delivery_id] = self._clock.now() + self._max_age + FUTURE
             while len(self._until) > _REMEMBERED:
                 self._until.popitem(last=False)
-        return delivery.event is not None
+            self._changed.notify_all()
 
     def check(self, headers: Mapping[str, str], body: bytes) -> Delivery:
         """Check one POST without remembering it; see `receive`."""

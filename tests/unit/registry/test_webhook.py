@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 
 import pytest
@@ -84,6 +85,31 @@ def test_a_delivery_is_handed_on_once(receiver):
     # The same request again, and the same event signed anew: a node that was not sure sends again.
     assert not receiver.receive(*signed(SENT), got.append)
     assert not receiver.receive(*signed(SENT, created=NOW + 1), got.append)
+    assert got == [EVENT]
+
+
+@clause("EV-13")
+def test_a_repetition_that_comes_while_it_is_handled_does_nothing_a_second_time(receiver):
+    """A node does not wait longer than 10 s for an answer, and sends again."""
+    got, begun, go_on, answers = [], threading.Event(), threading.Event(), []
+
+    def slow(event):
+        got.append(event)
+        begun.set()
+        assert go_on.wait(60)
+
+    def deliver():
+        answers.append(receiver.receive(*signed(SENT), slow))
+
+    threads = [threading.Thread(target=deliver, daemon=True) for _ in range(2)]
+    threads[0].start()
+    assert begun.wait(60)
+    threads[1].start()
+    threads[1].join(0.05)
+    go_on.set()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(answers) == [False, True]
     assert got == [EVENT]
 
 
