@@ -272,7 +272,9 @@ class Settler:
 
     def _write_unsealed_if_full(self, error: Exception) -> None:
         """Write states without their blocks where these cannot be had and too many wait."""
-        staged = self._application.staged
+        # The newest may be in work: CometBFT has not kept yet what it came to, and could not go on
+        # from a store that is ahead of it.
+        staged = [one for one in self._application.staged if one.summary.height <= self._decided]
         if len(staged) < MOST_STAGED:
             return
         _log.info("states up to %d are written before their blocks: %s",

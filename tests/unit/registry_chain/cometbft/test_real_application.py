@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from registry_chain.engines.cometbft.settler import MOST_STAGED
+from registry_chain.state_machine.block import BlockInput
 from registry_chain.state_machine.parameters import MAX_BLOCK_BYTES, PARAMETERS
 from registry_chain.storage.errors import StoreDamagedError
 from registry_chain.storage.integrity import find_damage
@@ -15,7 +17,7 @@ from tests.support.clauses import clause
 from tests.support.comet_network import NOW, RealNode, real_network
 from weid import limits
 from weid.clock import FixedClock
-from weid.errors import MalformedError
+from weid.errors import MalformedError, RegistryUnavailableError
 from weid.registry.codes import ResultCode
 from weid.registry.light_client import LightClient, TrustRoot
 from weid.registry.operations import AnchorBatch
@@ -347,3 +349,28 @@ def test_a_block_that_was_not_decided_here_is_not_written(
     del nodes[0].seen[1]
     nodes[0].settle()
     assert nodes[0].settler.newest is not None
+
+
+@clause("CN-20", "CN-23")
+def test_a_state_that_is_computed_and_not_committed_is_never_written(
+    four: tuple[MockNetwork, list[RealNode]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While blocks are run again the RPC is not up: eight wait, and one of them may be in work."""
+    network, nodes = four
+    node = nodes[0]
+
+    def silent(height: int) -> None:
+        raise RegistryUnavailableError(f"no block {height} yet")
+
+    monkeypatch.setattr(node, "block", silent)
+    for _ in range(MOST_STAGED - 1):
+        network.decide()
+    assert node.application is not None
+    assert node.settler is not None
+    time = network.decided(MOST_STAGED - 1).block.time_ns // 10**9
+    node.application.finalize_block(BlockInput(MOST_STAGED, time, ()))
+    node.settler._turn()
+    assert node.application.info().height == 0
+    node.settler.note(MOST_STAGED, bytes(32))
+    node.settler._turn()
+    assert node.application.info().height == MOST_STAGED
