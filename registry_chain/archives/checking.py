@@ -27,7 +27,9 @@ class ArchiveReport:
     """What archives hold: blocks from `first` to `last`.
 
     `anchored` says that they begin with the first block, so that the genesis alone vouches for all
-    of them; otherwise they only hold together, and somebody must vouch for `last_hash`.
+    of them; otherwise they only hold together, and somebody must vouch for `last_hash`. In
+    `unproved` blocks a transaction has no receipt, or the next header, which says the results, is
+    not there: what the receipts say only a replay knows then (SS-10).
     """
 
     first: int
@@ -35,6 +37,7 @@ class ArchiveReport:
     last_hash: bytes
     anchored: bool
     transactions: int
+    unproved: int = 0
 
 
 def check_archives(
@@ -67,6 +70,7 @@ def check_archives(
         before.block.header.hash(),
         first == genesis.initial_height,
         check.transactions,
+        check.unproved,
     )
 
 
@@ -106,6 +110,8 @@ class _Check:
         self.before: ArchivedBlock | None = None
         self._results: bytes | None = None
         self.transactions = 0
+        self.unproved = 0
+        self._newest_has_any = False
 
     def take(self, found: ArchivedBlock) -> None:
         header = found.block.header
@@ -118,7 +124,7 @@ class _Check:
                 raise ProofError("the transactions are not those of the header")
             if self._results is not None and header.last_results_hash != self._results:
                 raise ProofError("the header's results are not those of the receipts before it")
-            self._results = _results_of(found)
+            self._count_unproved(found, _results_of(found))
         except (ProofError, MalformedError) as error:
             raise StoreDamagedError(
                 f"the archive is false at height {header.height}: {error.message}",
@@ -126,6 +132,12 @@ class _Check:
             ) from error
         self.before = found
         self.transactions += len(found.block.transactions)
+
+    def _count_unproved(self, found: ArchivedBlock, results: bytes | None) -> None:
+        """Count a block whose receipts the next header does not say, as the newest is so far."""
+        has_any = bool(found.block.transactions)
+        self.unproved += has_any - (self._newest_has_any and self._results is not None)
+        self._newest_has_any, self._results = has_any, results
 
     def _require_follows(self, found: ArchivedBlock) -> None:
         header, before = found.block.header, self.before

@@ -146,9 +146,14 @@ def verify_archive(
 
 
 def _sentence(report: ArchiveReport) -> str:
+    unproved = (
+        f"\nreceipts of {counted(report.unproved, 'block')} are proved by a replay only"
+        if report.unproved
+        else ""
+    )
     return (
         f"blocks {report.first} to {report.last}, {counted(report.transactions, 'transaction')}, "
-        f"last hash {report.last_hash.hex()}"
+        f"last hash {report.last_hash.hex()}{unproved}"
     )
 
 
@@ -159,4 +164,5 @@ def _facts(report: ArchiveReport) -> JsonObject:
         "last_hash": report.last_hash.hex(),
         "anchored": report.anchored,
         "transactions": report.transactions,
+        "unproved": report.unproved,
     }

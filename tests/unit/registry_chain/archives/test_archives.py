@@ -42,6 +42,7 @@ from tests.support.decided_chain import (
     random_decided,
 )
 from weid.errors import NotFoundError
+from weid.registry.wire import decode_receipt, encode_receipt
 
 ALL = Retention(blocks=1)
 
@@ -170,8 +171,6 @@ def test_a_receipt_that_says_otherwise_is_found_by_the_next_header(
         if found.receipts and None not in found.receipts
     )
     raw = bytearray(blocks[at].receipts[0] or b"")
-    from weid.registry.wire import decode_receipt, encode_receipt
-
     receipt = decode_receipt(bytes(raw))
     other = encode_receipt(dataclasses.replace(receipt, code=receipt.code + 1))
     false = dataclasses.replace(blocks[at], receipts=(other, *blocks[at].receipts[1:]))
@@ -181,6 +180,35 @@ def test_a_receipt_that_says_otherwise_is_found_by_the_next_header(
     with pytest.raises(StoreDamagedError) as found:
         check_archives(chain.genesis, [path])
     assert found.value.height == at + 2
+
+
+@clause("SS-10", "SS-13")
+def test_receipts_that_no_header_proves_are_counted_and_not_passed_over(
+    chain: DecidedChain, blocks: list[ArchivedBlock], tmp_path: Path
+) -> None:
+    """Who leaves out one receipt could write anything into the others of the block."""
+    honest = sum(
+        bool(found.receipts) and (None in found.receipts or number == len(blocks))
+        for number, found in enumerate(blocks, 1)
+    )
+    at = next(
+        number
+        for number, found in enumerate(blocks[:-1])
+        if len(found.receipts) > 1 and None not in found.receipts
+    )
+    receipt = decode_receipt(blocks[at].receipts[0] or b"")
+    other = encode_receipt(dataclasses.replace(receipt, code=receipt.code + 1))
+    false = dataclasses.replace(blocks[at], receipts=(other, None, *blocks[at].receipts[2:]))
+    counts = []
+    for name, listed in (("a", blocks), ("b", [*blocks[:at], false, *blocks[at + 1 :]])):
+        head = ArchiveHead(chain.genesis, 1, len(blocks))
+        write_archive(tmp_path / name, head, listed)
+        counts.append(check_archives(chain.genesis, [tmp_path / name]).unproved)
+    assert counts == [honest, honest + 1]
+    # The receipts of the newest block are said by a header that is not there.
+    with_any = next(number for number, found in enumerate(blocks, 1) if found.receipts)
+    write_archive(tmp_path / "c", ArchiveHead(chain.genesis, 1, with_any), blocks[:with_any])
+    assert check_archives(chain.genesis, [tmp_path / "c"]).unproved == 1
 
 
 @clause("SS-13")
