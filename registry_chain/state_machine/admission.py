@@ -103,7 +103,8 @@ class Check:
 
     `verified` goes into the signature cache when `code` is OK, so that the block need not verify
     again; `author` and `sequence` order a pool of transactions; `payer` is who answers for it: the
-    endorser, else the author, empty on the open budget.
+    endorser, else the author, empty on the open budget; `is_next` says that the author's next
+    sequence number is this one.
     """
 
     code: ResultCode
@@ -112,6 +113,7 @@ class Check:
     sequence: int = 0
     verified: bytes = b""
     payer: str = ""
+    is_next: bool = False
 
 
 def check(
@@ -140,6 +142,7 @@ def check(
         transaction.sequence,
         admission.verified,
         "" if admission.is_open else transaction.endorser or transaction.author,
+        transaction.sequence == _next_sequence(staged, transaction),
     )
 
 
@@ -331,7 +334,11 @@ def _public_key(raw: bytes) -> PublicKey:
 
 
 def _check_sequence(staged: StagedState, transaction: Transaction, pending: int) -> None:
-    account = staged.read(AccountRecord, transaction.author.encode())
-    following = 0 if account is None else account.next_sequence
+    following = _next_sequence(staged, transaction)
     require(transaction.sequence >= following, ResultCode.SEQUENCE_USED)
     require(transaction.sequence <= following + pending, ResultCode.SEQUENCE_NOT_NEXT)
+
+
+def _next_sequence(staged: StagedState, transaction: Transaction) -> int:
+    account = staged.read(AccountRecord, transaction.author.encode())
+    return 0 if account is None else account.next_sequence

@@ -168,7 +168,10 @@ class CometApplication:
             self._shares.asked_again(raw, stays=code is ResultCode.OK)
             return code
         found = self._application.check(raw, time=now, pending=PENDING)
-        if found.code is ResultCode.OK and not self._shares.take(found.payer, raw):
+        is_next = found.is_next and found.payer == found.author
+        if found.code is ResultCode.OK and not self._shares.take(
+            found.payer, raw, is_next=is_next
+        ):
             return ResultCode.AUTHOR_LIMIT
         return found.code
 

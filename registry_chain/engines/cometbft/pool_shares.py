@@ -40,11 +40,16 @@ class PoolShares:
         self._places: dict[bytes, _Place] = {}
         self._counts: Counter[str] = Counter()
         self._bytes: Counter[str] = Counter()
+        self._besides: dict[str, bytes] = {}
         self._blocks = 0
         self._lock = Lock()
 
-    def take(self, payer: str, raw: bytes) -> bool:
-        """Count a transaction that may come in; return whether its member has room for it."""
+    def take(self, payer: str, raw: bytes, *, is_next: bool = False) -> bool:
+        """Count a transaction that may come in; return whether its member has room for it.
+
+        `is_next` says that the member's own next one is it, for which others may wait: it has a
+        place beside a share that is full.
+        """
         name = hashlib.sha256(raw).digest()
         with self._lock:
             place = self._places.get(name)
@@ -53,7 +58,9 @@ class PoolShares:
                 return True
             full = self._counts[payer] >= self._most
             if full or self._bytes[payer] + len(raw) > self._most_bytes:
-                return False
+                if not is_next or payer in self._besides:
+                    return False
+                self._besides[payer] = name
             self._places[name] = _Place(payer, len(raw), self._blocks)
             self._counts[payer] += 1
             self._bytes[payer] += len(raw)
@@ -83,6 +90,8 @@ class PoolShares:
         place = self._places.pop(name, None)
         if place is None:
             return
+        if self._besides.get(place.payer) == name:
+            del self._besides[place.payer]
         self._counts[place.payer] -= 1
         self._bytes[place.payer] -= place.size
         if not self._counts[place.payer]:

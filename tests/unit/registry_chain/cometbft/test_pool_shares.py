@@ -65,6 +65,28 @@ def test_what_stood_in_a_block_or_left_the_pool_makes_room() -> None:
 
 
 @clause("CN-31")
+def test_the_one_that_all_others_wait_for_comes_in_beside_a_full_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else who lost the first of many could not go on before their time is over."""
+    monkeypatch.setattr(consensus, "PoolShares", lambda: PoolShares(transactions=3))
+    network, nodes = real_network()
+    for number in (1, 2, 3):
+        network.submit(parked(number))
+    assert network.submit(parked(4))[0].code == ResultCode.AUTHOR_LIMIT
+    assert network.submit(parked(0))[0].code == ResultCode.OK
+    assert network.submit(parked(0, name="other"))[0].code == ResultCode.AUTHOR_LIMIT
+    codes = [code for code, _ in network.decide().outcome.results]
+    assert codes == [ResultCode.OK] * 4
+    for node in nodes:
+        node.settle()
+    network.decide()
+    for node in nodes:
+        node.settle()
+    assert network.submit(parked(4))[0].code == ResultCode.OK
+
+
+@clause("CN-31")
 def test_bytes_are_bounded_too_and_each_member_by_itself() -> None:
     shares = PoolShares(size=10)
     assert shares.take("a", b"x" * 8)
