@@ -25,9 +25,14 @@ from registry_chain.engines.cometbft.calls import (
     Standing,
     StateSnapshot,
 )
-from registry_chain.engines.cometbft.pool_shares import SHARE_TRANSACTIONS, PoolShares
+from registry_chain.engines.cometbft.pool_shares import (
+    SHARE_TRANSACTIONS,
+    PoolShares,
+    share_bytes,
+)
 from registry_chain.engines.embedded.sealing import APP_VERSION
 from registry_chain.state_machine.block import BlockInput
+from registry_chain.state_machine.parameters import MAX_BLOCK_BYTES
 from registry_chain.storage.errors import StoreRefusedError
 from weid.clock import Clock
 from weid.errors import RegistryUnavailableError
@@ -111,7 +116,7 @@ class CometApplication:
         self._version = version
         self._on_refused = on_refused
         self._computed: DecidedBlock | None = None
-        self._shares = PoolShares()
+        self._kept_shares: PoolShares | None = None
 
     # --- How it stands and begins ----------------------------------------------------------------
 
@@ -165,15 +170,22 @@ class CometApplication:
     def _judged(self, raw: bytes, *, recheck: bool, now: int) -> ResultCode:
         if recheck:
             code = self._application.recheck(raw, time=now)
-            self._shares.asked_again(raw, stays=code is ResultCode.OK)
+            self._shares().asked_again(raw, stays=code is ResultCode.OK)
             return code
         found = self._application.check(raw, time=now, pending=PENDING)
         is_next = found.is_next and found.payer == found.author
-        if found.code is ResultCode.OK and not self._shares.take(
+        if found.code is ResultCode.OK and not self._shares().take(
             found.payer, raw, is_next=is_next
         ):
             return ResultCode.AUTHOR_LIMIT
         return found.code
+
+    def _shares(self) -> PoolShares:
+        # Made when the chain has begun: a node that joins by state sync has no genesis before.
+        if self._kept_shares is None:
+            block = self._application.genesis.parameter(MAX_BLOCK_BYTES)
+            self._kept_shares = PoolShares(size=share_bytes(block))
+        return self._kept_shares
 
     def query(self, path: str, data: bytes, *, height: int, prove: bool) -> Answered:
         """Answer whether a peer is let in; everything else is asked of the node's own API."""
@@ -213,7 +225,7 @@ class CometApplication:
             )
         )
         self._computed = block
-        self._shares.block(block.transactions)
+        self._shares().block(block.transactions)
         return FinalizedBlock(
             tuple(Executed(int(result.code), result.data) for result in outcome.results),
             outcome.app_hash,

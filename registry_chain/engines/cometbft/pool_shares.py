@@ -2,8 +2,10 @@
 
 CometBFT's pool is first come, first kept, and a transaction may name any time until which it is
 good. One member could fill every pool with what never comes into a block, and nobody, governance
-included, could write any more. What a member has in the pool is therefore counted, by who answers
-for it: its endorser, else its author; all authors of the open budget share one share.
+included, could write any more. It need not even fill it: CometBFT offers a proposer the first
+transactions of the pool, as many bytes as a block has, and never those behind. What a member has
+in the pool is therefore counted, by who answers for it: its endorser, else its author; all authors
+of the open budget share one share.
 """
 
 from __future__ import annotations
@@ -15,13 +17,19 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Final
 
+from weid import limits
+
 SHARE_TRANSACTIONS: Final = 5_000
 """A quarter of the pool (`configuration`), and what one author has in a block by default."""
-SHARE_BYTES: Final = 64 * 2**20
-"""A quarter of the pool's bytes."""
+_SHARES: Final = 4
 _UNSEEN_BLOCKS: Final = 3
 """CometBFT asks again about what is in the pool after each block; what it does not ask about for
 so many blocks never came in, or has left."""
+
+
+def share_bytes(block_bytes: int) -> int:
+    """Return the bytes that a member may have in the pool: a quarter of those of a block."""
+    return max(block_bytes // _SHARES, limits.TRANSACTION_BYTES)
 
 
 @dataclass(slots=True)
@@ -34,7 +42,7 @@ class _Place:
 class PoolShares:
     """The transactions that the pool was told to take, by who answers for them; thread-safe."""
 
-    def __init__(self, *, transactions: int = SHARE_TRANSACTIONS, size: int = SHARE_BYTES) -> None:
+    def __init__(self, *, size: int, transactions: int = SHARE_TRANSACTIONS) -> None:
         self._most = transactions
         self._most_bytes = size
         self._places: dict[bytes, _Place] = {}

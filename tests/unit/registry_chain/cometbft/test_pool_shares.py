@@ -7,16 +7,17 @@ import pytest
 from registry_chain.engines.cometbft import consensus
 from registry_chain.engines.cometbft.configuration import NodeSettings, config_toml
 from registry_chain.engines.cometbft.pool_shares import (
-    SHARE_BYTES,
     SHARE_TRANSACTIONS,
     PoolShares,
+    share_bytes,
 )
 from tests.support.chain_world import GOVERNORS, NETWORK, batch_root, signer
 from tests.support.clauses import clause
 from tests.support.comet_network import genesis_of, real_network
+from weid import limits
 from weid.registry.codes import ResultCode
 from weid.registry.node_operations import NodeRole
-from weid.registry.operations import AnchorBatch
+from weid.registry.operations import AnchorBatch, PublishTemplate
 from weid.registry.signing import sign_transaction
 from weid.registry.transaction import Transaction
 from weid.registry.wire import encode_signed
@@ -36,7 +37,7 @@ def parked(sequence: int, governor: int = 0, name: str = "") -> bytes:
 def test_one_member_cannot_fill_the_pool_with_what_never_comes_into_a_block(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(consensus, "PoolShares", lambda: PoolShares(transactions=4))
+    monkeypatch.setattr(consensus, "PoolShares", lambda size: PoolShares(size=size, transactions=4))
     network, nodes = real_network()
     codes = [network.submit(parked(number))[0].code for number in (1, 2, 3)]
     # Another transaction for the same place takes room too, the same one again does not.
@@ -53,7 +54,7 @@ def test_one_member_cannot_fill_the_pool_with_what_never_comes_into_a_block(
 
 @clause("CN-31")
 def test_what_stood_in_a_block_or_left_the_pool_makes_room() -> None:
-    shares = PoolShares(transactions=2)
+    shares = PoolShares(size=1000, transactions=2)
     assert shares.take("a", b"1")
     assert shares.take("a", b"2")
     assert not shares.take("a", b"3")
@@ -69,7 +70,7 @@ def test_the_one_that_all_others_wait_for_comes_in_beside_a_full_share(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Else who lost the first of many could not go on before their time is over."""
-    monkeypatch.setattr(consensus, "PoolShares", lambda: PoolShares(transactions=3))
+    monkeypatch.setattr(consensus, "PoolShares", lambda size: PoolShares(size=size, transactions=3))
     network, nodes = real_network()
     for number in (1, 2, 3):
         network.submit(parked(number))
@@ -97,7 +98,7 @@ def test_bytes_are_bounded_too_and_each_member_by_itself() -> None:
 
 @clause("CN-31")
 def test_what_the_pool_never_took_is_forgotten_and_what_it_has_is_not() -> None:
-    shares = PoolShares(transactions=2)
+    shares = PoolShares(size=1000, transactions=2)
     shares.take("a", b"in the pool")
     shares.take("a", b"never taken: the pool was full")
     for _ in range(3):
@@ -107,6 +108,25 @@ def test_what_the_pool_never_took_is_forgotten_and_what_it_has_is_not() -> None:
     shares.block([])
     assert shares.take("a", b"new")
     assert not shares.take("a", b"another")
+
+
+@clause("CN-31")
+def test_one_member_s_waiting_never_fills_what_a_proposer_is_offered() -> None:
+    """CometBFT offers the first of the pool, a block's bytes of them: 130 large ones fill that."""
+    assert share_bytes(8 * 2**20) == 2 * 2**20
+    assert share_bytes(limits.TRANSACTION_BYTES) == limits.TRANSACTION_BYTES
+    network, _ = real_network(parameters={"max_block_bytes": 8 * limits.TRANSACTION_BYTES})
+
+    def large(sequence: int, governor: int = 0) -> bytes:
+        did = genesis_of("one").governors[governor].did
+        operation = PublishTemplate("large", 1, bytes(48_000))
+        transaction = Transaction(NETWORK, did, ("control-1",), sequence, FOR_EVER, (operation,))
+        key = signer(GOVERNORS[governor])
+        return encode_signed(sign_transaction(transaction, {"control-1": key}))
+
+    codes = [network.submit(large(number))[0].code for number in (1, 2, 3)]
+    assert codes == [ResultCode.OK, ResultCode.OK, ResultCode.AUTHOR_LIMIT]
+    assert network.submit(large(0, governor=1))[0].code == ResultCode.OK
 
 
 def test_four_members_have_room_in_the_pool_that_is_configured() -> None:
@@ -119,4 +139,3 @@ def test_four_members_have_room_in_the_pool_that_is_configured() -> None:
         )
     )
     assert f"size = {4 * SHARE_TRANSACTIONS}\n" in text
-    assert f"max_txs_bytes = {4 * SHARE_BYTES}\n" in text
