@@ -75,6 +75,7 @@ def application(  # noqa: PLR0913 - the options of the command
         version=version("weid"),
         snapshots=node.chain / "snapshots",
         snapshot_blocks=snapshot_blocks,
+        has_peers=bool(_settings(node.comet).get("p2p", {}).get("persistent_peers")),
     )
     store = open_chain(node, genesis, begin=not _takes_state(node.comet))
     clock = SystemClock()

@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from registry_chain.application import RegistryApplication
 from registry_chain.engines.cometbft.consensus import CometApplication
 from registry_chain.engines.cometbft.dispatch import AbciApplication
 from registry_chain.engines.cometbft.engine import CometEngine
+from registry_chain.engines.cometbft.peer_watch import PeerWatch
 from registry_chain.engines.cometbft.rpc import CometRpc
 from registry_chain.engines.cometbft.server import AbciServer
 from registry_chain.engines.cometbft.snapshot_schedule import SnapshotSchedule
@@ -48,7 +50,8 @@ class CometSurroundings:
     """Where this node's CometBFT is: its RPC, our socket for it, and the height it begins at.
 
     `version` is the software's own, as peers are told. `snapshots` is the folder of the snapshots
-    that it gives to others, one every `snapshot_blocks`; with 0 it makes none.
+    that it gives to others, one every `snapshot_blocks`; with 0 it makes none. `has_peers` says
+    that its settings name other nodes.
     """
 
     rpc_address: str
@@ -57,6 +60,7 @@ class CometSurroundings:
     version: str
     snapshots: Path
     snapshot_blocks: int
+    has_peers: bool
 
 
 def serve_comet(  # noqa: PLR0913 - its surroundings, each named
@@ -113,6 +117,15 @@ def serve_comet(  # noqa: PLR0913 - its surroundings, each named
             waits()
             _wait_for_state(begun)
         if application.begun and not reasons:
+            if comet.has_peers:
+                watch = PeerWatch(
+                    rpc,
+                    engine.settler.stored_height,
+                    on_alone=stop,
+                    monotonic=time.monotonic,
+                )
+                watch.start()
+                until_closed.callback(watch.stop)
             if comet.snapshot_blocks:
                 schedule = SnapshotSchedule(application, maker, every=comet.snapshot_blocks)
                 schedule.start()

@@ -85,11 +85,11 @@ def test_a_node_is_let_in_when_governance_admits_it_and_out_when_it_says_so(netw
     registry = network.registry("validator-1", "validator-2")
     governor = network.governor(registry)
     added = network.told("net", "add-node", network.path, "observer-2")
-    network.call("net", "start", network.path, "--wait", 0)
     node_id = bytes.fromhex(added["node_id"])
     key = bytes.fromhex(added["validator_key"])
     assert registry.node(node_id) is None
     propose(network, governor, AdmitNode(node_id, NodeRole.OBSERVER, "observer-2", "", key, 0))
+    network.call("net", "start", network.path, "--wait", 0)
     receipt = governor.submit(AnchorEvidence(b"\x03" * 32))
 
     def follows():

@@ -40,7 +40,7 @@ from weid.registry.codes import ResultCode, describe
 from weid.registry.comet_encoding import NANOSECONDS
 from weid.registry.validators import Validator, ValidatorSet
 
-BLOCKS_KEPT: Final = 1_000
+BLOCKS_KEPT: Final = 10_000
 """Blocks that CometBFT keeps for peers that were away; our own store has the others too."""
 PENDING: Final = SHARE_TRANSACTIONS
 """Sequence numbers of one author that may wait in the pool before the next one."""

@@ -19,8 +19,8 @@ from typing import Final
 
 from weid import limits
 
-SHARE_TRANSACTIONS: Final = 5_000
-"""A quarter of the pool (`configuration`), and what one author has in a block by default."""
+SHARE_TRANSACTIONS: Final = 2_000
+"""A quarter of the pool (`configuration`)."""
 _SHARES: Final = 4
 _UNSEEN_BLOCKS: Final = 3
 """CometBFT asks again about what is in the pool after each block; what it does not ask about for
