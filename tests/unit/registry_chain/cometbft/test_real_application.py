@@ -279,7 +279,7 @@ def test_a_state_that_the_network_did_not_agree_on_is_never_written() -> None:
     assert application is not None
     first, *later = application.staged
     wrong = replace(first, summary=replace(first.summary, smt_root=bytes(32)))
-    application._staged = (wrong, *later)  # noqa: SLF001 - as damaged memory or another program would
+    application._staged = (wrong, *later)
     with pytest.raises(StoreDamagedError, match="app hash mismatch"):
         nodes[0].settle()
     assert application.position.summary.height == 0
