@@ -50,9 +50,10 @@ from registry_chain.verifying import verified_ahead
 from weid.errors import RegistryUnavailableError
 from weid.registry.codes import ResultCode
 from weid.registry.comet_encoding import merkle_root
-from weid.registry.records import HandoverRecord
+from weid.registry.records import AccountRecord, HandoverRecord
 from weid.registry.state_keys import ENGINE, NAMESPACE_OF, state_key
 from weid.registry.validators import Validator, ValidatorSet
+from weid.registry.wire import decode_record_as
 
 HANDOVER_KEY: Final = state_key(NAMESPACE_OF[HandoverRecord], ENGINE)
 """Where the state says that the chain was handed over."""
@@ -206,6 +207,19 @@ class RegistryApplication:
         if found.verified:
             self._verified[found.verified] = None
         return found
+
+    def following(self, author: str) -> int:
+        """Return an author's next sequence number after the newest computed block; any thread."""
+        key = state_key(NAMESPACE_OF[AccountRecord], author.encode())
+        with self._lock:
+            staged = self._staged
+        for outcome in reversed(staged):
+            raw = outcome.records.get(key)
+            if raw is not None:
+                break
+        else:
+            raw = self._cache.peek(key)
+        return 0 if raw is None else decode_record_as(AccountRecord, raw).next_sequence
 
     def recheck(self, raw: bytes, *, time: int) -> ResultCode:
         """Judge again a transaction that passed `check`: only what the blocks since may have ended.

@@ -39,6 +39,7 @@ _BESIDE_DATABASE = ("lock", "checkpoint", f"{DATABASE}-wal", f"{DATABASE}-shm")
 _COMET = "comet"
 """Where a backup has the data of CometBFT."""
 _HINT = "It holds neither the sealing key nor the governors' keys: back these up elsewhere."
+_NETWORK_HINT = "It holds neither the node's keys nor the governors' keys: back these up elsewhere."
 
 
 @click.command(cls=ChainCommand)
@@ -58,7 +59,7 @@ def backup(console: Console, *, folder: Path, target: Path) -> None:
         facts = _backup_of_running(node, target) or _backup_of_stopped(node, target)
         (target / "genesis.json").write_bytes(genesis.to_json())
     console.show(f"height {facts['height']}, block hash {facts['block_hash']}", facts)
-    console.say(_HINT)
+    console.say(_NETWORK_HINT if node.comet.is_dir() or genesis.nodes else _HINT)
 
 
 def _backup_of_running(node: NodeFolder, target: Path) -> JsonObject | None:
@@ -135,8 +136,29 @@ def restore(
             _bring_network_data(source, node, nothing_signed_from)
     facts = _facts(checkpoint)
     console.show(f"height {facts['height']}, block hash {facts['block_hash']}", facts)
-    if not node.sealing_key.exists() and not node.comet.is_dir():
+    if node.sealing_key.exists() or node.comet.is_dir():
+        return
+    if _is_of_network(source, node):
+        console.say(
+            "The chain is of a network: here it can be read; a node of it has a folder of its own, "
+            "from registry-chain net add-node."
+        )
+    else:
         console.say(f"The node cannot seal blocks until its sealing key is in {node.sealing_key}.")
+
+
+def _is_of_network(source: Path, node: NodeFolder) -> bool:
+    """Return whether the chain that was brought back is not one that a sealing key continues."""
+    from registry_chain.reader import RecordReader  # noqa: PLC0415 - when it is used
+
+    if (source / _COMET).is_dir():
+        return True
+    store = node.open_store()
+    try:
+        # There from the beginning of a network, or since the registry was handed over to one.
+        return RecordReader(store).handover() is not None
+    finally:
+        store.close()
 
 
 def _require_for_network(source: Path, node: NodeFolder, signed_from: int | None) -> None:

@@ -141,6 +141,17 @@ class NodeFolder:
             require_genesis(snapshot, genesis)
 
     def _no_chain(self) -> NotFoundError:
+        from registry_chain.engines.cometbft.network_file import (  # noqa: PLC0415 - when it is used
+            NETWORK_FILE,
+            NODES,
+        )
+
+        if (self.path / NETWORK_FILE).is_file() and not self.comet.is_dir():
+            return NotFoundError(
+                f"{self.path} is the folder of a network, not of one node",
+                hint=f"registry-chain net status {self.path} says how its nodes stand; each has "
+                f"its folder in {self.path / NODES}",
+            )
         if self.chain.exists() and not (self.chain / DATABASE).is_file():
             return NotFoundError(
                 f"the chain in {self.path} has lost its database: {self.chain / DATABASE}",

@@ -38,7 +38,7 @@ from registry_chain.engines.cometbft.node_processes import (
 from registry_chain.engines.cometbft.rpc import CometRpc
 from registry_chain.engines.cometbft.supervisor import read_status
 from weid.cli.output import Console, pass_console
-from weid.clock import SystemClock
+from weid.clock import SystemClock, format_time
 from weid.errors import MalformedError, RegistryUnavailableError
 
 _WAIT_SECONDS: Final = 180
@@ -48,6 +48,7 @@ _RPC_SECONDS: Final = 3.0
 
 @click.command(cls=ChainCommand)
 @click.argument("out", metavar="OUT", type=FOLDER)
+@click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option(
     "--cometbft",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -68,6 +69,7 @@ def start(
     console: Console,
     *,
     out: Path,
+    names: tuple[str, ...],
     cometbft: Path | None,
     wait: int,
     keeping: Keeping,
@@ -75,41 +77,46 @@ def start(
 ) -> None:
     """Run the nodes of the network in OUT in the background, and wait until they make blocks.
 
-    What each says goes to node.log in its folder. A node that runs already is left as it is.
+    With names, only these nodes. What each says goes to node.log in its folder. A node that runs already is left as it is.
     """
     network = _here(out)
+    chosen = _chosen(network, names)
     binary = find_binary(cometbft)
     options = [f"--snapshot-blocks={snapshot_blocks}", *keeping.arguments()]
-    for node in network.nodes:
+    for node in chosen:
         folder = out / NODES / node.plan.name
         if running_node(folder) is None:
             start_node(folder, [*_command(folder, node, binary.path), *options])
     if wait:
         admitted = {node.node_id.hex() for node in NodeFolder(out).genesis().nodes}
         # One that was added later may still wait for the governors.
-        first = tuple(node for node in network.nodes if node.node_id in admitted)
-        _wait(out, replace(network, nodes=first or network.nodes), wait)
+        first = tuple(node for node in chosen if node.node_id in admitted)
+        _wait(out, replace(network, nodes=first or chosen), wait)
     standing = _standing(out, network)
     _show(console, standing)
-    console.say(f"{counted(len(network.nodes), 'node')} with CometBFT {binary.version}")
+    console.say(f"{counted(len(chosen), 'node')} with CometBFT {binary.version}")
 
 
 @click.command(cls=ChainCommand)
 @click.argument("out", metavar="OUT", type=FOLDER)
+@click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option(
     "--wait", type=click.IntRange(1), default=60, show_default=True, help="Seconds for all."
 )
 @pass_console
-def stop(console: Console, *, out: Path, wait: int) -> None:
-    """Stop the nodes of the network in OUT that `net start` has started, in order."""
-    network = _here(out)
+def stop(console: Console, *, out: Path, names: tuple[str, ...], wait: int) -> None:
+    """Stop the nodes of the network in OUT that `net start` has started, in order.
+
+    With names, only these nodes.
+    """
+    chosen = _chosen(_here(out), names)
     # Observers and sentries first: whoever only follows is not missed by those that vote.
-    order = sorted(network.nodes, key=lambda node: node.plan.role == "validator")
+    order = sorted(chosen, key=lambda node: node.plan.role == "validator")
     folders = [out / NODES / node.plan.name for node in order]
     became = stop_nodes(folders, monotonic=time.monotonic, sleep=time.sleep, seconds=wait)
-    names = {folder.name: what for folder, what in became.items()}
-    console.show("\n".join(f"{name:<24}{what}" for name, what in names.items()), names)
-    left = [name for name, what in names.items() if what == "does not end"]
+    told = {folder.name: what for folder, what in became.items()}
+    console.show("\n".join(f"{name:<24}{what}" for name, what in told.items()), told)
+    left = [name for name, what in told.items() if what == "does not end"]
     if left:
         raise NodeProcessError(
             f"{', '.join(left)} did not end in {wait} s",
@@ -123,16 +130,44 @@ def stop(console: Console, *, out: Path, wait: int) -> None:
 def status(console: Console, *, out: Path) -> None:
     """Say where each node of the network in OUT stands, and whether all have the same state.
 
-    Asks the nodes on this machine. Exit code 20 when a node is down, behind or of another state.
+    Asks the nodes on this machine. Exit code 20 when a node is stopped, down, behind or of another
+    state, or when no new blocks are made.
     """
     network = _here(out)
     standing = _standing(out, network)
     _show(console, standing)
-    bad = [f"{node.name} {_said(node)}" for node in standing.nodes if node.state != "ok"]
-    if bad:
-        raise RegistryUnavailableError(
-            "; ".join(bad), hint=f"look into {LOG_FILE} and supervisor.json in the node's folder"
-        )
+    if not standing.good:
+        raise RegistryUnavailableError(_trouble(standing), hint=_what_to_do(out, standing))
+
+
+def _trouble(standing: NetworkStanding) -> str:
+    if standing.stopped:
+        return standing.summary()
+    bad = [n for n in standing.nodes if n.state not in {"ok", "standing"}]
+    said = [f"{node.name} {_said(node)}" for node in bad]
+    enough = standing.power is None or standing.power.enough
+    return "; ".join([*([] if enough and not standing.stands else [standing.summary()]), *said])
+
+
+def _what_to_do(out: Path, standing: NetworkStanding) -> str:
+    stopped = [node.name for node in standing.nodes if node.state == "stopped"]
+    if standing.stopped:
+        return f"registry-chain net start {out}"
+    if stopped:
+        return f"registry-chain net start {out} {' '.join(stopped)}"
+    return f"look into {LOG_FILE} and supervisor.json in the node's folder"
+
+
+def _chosen(network: NetworkFile, names: tuple[str, ...]) -> tuple[ListedNode, ...]:
+    """Return the nodes of these names, all where none is given."""
+    known = {node.plan.name for node in network.nodes}
+    for name in names:
+        if name not in known:
+            raise MalformedError(
+                f"the network has no node of the name {name!r}",
+                hint="its nodes are " + ", ".join(sorted(known)),
+            )
+    return tuple(node for node in network.nodes if not names or node.plan.name in names)
 
 
 def _here(out: Path) -> NetworkFile:
@@ -162,11 +197,17 @@ def _standing(out: Path, network: NetworkFile) -> NetworkStanding:
             return str(said.get("last_reason", ""))
         return "it is starting" if running_node(folder) else "it does not run"
 
+    def is_stopped(node: ListedNode) -> bool:
+        folder = out / NODES / node.plan.name
+        said = read_status(folder) or {}
+        return said.get("state") == "stopped" and running_node(folder) is None
+
     return network_standing(
         network.nodes,
         lambda node: CometRpc(f"http://127.0.0.1:{node.plan.rpc_port}", timeout=_RPC_SECONDS),
         now=SystemClock().now(),
         reason_of=reason_of,
+        is_stopped=is_stopped,
     )
 
 
@@ -221,19 +262,21 @@ def await_blocks(
 
 
 def _said(node: NodeStanding) -> str:
-    said = "is down" if node.state == "down" else node.state
+    said = f"is {node.state}"
+    if node.state in {"lags", "differs"}:
+        said = node.state
     if node.state == "ok":
         said = f"rests at height {node.height}"
     return f"{said} ({node.reason})" if node.reason else said
 
 
 def _show(console: Console, standing: NetworkStanding) -> None:
-    rows = [["NODE", "ROLE", "STATE", "HEIGHT", "AGE", "PEERS", "APP HASH"]]
+    rows = [["NODE", "ROLE", "STATE", "HEIGHT", "AGE", "PEERS", "APP HASH", "API"]]
     for node in standing.nodes:
         age = None if node.head_age is None else f"{node.head_age} s"
         numbers = [node.height, age, node.peers, node.app_hash[:16] or None]
         cells = ["-" if each is None else str(each) for each in numbers]
-        rows.append([node.name, node.role, node.state, *cells])
+        rows.append([node.name, node.role, node.state, *cells, node.api])
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -243,10 +286,19 @@ def _show(console: Console, standing: NetworkStanding) -> None:
         same = all(node.agrees is not False for node in standing.nodes)
         verdict = "the same" if same else "NOT the same"
         lines.append(f"app hashes at height {standing.compared_at}: {verdict}")
+    lines += [standing.summary()] if standing.summary() else []
+    power = standing.power
     console.show(
         "\n".join(lines),
         {
             "good": standing.good,
+            "stopped": standing.stopped,
+            "stands": standing.stands,
+            "summary": standing.summary(),
+            "newest_block": None if standing.head_time is None else format_time(standing.head_time),
+            "voting_power": None
+            if power is None
+            else {"running": power.running, "total": power.total, "enough": power.enough},
             "compared_at": standing.compared_at,
             "nodes": [node.to_json() for node in standing.nodes],
         },

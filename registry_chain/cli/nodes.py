@@ -73,18 +73,27 @@ def _stopped(here: NodeFolder, *, everything: bool) -> JsonObject:
 
 def _of(reader: RegistryReader, *, everything: bool) -> JsonObject:
     found = [one for one in reader.nodes() if everything or one.status != "removed"]
+    found.sort(key=_order)
     scheduled, handover = reader.pending_rules(), reader.handover()
     rules: JsonObject | None = None
     if scheduled is not None:
         rules = {"version": scheduled.rules_version, "height": scheduled.height}
     engine: JsonObject | None = None
-    if handover is not None:
+    # A network that was founded as one has its record from before the first block.
+    if handover is not None and handover.height >= 1:
         engine = {"engine": handover.engine.value, "height": handover.height}
     return {
         "nodes": [_described(one) for one in found],
         "scheduled_rules": rules,
         "handed_over": engine,
     }
+
+
+def _order(record: NodeRecord) -> tuple[int, str, bytes]:
+    """Return what nodes are listed by: role, then name."""
+    from weid.registry.node_operations import NodeRole  # noqa: PLC0415 - when it is used
+
+    return list(NodeRole).index(record.role), record.name, record.node_id
 
 
 def _described(record: NodeRecord) -> JsonObject:

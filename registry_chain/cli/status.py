@@ -17,9 +17,10 @@ from weid.encoding import JsonObject, JsonValue
 from weid.errors import RegistryError, RegistryUnavailableError
 
 if TYPE_CHECKING:
-    from weid.registry.records import Head
+    from weid.registry.records import HandoverRecord, Head
 
 _HASH_BYTES = 32
+_HANDED_OVER = "handed_over"
 _NODE_COLUMNS = ("url", "state", "height", "since", "error")
 
 
@@ -60,8 +61,12 @@ def status(
         _show(console, _stopped(here))
         return
     try:
-        _show(console, _ask(console, (address,), genesis_hash))
+        _show(console, _here(here, _ask(console, (address,), genesis_hash)))
     except RegistryUnavailableError as unavailable:
+        final = _of_last_block(console, here, address)
+        if final is not None:
+            _show(console, final)
+            return
         # A node that was killed leaves its address behind; one that hangs still has its store.
         try:
             _show(console, _stopped(here))
@@ -84,8 +89,29 @@ def _hash(text: str) -> bytes:
     return value
 
 
-def _ask(console: Console, nodes: tuple[str, ...], genesis_hash: bytes) -> JsonObject:
+def _here(here: NodeFolder, facts: JsonObject) -> JsonObject:
+    """Return the facts, saying where the node in a folder is one that others go on for."""
+    if _HANDED_OVER in facts and not here.comet.is_dir():
+        facts[_HANDED_OVER] = f"{facts[_HANDED_OVER]}: no block is made here any more"
+    return facts
+
+
+def _of_last_block(console: Console, here: NodeFolder, address: str) -> JsonObject | None:
+    """Return how a node stands that handed over and still runs; its last block only grows older."""
+    if here.comet.is_dir():
+        return None
+    try:
+        facts = _ask(console, (address,), here.genesis().genesis_hash, any_age=True)
+    except RegistryError:
+        return None
+    return _here(here, facts) if _HANDED_OVER in facts else None
+
+
+def _ask(
+    console: Console, nodes: tuple[str, ...], genesis_hash: bytes, *, any_age: bool = False
+) -> JsonObject:
     from weid.registry.http_client import HttpRegistry  # noqa: PLC0415 - brings TLS along
+    from weid.registry.proved_reader import MAX_HEAD_AGE  # noqa: PLC0415 - same
     from weid.transport import GuardedTransport  # noqa: PLC0415 - brings TLS along
 
     clock = SystemClock()
@@ -96,33 +122,38 @@ def _ask(console: Console, nodes: tuple[str, ...], genesis_hash: bytes) -> JsonO
             private_hosts=tuple(map(host_of, nodes)), allow_loopback_http=True
         ),
         clock=clock,
+        max_head_age=None if any_age else MAX_HEAD_AGE,
         witnesses=len(nodes),
     )
     try:
         facts = _facts("running", registry.head(), registry.network, genesis_hash)
         size, root = registry.log()
+        handover = registry.handover()
     except RegistryError:
         for node in registry.nodes_report() if len(nodes) > 1 else ():
             console.say(f"{node.url}: {node.describe()}")
         raise
     facts |= {"address": nodes[0]} if len(nodes) == 1 else {}
     facts |= {"transactions": size, "log_root": root.hex()}
+    facts |= _handed_over(handover)
     if len(nodes) > 1:
         facts["nodes"] = [node.to_json() for node in registry.nodes_report()]
     return facts
 
 
 def _stopped(here: NodeFolder) -> JsonObject:
-    from registry_chain.storage.committed import SnapshotState  # noqa: PLC0415 - when it is stopped
+    from registry_chain.reader import RecordReader  # noqa: PLC0415 - when it is stopped
+    from registry_chain.storage.committed import SnapshotState  # noqa: PLC0415 - same
 
     genesis = here.genesis()
     store = here.open_store()
     try:
         with store.snapshot() as snapshot:
             summary = SnapshotState(snapshot).summary
+        handover = RecordReader(store).handover()
     finally:
         store.close()
-    return {
+    facts: JsonObject = {
         "state": "stopped",
         "network": genesis.network,
         "genesis_hash": genesis.genesis_hash.hex(),
@@ -130,6 +161,14 @@ def _stopped(here: NodeFolder) -> JsonObject:
         "time": format_time(summary.time),
         "transactions": summary.log_size,
     }
+    return _here(here, facts | _handed_over(handover))
+
+
+def _handed_over(record: HandoverRecord | None) -> JsonObject:
+    """Return what to say of a handover; a network that was founded as one has had none."""
+    if record is None or record.height < 1:
+        return {}
+    return {_HANDED_OVER: f"to {record.engine.value} at height {record.height}"}
 
 
 def _facts(state: str, head: Head, network: str, genesis_hash: bytes) -> JsonObject:

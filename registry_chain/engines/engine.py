@@ -19,6 +19,9 @@ class Engine(Protocol):
     4. After `close` nothing is lost that had a receipt.
     """
 
+    failure: str | None
+    """Why the engine stopped for good, None while it works; reading goes on either way."""
+
     @property
     def application(self) -> RegistryApplication:
         """The application whose state the engine moves."""

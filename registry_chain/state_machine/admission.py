@@ -103,8 +103,7 @@ class Check:
 
     `verified` goes into the signature cache when `code` is OK, so that the block need not verify
     again; `author` and `sequence` order a pool of transactions; `payer` is who answers for it: the
-    endorser, else the author, empty on the open budget; `is_next` says that the author's next
-    sequence number is this one.
+    endorser, else the author, empty on the open budget.
     """
 
     code: ResultCode
@@ -113,7 +112,6 @@ class Check:
     sequence: int = 0
     verified: bytes = b""
     payer: str = ""
-    is_next: bool = False
 
 
 def check(
@@ -142,7 +140,6 @@ def check(
         transaction.sequence,
         admission.verified,
         "" if admission.is_open else transaction.endorser or transaction.author,
-        transaction.sequence == _next_sequence(staged, transaction),
     )
 
 

@@ -121,7 +121,9 @@ class HttpRegistry(ProvedReader):
                 self._uncertain.append(transaction.id)
             else:
                 return _accepted(self._proved_receipt(transaction.id))
-        raise rejected or unavailable or RegistryUnavailableError("no node is known")
+        if rejected is not None:
+            raise rejected
+        raise _of_transaction(transaction.id, unavailable)
 
     def _recorded_before(self, transaction_id: bytes) -> Receipt | None:
         """Return the receipt of a transaction that used its own sequence number, sent before.
@@ -165,6 +167,17 @@ def _uncertain(error: RegistryUnavailableError | MalformedError) -> RegistryUnav
     return RegistryUnavailableError(
         f"the node's answer cannot be read: {error.message}",
         hint="submit the same transaction again; it is done at most once",
+    )
+
+
+def _of_transaction(
+    transaction_id: bytes, error: RegistryUnavailableError | None
+) -> RegistryUnavailableError:
+    """Return the error with the id under which its receipt can be asked for later."""
+    if error is None:
+        return RegistryUnavailableError("no node is known")
+    return RegistryUnavailableError(
+        f"{error.message} (transaction {transaction_id.hex()})", hint=error.hint
     )
 
 

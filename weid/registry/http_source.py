@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import quote
 
 from weid import limits
-from weid.encoding import JsonObject, base64url_encode, json_loads_object
+from weid.encoding import JsonObject, JsonValue, base64url_encode, json_loads_object
 from weid.errors import (
     MalformedError,
     NodeBehindError,
@@ -35,6 +35,10 @@ _HEADER_SECONDS: Final = 2 * limits.FETCH_SECONDS
 """Longest wait for a light block, which is small: a witness that hangs must not hold readers up."""
 _SUBMIT_SECONDS: Final = 25
 """Longest wait for a submission's answer; nodes answer within 15 s."""
+_PROBLEM_BYTES: Final = 16 * 1024
+"""Longest refusal whose words are shown."""
+_WORDS: Final = 300
+"""Longest message or hint of a node that is shown, in characters."""
 
 
 class HttpSource:
@@ -108,6 +112,8 @@ class HttpSource:
         if reply.status == 422:
             code = Fields(_parsed(reply), "the node's refusal").integer("result_code")
             raise TransactionRejectedError(describe(code), code=code)
+        if reply.status >= 500:
+            raise _left_open(reply)
         _body(reply)
 
     def _get(self, path: str) -> JsonObject:
@@ -148,7 +154,38 @@ def _body(reply: HttpReply) -> bytes:
         raise RegistryUnavailableError(
             "the node has had too many requests from here", hint="wait a moment and try again"
         )
-    raise RegistryUnavailableError(f"the node answered with status {reply.status}", hint=_OTHER)
+    message, hint = _told(reply)
+    raise RegistryUnavailableError(message, hint=hint or _OTHER)
+
+
+def _left_open(reply: HttpReply) -> RegistryUnavailableError:
+    """Return what to say when a node does not say what became of a transaction (NA-12)."""
+    message, hint = _told(reply)
+    return RegistryUnavailableError(
+        f"{message}; the transaction may still be carried out",
+        hint=f"{_AGAIN} (the node says: {hint})" if hint else _AGAIN,
+    )
+
+
+def _told(reply: HttpReply) -> tuple[str, str]:
+    """Return what is said of a refusal: with the node's own words, and its hint or nothing."""
+    message = f"the node answered with status {reply.status}"
+    if reply.content_type != JSON:
+        return message, ""
+    try:
+        problem = json_loads_object(reply.body, what="the refusal", max_bytes=_PROBLEM_BYTES)
+    except MalformedError:
+        return message, ""
+    said = _one_line(problem.get("message"))
+    return (f"{message}: {said}", _one_line(problem.get("hint"))) if said else (message, "")
+
+
+def _one_line(value: JsonValue) -> str:
+    """Return a node's words as people may see them; a node may be hostile to their terminal."""
+    if not isinstance(value, str):
+        return ""
+    words = "".join(c if c.isprintable() else " " for c in value).split()
+    return " ".join(words)[:_WORDS]
 
 
 def _json(reply: HttpReply) -> JsonObject:

@@ -19,7 +19,7 @@ SOCKET: Final = "abci.sock"
 REQUEST_BATCH: Final = 1000
 """Requests that our submitter puts into one batch."""
 _BODY_BYTES: Final = 4 * 2**20
-_MEMPOOL_TRANSACTIONS: Final = 8_000
+_MEMPOOL_TRANSACTIONS: Final = 9_000
 _MEMPOOL_BYTES: Final = 256 * 2**20
 _RATE: Final = 50 * 2**20
 _BLOCK_TIME: Final = re.compile(r"(?:0|[1-9][0-9]{0,4})(?:ms|s)")
@@ -70,8 +70,8 @@ class NodeSettings:
     """What differs from node to node; the rest is the same for all.
 
     `p2p_address` and `rpc_address` are CometBFT's listening addresses (`tcp://host:port`);
-    `one_machine` says that several nodes share an address; `prometheus` is an address to listen
-    on, empty for none; `block_time` is the pause after a block, such as `1s`.
+    `shared_addresses` says that several nodes share an address; `prometheus` is an address to
+    listen on, empty for none; `block_time` is the pause after a block, such as `1s`.
     """
 
     name: str
@@ -82,7 +82,7 @@ class NodeSettings:
     peers: tuple[Peer, ...] = ()
     private: tuple[str, ...] = ()
     unconditional: tuple[str, ...] = ()
-    one_machine: bool = False
+    shared_addresses: bool = False
     filter_peers: bool = True
     block_time: str = "1s"
     prometheus: str = ""
@@ -223,7 +223,9 @@ def _p2p(node: NodeSettings) -> list[Setting]:
         ),
         Setting("addr_book_strict", False, "private addresses are usual in such networks"),
         Setting(
-            "allow_duplicate_ip", node.one_machine, "several nodes of one machine share an address"
+            "allow_duplicate_ip",
+            node.shared_addresses,
+            "true where nodes share an address: else the second one is not let in",
         ),
         Setting("max_num_inbound_peers", max(40, fixed * 2), "room for every listed node"),
         Setting("max_num_outbound_peers", max(10, fixed), "every peer of the list is dialled"),

@@ -25,12 +25,14 @@ from registry_chain.engines.cometbft.calls import (
     Standing,
     StateSnapshot,
 )
+from registry_chain.engines.cometbft.pool_order import PoolOrder
 from registry_chain.engines.cometbft.pool_shares import (
     SHARE_TRANSACTIONS,
     PoolShares,
     share_bytes,
 )
 from registry_chain.engines.embedded.sealing import APP_VERSION
+from registry_chain.state_machine.admission import read_transaction
 from registry_chain.state_machine.block import BlockInput
 from registry_chain.state_machine.parameters import MAX_BLOCK_BYTES
 from registry_chain.storage.errors import StoreRefusedError
@@ -117,6 +119,7 @@ class CometApplication:
         self._on_refused = on_refused
         self._computed: DecidedBlock | None = None
         self._kept_shares: PoolShares | None = None
+        self._order = PoolOrder(application.following)
 
     # --- How it stands and begins ----------------------------------------------------------------
 
@@ -168,17 +171,31 @@ class CometApplication:
         return Checked(int(code), describe(code))
 
     def _judged(self, raw: bytes, *, recheck: bool, now: int) -> ResultCode:
-        if recheck:
-            code = self._application.recheck(raw, time=now)
-            self._shares().asked_again(raw, stays=code is ResultCode.OK)
-            return code
+        return self._judged_again(raw, now) if recheck else self._judged_first(raw, now)
+
+    def _judged_first(self, raw: bytes, now: int) -> ResultCode:
         found = self._application.check(raw, time=now, pending=PENDING)
-        is_next = found.is_next and found.payer == found.author
-        if found.code is ResultCode.OK and not self._shares().take(
-            found.payer, raw, is_next=is_next
-        ):
+        if found.code is not ResultCode.OK:
+            return found.code
+        if not self._order.admits(found.author, found.sequence):
+            return ResultCode.SEQUENCE_NOT_NEXT
+        author, sequence = found.author, found.sequence
+        if not self._shares().take(found.payer, raw, author=author, sequence=sequence):
+            self._order.left(author, sequence)
             return ResultCode.AUTHOR_LIMIT
-        return found.code
+        return ResultCode.OK
+
+    def _judged_again(self, raw: bytes, now: int) -> ResultCode:
+        code = self._application.recheck(raw, time=now)
+        reading = read_transaction(raw)
+        if not isinstance(reading, ResultCode):
+            author, sequence = reading[1].author, reading[1].sequence
+            if code is ResultCode.OK and not self._order.stays(author, sequence):
+                code = ResultCode.SEQUENCE_NOT_NEXT
+            if code is not ResultCode.OK:
+                self._order.left(author, sequence)
+        self._shares().asked_again(raw, stays=code is ResultCode.OK)
+        return code
 
     def _shares(self) -> PoolShares:
         # Made when the chain has begun: a node that joins by state sync has no genesis before.
@@ -225,7 +242,9 @@ class CometApplication:
             )
         )
         self._computed = block
-        self._shares().block(block.transactions)
+        for author, sequence in self._shares().block(block.transactions):
+            self._order.left(author, sequence)
+        self._order.block()
         return FinalizedBlock(
             tuple(Executed(int(result.code), result.data) for result in outcome.results),
             outcome.app_hash,

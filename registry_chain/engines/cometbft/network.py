@@ -31,6 +31,7 @@ P2P_PORT: Final = 26656
 RPC_PORT: Final = 26657
 API_PORT: Final = 8700
 MEASURES_BEHIND_RPC: Final = 3
+EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - what a container publishes is decided outside it
 PORTS_FOR_EACH: Final = 10
 """Ports that one node takes of one machine's: P2P, RPC, API, measures, and room."""
 MEMBERS: Final = frozenset(
@@ -94,6 +95,12 @@ class PlannedNode:
         """Where peers connect: `host:port`."""
         host = f"[{self.address}]" if ":" in self.address else self.address
         return f"{host}:{self.p2p_port}"
+
+    @property
+    def api(self) -> str:
+        """Where the API listens, as a URL."""
+        host = f"[{self.api_host}]" if ":" in self.api_host else self.api_host
+        return f"http://{host}:{self.api_port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +169,11 @@ def plan_one_machine(
 
 def plan_containers(plans: Sequence[PlannedNode]) -> list[PlannedNode]:
     """Return the same nodes for containers, each reached by its name at the usual ports."""
-    # What a container publishes is decided outside it, so that inside the API listens to all.
-    everywhere = "0.0.0.0"  # noqa: S104
     return [
         replace(
             plan,
             address=plan.name,
-            api_host=everywhere,
+            api_host=EVERYWHERE,
             one_machine=False,
             p2p_port=P2P_PORT,
             rpc_port=RPC_PORT,
@@ -310,7 +315,7 @@ def settings_of(
         private=private,
         # Whoever guards a validator, and every validator, keeps a place for those it must hear.
         unconditional=tuple(each.id for each in known) if plan.role != NodeRole.OBSERVER else (),
-        one_machine=plan.one_machine,
+        shared_addresses=plan.one_machine or _share_addresses(nodes),
         block_time=block_time,
         prometheus=f"127.0.0.1:{plan.rpc_port + MEASURES_BEHIND_RPC}" if prometheus else "",
         state_sync=state_sync,
@@ -337,6 +342,19 @@ def lay_out_node(
     for path, data in contents.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         (folder / path).write_bytes(data)
+
+
+def _share_addresses(nodes: Sequence[KnownNode]) -> bool:
+    # Sentries beside their validator, or hosts behind one translated address, come from it too.
+    addresses = [_same_address(node.plan.address) for node in nodes]
+    return len(set(addresses)) < len(addresses)
+
+
+def _same_address(address: str) -> str:
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return address.lower()
 
 
 def _check_address(name: str, address: str) -> None:

@@ -8,13 +8,26 @@ from typing import Final, Protocol
 
 from registry_chain.engines.cometbft.network_file import ListedNode
 from registry_chain.engines.cometbft.rpc import DecidedBlock, NodeStatus
+from weid import limits
+from weid.clock import format_time
 from weid.encoding import JsonObject
-from weid.errors import RegistryUnavailableError
+from weid.errors import MalformedError, RegistryUnavailableError
+from weid.registry.node_operations import NodeRole
+from weid.registry.validators import ValidatorSet
 
 LAGS_BEHIND: Final = 2
 """Blocks behind the highest from which a node is said to lag: one is the way of the votes."""
+STANDS_AFTER: Final = 4 * limits.HEARTBEAT
+"""Seconds without a block after which a network stands: even without news it makes some."""
 _NANOSECONDS: Final = 10**9
-_ALONE: Final = "no peer lets it in: has the registry admitted it?"
+_ALONE: Final = (
+    "no peer lets it in: has the registry admitted it? If so, it needs a restart: net stop and "
+    "net start with its name"
+)
+_ADMITTED: Final = (
+    "no peer lets it in although its key votes: it needs a restart: net stop and net start with "
+    "its name"
+)
 
 
 class StatusSource(Protocol):
@@ -32,6 +45,10 @@ class StatusSource(Protocol):
         """Return a block."""
         ...
 
+    def validators(self, height: int) -> ValidatorSet:
+        """Return the validators that seal a height."""
+        ...
+
     def close(self) -> None:
         """Give the connection back."""
         ...
@@ -41,7 +58,8 @@ class StatusSource(Protocol):
 class NodeStanding:
     """What one node says of itself, and how that fits to the others.
 
-    `state` is `ok`, `down`, `alone`, `catching up`, `lags` or `differs`; `head_age` is in seconds;
+    `state` is `ok`, `standing` (no node has a new block), `stopped` (in order), `down`, `alone`,
+    `catching up`, `lags` or `differs`; `head_age` is in seconds; `api` is the URL of its API;
     `agrees` says whether its app hash at the height that all have is the others' (None: unknown).
     """
 
@@ -54,6 +72,12 @@ class NodeStanding:
     app_hash: str = ""
     agrees: bool | None = None
     reason: str = ""
+    api: str = ""
+
+    @property
+    def runs(self) -> bool:
+        """Whether it answers, and to others too."""
+        return self.state not in {"down", "stopped", "alone"}
 
     def to_json(self) -> JsonObject:
         """Return it as JSON."""
@@ -67,20 +91,79 @@ class NodeStanding:
             "app_hash": self.app_hash,
             "agrees": self.agrees,
             "reason": self.reason,
+            "api": self.api,
         }
 
 
 @dataclass(frozen=True, slots=True)
+class VotingPower:
+    """Whose votes are there: how many of how many, and the powers of the nodes that do not run."""
+
+    running: int
+    total: int
+    missing: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def enough(self) -> bool:
+        """Whether those that run can decide a block: more than two thirds."""
+        return self._decide(self.running)
+
+    def _decide(self, power: int) -> bool:
+        return power * 3 > self.total * 2
+
+    def __str__(self) -> str:
+        said = f"{self.running} of {self.total} voting power runs"
+        return said if self.enough else f"{said}; more than two thirds must{self._cure()}"
+
+    def _cure(self) -> str:
+        names = [name for name, _ in self.missing]
+        if not names:
+            return ""
+        if all(self._decide(self.running + power) for _, power in self.missing):
+            return ": bring back " + " or ".join(names)
+        *some, _ = sorted(power for _, power in self.missing)
+        many = "enough of " if self._decide(self.running + sum(some)) else ""
+        return f": bring back {many}{', '.join(names)}"
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkStanding:
-    """All nodes, and the height at which their app hashes were compared (None: none was)."""
+    """All nodes, and what they are together.
+
+    `compared_at` is the height at which their app hashes were compared (None: none was);
+    `head_time` is the time of the newest block (seconds), `head_age` how long ago that was.
+    """
 
     nodes: tuple[NodeStanding, ...]
     compared_at: int | None
+    power: VotingPower | None = None
+    head_time: int | None = None
+    head_age: int | None = None
 
     @property
     def good(self) -> bool:
-        """Whether every node is there, up to date and of one state."""
+        """Whether every node is there, up to date and of one state, and blocks are made."""
         return all(node.state == "ok" for node in self.nodes)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether all nodes were stopped in order."""
+        return bool(self.nodes) and all(node.state == "stopped" for node in self.nodes)
+
+    @property
+    def stands(self) -> bool:
+        """Whether no block came for so long that the network stands."""
+        return self.head_age is not None and self.head_age > STANDS_AFTER
+
+    def summary(self) -> str:
+        """Return what is to be said of the network as a whole."""
+        if self.stopped:
+            return "the network is stopped"
+        said = [] if self.power is None else [str(self.power)]
+        if self.stands and self.head_time is not None:
+            since = format_time(self.head_time)
+            said.append(f"the network stands: no block since {since} ({self.head_age} s)")
+        return "; ".join(said)
 
 
 def network_standing(
@@ -89,55 +172,105 @@ def network_standing(
     *,
     now: int,
     reason_of: Callable[[ListedNode], str] = lambda _: "",
+    is_stopped: Callable[[ListedNode], bool] = lambda _: False,
 ) -> NetworkStanding:
-    """Ask every node and compare; `now` in seconds; `reason_of` says why one is down."""
+    """Ask every node and compare.
+
+    `now` is in seconds; `reason_of` says why a node is down, `is_stopped` whether one that does not
+    answer was stopped in order.
+    """
     sources = {node.id: source_of(node) for node in nodes}
     try:
-        return _standing(nodes, sources, now, reason_of)
+        return _standing(nodes, sources, now, _Silence(reason_of, is_stopped))
     finally:
         for source in sources.values():
             source.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Silence:
+    reason_of: Callable[[ListedNode], str]
+    is_stopped: Callable[[ListedNode], bool]
 
 
 def _standing(
     nodes: Sequence[ListedNode],
     sources: dict[str, StatusSource],
     now: int,
-    reason_of: Callable[[ListedNode], str],
+    silence: _Silence,
 ) -> NetworkStanding:
     said: dict[str, NodeStatus] = {}
     standings = {}
     for node in nodes:
-        standings[node.id] = _ask(node, sources[node.id], said, reason_of)
-    heights = [status.latest for status in said.values() if status.latest]
-    highest = max(heights, default=0)
+        standings[node.id] = _ask(node, sources[node.id], said, silence)
+    powers = _powers(nodes, sources, said)
+    highest = max((status.latest for status in said.values()), default=0)
     for node_id, status in said.items():
         state = _state(status, highest)
         standings[node_id] = replace(
             _with_head(standings[node_id], sources[node_id], status, now), state=state
         )
-        if standings[node_id].peers == 0 and len(nodes) > 1:
-            standings[node_id] = replace(standings[node_id], state="alone", reason=_ALONE)
+        # Where nobody else answers, having no peer is the others' fault.
+        if standings[node_id].peers == 0 and len(said) > 1:
+            reason = _ADMITTED if powers.get(node_id) else _ALONE
+            standings[node_id] = replace(standings[node_id], state="alone", reason=reason)
     # Every node keeps the last blocks, so the lowest of those that follow is compared.
     following = [said[each].latest for each in said if standings[each].state == "ok"]
     at = min(following, default=0)
     if at:
         standings = _compared(standings, sources, said, at)
-    return NetworkStanding(tuple(standings[node.id] for node in nodes), at or None)
+    return _together([(standings[node.id], powers.get(node.id, 0)) for node in nodes], at, now)
+
+
+def _together(found: Sequence[tuple[NodeStanding, int]], at: int, now: int) -> NetworkStanding:
+    power = VotingPower(
+        sum(power for node, power in found if node.runs),
+        sum(power for _, power in found),
+        tuple((node.name, power) for node, power in found if power and not node.runs),
+    )
+    age = min((node.head_age for node, _ in found if node.head_age is not None), default=None)
+    network = NetworkStanding(
+        tuple(node for node, _ in found), at or None, power, None if age is None else now - age, age
+    )
+    if not network.stands:
+        return network
+    standing = tuple(
+        replace(node, state="standing") if node.state == "ok" else node for node in network.nodes
+    )
+    return replace(network, nodes=standing)
+
+
+def _powers(
+    nodes: Sequence[ListedNode], sources: dict[str, StatusSource], said: dict[str, NodeStatus]
+) -> dict[str, int]:
+    """Return each node's voting power: as the highest that answers has it, else as laid out."""
+    for node_id in sorted(said, key=lambda each: said[each].latest, reverse=True)[:1]:
+        if not said[node_id].latest:
+            break
+        try:
+            voting = sources[node_id].validators(said[node_id].latest).validators
+        except (RegistryUnavailableError, MalformedError):
+            break
+        power_of = {each.public_key.hex(): each.power for each in voting}
+        return {node.id: power_of.get(node.validator_key, 0) for node in nodes}
+    return {node.id: node.plan.power for node in nodes if node.plan.role == NodeRole.VALIDATOR}
 
 
 def _ask(
     node: ListedNode,
     source: StatusSource,
     said: dict[str, NodeStatus],
-    reason_of: Callable[[ListedNode], str],
+    silence: _Silence,
 ) -> NodeStanding:
-    standing = NodeStanding(name=node.plan.name, role=str(node.plan.role.value), state="down")
+    plan = node.plan
+    standing = NodeStanding(name=plan.name, role=str(plan.role.value), state="down", api=plan.api)
     try:
         status = source.status()
         peers = len(source.peers())
     except RegistryUnavailableError as error:
-        return replace(standing, reason=reason_of(node) or error.message)
+        if silence.is_stopped(node):
+            return replace(standing, state="stopped")
+        return replace(standing, reason=silence.reason_of(node) or error.message)
     if status.node_id != node.id:
         return replace(standing, reason=f"another node answers there: {status.node_id}")
     said[node.id] = status

@@ -37,39 +37,46 @@ class _Place:
     payer: str
     size: int
     seen: int
+    author: str
+    sequence: int
 
 
 class PoolShares:
-    """The transactions that the pool was told to take, by who answers for them; thread-safe."""
+    """The transactions that the pool was told to take, by who answers for them; thread-safe.
 
-    def __init__(self, *, size: int, transactions: int = SHARE_TRANSACTIONS) -> None:
+    `size` is the bytes of a share, `transactions` their number; the pool has `total` places. It is
+    never told to take more: CometBFT would let go, without a word, of what was taken beyond.
+    """
+
+    def __init__(
+        self,
+        *,
+        size: int,
+        transactions: int = SHARE_TRANSACTIONS,
+        total: int = _SHARES * SHARE_TRANSACTIONS,
+    ) -> None:
         self._most = transactions
         self._most_bytes = size
+        self._total = total
         self._places: dict[bytes, _Place] = {}
         self._counts: Counter[str] = Counter()
         self._bytes: Counter[str] = Counter()
-        self._besides: dict[str, bytes] = {}
         self._blocks = 0
         self._lock = Lock()
 
-    def take(self, payer: str, raw: bytes, *, is_next: bool = False) -> bool:
-        """Count a transaction that may come in; return whether its member has room for it.
-
-        `is_next` says that the member's own next one is it, for which others may wait: it has a
-        place beside a share that is full.
-        """
+    def take(self, payer: str, raw: bytes, *, author: str = "", sequence: int = 0) -> bool:
+        """Count a transaction that may come in; return whether there is room for it."""
         name = hashlib.sha256(raw).digest()
         with self._lock:
             place = self._places.get(name)
             if place is not None:
                 place.seen = self._blocks
                 return True
-            full = self._counts[payer] >= self._most
-            if full or self._bytes[payer] + len(raw) > self._most_bytes:
-                if not is_next or payer in self._besides:
-                    return False
-                self._besides[payer] = name
-            self._places[name] = _Place(payer, len(raw), self._blocks)
+            if len(self._places) >= self._total or self._counts[payer] >= self._most:
+                return False
+            if self._bytes[payer] + len(raw) > self._most_bytes:
+                return False
+            self._places[name] = _Place(payer, len(raw), self._blocks, author, sequence)
             self._counts[payer] += 1
             self._bytes[payer] += len(raw)
             return True
@@ -84,22 +91,26 @@ class PoolShares:
                 if not stays:
                     self._forget(name)
 
-    def block(self, transactions: Iterable[bytes]) -> None:
-        """Take note of a decided block: what stands in it leaves the pool."""
+    def block(self, transactions: Iterable[bytes]) -> list[tuple[str, int]]:
+        """Take note of a decided block: what stands in it leaves the pool.
+
+        Returns author and sequence number of what was never in the pool, or is there no more.
+        """
         with self._lock:
             self._blocks += 1
             for raw in transactions:
                 self._forget(hashlib.sha256(raw).digest())
             oldest = self._blocks - _UNSEEN_BLOCKS
-            for name in [name for name, place in self._places.items() if place.seen < oldest]:
+            unseen = [name for name, place in self._places.items() if place.seen < oldest]
+            lost = [(self._places[name].author, self._places[name].sequence) for name in unseen]
+            for name in unseen:
                 self._forget(name)
+            return lost
 
     def _forget(self, name: bytes) -> None:
         place = self._places.pop(name, None)
         if place is None:
             return
-        if self._besides.get(place.payer) == name:
-            del self._besides[place.payer]
         self._counts[place.payer] -= 1
         self._bytes[place.payer] -= place.size
         if not self._counts[place.payer]:

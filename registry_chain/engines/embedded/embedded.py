@@ -172,6 +172,7 @@ class EmbeddedEngine:
                 self._turn()
             if self._is_handed_over():
                 self.failure = HANDED_OVER
+                _log.warning("the engine has stopped: %s", HANDED_OVER)
             else:
                 self._make_block()
                 self._collect()

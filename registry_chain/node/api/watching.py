@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Response, request
 
+from registry_chain.engines.embedded.embedded import HANDED_OVER
 from registry_chain.events import EVENT_PAGE
 from registry_chain.node.api.problems import unavailable
 from registry_chain.node.api.reading import json_reply, not_found, whole_number
@@ -87,6 +88,11 @@ def read_readiness(node: NodeParts) -> Response:
         raise unavailable("the node is stopping")
     if node.faults:
         raise unavailable("the node's store is damaged", retry_after=3600)
+    failure = node.engine.failure
+    if failure is not None:
+        # Another reason may hold an exception's text, which is for the log only (NA-02).
+        told = failure if failure == HANDED_OVER else "the node makes no blocks any more"
+        raise unavailable(told, retry_after=3600)
     age = node.head_age()
     if age > MAX_HEAD_AGE:
         raise unavailable(f"the newest block is {age} s old", retry_after=30)

@@ -39,6 +39,8 @@ def home(node: NodeParts, register: Register) -> Page:
         {
             "genesis_hash": node.genesis.root.genesis_hash.hex(),
             "late": node.head_age() > LATE_AFTER,
+            # Who signs: one sealer, or validators from the beginning or a handover on.
+            "many": register.records.handover() is not None,
             "transactions": register.chain.log_size(),
             "latest": [entry_facts(entry, register) for entry in register.chain.latest(_LATEST)],
             "governors": role_facts(register, Role.GOVERNOR, Role.REGISTRAR),

@@ -13,6 +13,8 @@ from weid.registry.records import NodeRecord, NodeStatus
 
 SHOWN: Final = 500
 """Nodes that the page shows; the API has all."""
+FIRST_HEIGHT: Final = 1
+"""Of the first block; what is recorded below it was there from the beginning."""
 _STATES: Final = {
     NodeStatus.ACTIVE: ("good", "Active"),
     NodeStatus.SUSPENDED: ("care", "Suspended"),
@@ -23,10 +25,12 @@ _FORMER: Final = 50
 
 
 def nodes(register: Register) -> Page:
-    """Return every node, up to `SHOWN`: those that are in first, validators before the others."""
+    """Return every node, up to `SHOWN`: those that are in first, by role and name."""
     found = register.nodes(SHOWN + 1)
     shown = found[:SHOWN]
     scheduled, handover = register.records.pending_rules(), register.records.handover()
+    if handover is not None and handover.height < FIRST_HEIGHT:
+        handover = None  # founded as a network: nobody handed it over
     facts: dict[str, object] = {
         "nodes": [_facts(record, register) for record in shown],
         "shown": len(shown),

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 from registry_chain.node.chain_view import ChainView
 from registry_chain.reader import CommittedReader
 from weid.registry.list_proofs import FIRST_KEY
+from weid.registry.node_operations import NodeRole
 from weid.registry.records import (
     DidRecord,
     NodeRecord,
@@ -73,10 +74,13 @@ class Register:
         return sorted(found, key=lambda p: (-p.version.time, p.proposal_id))
 
     def nodes(self, most: int) -> list[NodeRecord]:
-        """Return up to `most` nodes: those that are in first, the more powerful before others."""
+        """Return up to `most` nodes: those that are in first, by role and name."""
         found = self._listed(NodeRecord, NODES, most)[:most]
-        order = list(NodeStatus)
-        return sorted(found, key=lambda n: (order.index(n.status), -n.power, n.name, n.node_id))
+        states, roles = list(NodeStatus), list(NodeRole)
+        return sorted(
+            found,
+            key=lambda n: (states.index(n.status), roles.index(n.role), n.name, n.node_id),
+        )
 
     def recognitions(self, cpt_id: str, most: int) -> list[RecognitionRecord]:
         """Return up to `most` recognitions for a template by name, those without a name last."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from registry_chain.node.explorer import node_pages
+from registry_chain.reader import RecordReader
 from tests.support.clauses import clause
 from tests.support.node_world import node_world
 from weid.clock import format_time
 from weid.crypto.keys import PrivateKey
 from weid.registry.node_operations import (
     AdmitNode,
+    ConsensusEngine,
     HandOver,
     NodeRole,
     RemoveNode,
@@ -18,6 +22,7 @@ from weid.registry.node_operations import (
     ScheduleRules,
     SuspendNode,
 )
+from weid.registry.records import HandoverRecord, Version
 
 KEY = PrivateKey.from_seed(b"\x05" * 32).public.raw
 HOSTILE = '<script>alert(1)</script>{{7*7}} {actor} "><img src=x>'
@@ -110,6 +115,50 @@ def test_scheduled_rules_and_a_hand_over_are_told(world):
     facts = facts_of(world)
     assert (facts["scheduled_rules"], facts["scheduled_height"]) == (2, 5000)
     assert facts["handed_over_to"] == "cometbft"
+
+
+@clause("NA-19")
+def test_nodes_are_listed_by_role_then_name_whatever_their_power(world):
+    decide = world.registry.governor.decide
+    other = PrivateKey.from_seed(b"\x06" * 32).public.raw
+    decide(AdmitNode(ids(4), NodeRole.VALIDATOR, "Aqueduct", "", other, 1))
+    decide(AdmitNode(ids(5), NodeRole.OBSERVER, "Zoo"))
+    listed = [one["name"] for one in facts_of(world)["nodes"]]
+    assert listed == ["Aqueduct", "Harbour", "Zoo", HOSTILE, "Audit office"]
+
+
+@pytest.mark.parametrize("path", ["/nodes", "/nodes?lang=zh-Hant"])
+def test_a_network_that_was_founded_as_one_was_not_handed_over(world, monkeypatch, path):
+    version = Version(1, 0, 0, b"", b"")
+    founded = HandoverRecord(0, ConsensusEngine.COMETBFT, bytes(32), version)
+    monkeypatch.setattr(RecordReader, "handover", lambda _: founded)
+    assert facts_of(world)["handed_over_to"] is None
+    assert "cometbft" not in text_of(world, path)
+    monkeypatch.setattr(RecordReader, "handover", lambda _: replace(founded, height=1))
+    assert "cometbft" in text_of(world, path)
+
+
+def test_the_home_page_of_a_network_says_that_its_validators_sign(world):
+    home = "sealing key is trusted", "More than two thirds of the validators"
+    assert [words in text_of(world, "/") for words in home] == [True, False]
+    world.registry.governor.decide(HandOver())
+    assert [words.replace("'", "&#39;") in text_of(world, "/") for words in home] == [False, True]
+    assert 'href="/nodes">Nodes</a>' in text_of(world, "/")
+    assert "超過三分之二投票權的驗證節點" in text_of(world, "/?lang=zh-Hant")
+
+
+@clause("LC-HANDOVER")
+def test_a_node_that_handed_over_is_not_ready_and_says_why(world):
+    client = world.app().test_client()
+    assert client.get("/readyz").status_code == 200
+    world.registry.governor.decide(HandOver())
+    reply = client.get("/readyz")
+    assert reply.status_code == 503
+    assert "handed over to other validators" in reply.json["message"]
+    world.registry.engine.failure = "the registry has stopped: secret path"
+    reply = client.get("/readyz")
+    assert reply.status_code == 503
+    assert b"secret" not in reply.data
 
 
 def test_a_long_list_says_that_it_is_not_all(world, monkeypatch):

@@ -99,6 +99,52 @@ def test_no_node_that_takes_it_is_nothing_certain(world):
     assert states(registry) == ["unreachable", "unreachable"]
 
 
+def problem(message, hint="ask another node"):
+    return json.dumps({"code": "unavailable", "message": message, "hint": hint})
+
+
+@clause("NA-12")
+def test_a_nodes_own_words_are_shown_and_that_it_may_still_be_done(world):
+    registry, _ = registry_of(world, a=answering(world, 503, problem("the registry moved")))
+    signed = anchoring(world)
+    with pytest.raises(RegistryUnavailableError) as refused:
+        registry.submit(signed)
+    message, hint = refused.value.message, refused.value.hint
+    assert "the registry moved; the transaction may still be carried out" in message
+    assert signed.id.hex() in message
+    assert hint.startswith("submit the same transaction again")
+    assert "ask another node" in hint
+    assert "address" not in hint
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"message":7}', b'{"message":"\\n"}', b"{"])
+def test_a_refusal_that_nobody_can_read_still_says_to_submit_it_again(world, body):
+    registry, _ = registry_of(world, a=answering(world, 500, body))
+    with pytest.raises(RegistryUnavailableError, match=r"status 500; the transaction") as refused:
+        registry.submit(anchoring(world))
+    assert refused.value.hint == "submit the same transaction again; it is done at most once"
+
+
+def test_a_nodes_words_are_one_printable_line_of_bounded_length(world):
+    hostile = "no\x1b[2J\r\nroot# \u202e" + "x" * 2000
+    registry, _ = registry_of(world, a=answering(world, 503, problem(hostile, hostile)))
+    with pytest.raises(RegistryUnavailableError) as refused:
+        registry.submit(anchoring(world))
+    for said in (refused.value.message, refused.value.hint):
+        assert said.isprintable()
+        assert "no [2J root# x" in said
+        assert said.count("x") < 320
+
+
+def test_what_a_node_says_to_a_reader_is_shown_with_its_hint(world):
+    body = problem("the store is damaged", "bring a backup back")
+    app = answering(world, 503, body, endpoint="readNewestLightBlock")
+    registry, _ = registry_of(world, a=app)
+    with pytest.raises(RegistryUnavailableError, match="the store is damaged") as refused:
+        registry.head()
+    assert refused.value.hint == "bring a backup back"
+
+
 @clause("NA-12", "R41")
 def test_one_nodes_word_is_not_enough_to_give_a_transaction_up(world):
     registry, transport = registry_of(world, a=refusing(world), b=world.app(), c=world.app())

@@ -11,6 +11,7 @@ import yaml
 
 from registry_chain.engines.cometbft.founding import read_public_keys
 from registry_chain.engines.cometbft.network_file import read_network
+from registry_chain.engines.cometbft.supervisor import write_status
 from registry_chain.state_machine.genesis import Genesis
 from tests.support.chain_folders import tree
 from tests.support.clauses import clause
@@ -258,6 +259,51 @@ def test_a_network_that_does_not_run_is_told(chain, lay_out):
     assert code == 20
     assert [node["state"] for node in json.loads(told)["nodes"]] == ["down", "down"]
     assert "validator-1 is down (it does not run)" in err
+    assert "0 of 20 voting power runs; more than two thirds must" in err
+    assert json.loads(told)["voting_power"] == {"running": 0, "total": 20, "enough": False}
+
+
+def stopped_in_order(out, *names):
+    for name in names:
+        write_status(out / "nodes" / name, {"state": "stopped"})
+
+
+@clause("NT-14")
+def test_a_network_that_was_stopped_is_told_with_what_starts_it(chain, lay_out):
+    out, _ = lay_out("--validators", "2", "--base-port", "30000")
+    stopped_in_order(out, "validator-1", "validator-2")
+    code, told, err = chain("net", "status", out)
+    assert code == 20
+    assert "the network is stopped" in told
+    assert "http://127.0.0.1:30002" in told
+    assert f"registry-chain net start {out}\n" in err
+
+
+@clause("NT-14")
+def test_a_node_that_was_stopped_is_told_with_what_starts_it(chain, lay_out):
+    out, _ = lay_out("--validators", "2")
+    stopped_in_order(out, "validator-2")
+    code, told, err = chain("--json", "net", "status", out)
+    assert code == 20
+    assert [node["state"] for node in json.loads(told)["nodes"]] == ["down", "stopped"]
+    assert f"registry-chain net start {out} validator-2" in err
+
+
+@clause("NT-13")
+def test_single_nodes_are_stopped_by_name(chain, lay_out):
+    out, _ = lay_out("--validators", "3")
+    code, told, _ = chain("--json", "net", "stop", out, "validator-3", "validator-1")
+    assert code == 0
+    assert set(json.loads(told)) == {"validator-1", "validator-3"}
+
+
+@pytest.mark.parametrize("command", ["start", "stop"])
+def test_a_name_that_no_node_has_is_told(chain, lay_out, command):
+    out, _ = lay_out("--validators", "2")
+    code, told, err = chain("net", command, out, "validator-1", "west")
+    assert (code, told) == (1, "")
+    assert "no node of the name 'west'" in err
+    assert "validator-1, validator-2" in err
 
 
 @clause("NT-13")

@@ -109,7 +109,7 @@ def test_a_block_time_that_is_none_is_refused(time):
 
 
 def test_one_machine_s_nodes_may_share_an_address():
-    assert read(one_machine=True)["p2p"]["allow_duplicate_ip"] is True
+    assert read(shared_addresses=True)["p2p"]["allow_duplicate_ip"] is True
     assert read()["p2p"]["allow_duplicate_ip"] is False
     assert read()["p2p"]["addr_book_strict"] is False
 

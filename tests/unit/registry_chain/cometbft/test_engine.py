@@ -273,13 +273,13 @@ def test_nothing_is_taken_any_more_when_nobody_is_there_to_hand_it_in(
 @clause("CN-27")
 def test_what_a_block_refused_without_trace_is_told(one: OneNode) -> None:
     """It has left every pool: whoever waits would wait until its time is over."""
-    early, first = one.engine.submit(one.sign(1)), one.engine.submit(one.sign(0))
+    first, second = one.engine.submit(one.sign(0)), one.engine.submit(one.sign(1))
     until_waiting(one.network, 2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(one.engine.application, "propose", lambda given, **_: list(given))
+        patch.setattr(one.engine.application, "propose", lambda given, **_: list(given)[::-1])
         one.network.decide()
     one.network.decide()
     assert first.result(_SECONDS).height == 1
     with pytest.raises(TransactionRejectedError) as caught:
-        early.result(_SECONDS)
+        second.result(_SECONDS)
     assert caught.value.code == ResultCode.SEQUENCE_NOT_NEXT

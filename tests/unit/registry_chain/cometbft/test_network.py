@@ -64,6 +64,29 @@ def test_validators_know_each_other_and_an_observer_knows_them_all():
         assert known[name] == validators - {name}
 
 
+@clause("NT-03")
+@pytest.mark.parametrize(
+    ("addresses", "shared"),
+    [
+        (("10.0.0.1", "10.0.0.2", "10.0.0.3"), False),
+        (("10.0.0.1", "10.0.0.2", "10.0.0.2"), True),
+        (("fd00::1", "fd00:0::1", "10.0.0.3"), True),
+        (("a.example", "A.example", "10.0.0.3"), True),
+    ],
+)
+def test_where_two_of_a_list_share_an_address_every_node_lets_both_in(addresses, shared):
+    nodes = with_keys(
+        PlannedNode(
+            name=f"n{number}", role=NodeRole.VALIDATOR, address=address, p2p_port=26656 + number
+        )
+        for number, address in enumerate(addresses)
+    )
+    check_plan([node.plan for node in nodes])
+    for node in nodes:
+        settings = tomllib.loads(config_toml(settings_of(node, nodes, block_time="1s")))
+        assert settings["p2p"]["allow_duplicate_ip"] is shared
+
+
 @clause("NT-06")
 def test_a_validator_behind_sentries_knows_only_these_and_nobody_else_knows_it():
     nodes = with_keys(plan(validators=2, sentries=2, observers=1))
@@ -124,7 +147,7 @@ def test_on_one_machine_no_port_is_taken_twice_and_peers_stay_inside():
     for node in nodes:
         settings = settings_of(node, nodes, block_time="1s")
         assert settings.p2p_address == f"tcp://127.0.0.1:{node.plan.p2p_port}"
-        assert settings.one_machine
+        assert settings.shared_addresses
 
 
 def test_each_node_may_have_an_address_of_its_own():

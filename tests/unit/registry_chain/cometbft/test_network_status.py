@@ -12,13 +12,16 @@ from registry_chain.engines.cometbft.founding import NodeKeys
 from registry_chain.engines.cometbft.network import NetworkNode, plan_one_machine
 from registry_chain.engines.cometbft.network_file import ListedNode
 from registry_chain.engines.cometbft.network_status import (
+    STANDS_AFTER,
     NetworkStanding,
     NodeStanding,
+    VotingPower,
     network_standing,
 )
 from registry_chain.engines.cometbft.rpc import NodeStatus
 from tests.support.clauses import clause
 from weid.errors import RegistryUnavailableError
+from weid.registry.validators import Validator, ValidatorSet
 
 PLANS = plan_one_machine(
     validators=4, observers=0, sentries=0, base_port=26650, first_address="127.0.0.1"
@@ -43,6 +46,8 @@ class Source:
     connected: tuple[str, ...] = ("p",) * 3
     is_down: bool = False
     lost: set[int] = field(default_factory=set)
+    age: int = 7
+    voting: tuple[int, ...] | None = (10, 10, 10, 10)
 
     def status(self):
         if self.is_down:
@@ -58,17 +63,29 @@ class Source:
     def block(self, height):
         if height in self.lost:
             raise RegistryUnavailableError("no such block")
-        header = SimpleNamespace(time_ns=(NOW - 7) * 10**9, app_hash=self.app_hash)
+        header = SimpleNamespace(time_ns=(NOW - self.age) * 10**9, app_hash=self.app_hash)
         return SimpleNamespace(sealed=SimpleNamespace(header=header))
 
+    def validators(self, height):
+        assert height == self.latest
+        if self.voting is None:
+            raise RegistryUnavailableError("no validators")
+        return ValidatorSet.of(
+            [
+                Validator(bytes.fromhex(node.validator_key), power)
+                for node, power in zip(NODES, self.voting, strict=False)
+            ]
+        )
 
-def compare(*changes, reason_of=lambda _: ""):
+
+def compare(*changes, reason_of=lambda _: "", is_stopped=lambda _: False):
     said = dict(zip((node.id for node in NODES), changes, strict=False))
     return network_standing(
         NODES,
         lambda node: Source(**{"node_id": node.id, **said.get(node.id, {})}),
         now=NOW,
         reason_of=reason_of,
+        is_stopped=is_stopped,
     )
 
 
@@ -94,7 +111,9 @@ def test_a_network_that_is_well():
         "app_hash": "aa" * 32,
         "agrees": True,
         "reason": "",
+        "api": "http://127.0.0.1:26652",
     }
+    assert standing.summary() == "40 of 40 voting power runs"
 
 
 @clause("NT-14")
@@ -144,6 +163,75 @@ def test_all_down_and_an_answer_that_breaks_off():
     lost = compare({"lost": {10}})
     assert lost.nodes[0].head_age is None
     assert lost.nodes[0].reason == "no such block"
+
+
+DOWN = {"is_down": True}
+
+
+@clause("NT-14")
+def test_a_network_without_new_blocks_stands_although_every_node_answers():
+    late = {"age": STANDS_AFTER}
+    assert compare(late, late, late, late).good
+    late = {"age": STANDS_AFTER + 1}
+    standing = compare(late, late, late, late)
+    assert states(standing) == ["standing"] * 4
+    assert not standing.good
+    assert standing.summary() == (
+        "40 of 40 voting power runs; "
+        "the network stands: no block since 2023-11-14T22:12:59Z (121 s)"
+    )
+    assert compare(late, {}, late, late).good, "the newest head counts"
+
+
+@clause("NT-14")
+def test_without_two_thirds_of_the_power_it_is_said_who_must_come_back():
+    standing = compare({}, {}, DOWN, DOWN)
+    assert str(standing.power) == (
+        "20 of 40 voting power runs; more than two thirds must: "
+        "bring back validator-3 or validator-4"
+    )
+    assert compare({}, {}, {}, DOWN).summary() == "30 of 40 voting power runs"
+    assert compare(DOWN, DOWN, DOWN, DOWN).summary().startswith("0 of 40 voting power runs; more")
+
+
+@pytest.mark.parametrize(
+    ("power", "cure"),
+    [
+        (VotingPower(10, 40, (("b", 10), ("c", 10), ("d", 10))), "enough of b, c, d"),
+        (VotingPower(10, 30, (("b", 10), ("c", 10))), "b, c"),
+        (VotingPower(10, 40, (("b", 30),)), "b"),
+    ],
+)
+def test_how_many_must_come_back(power, cure):
+    assert str(power).endswith(f"must: bring back {cure}")
+
+
+@clause("NT-14")
+def test_the_power_is_that_of_the_chain_and_else_that_of_the_plan():
+    assert compare({}, DOWN, *[{"voting": (5, 1, 1)}] * 2).power.total == 40
+    changed = [{"voting": (5, 1, 1)}] * 4
+    assert compare(*changed).power == VotingPower(7, 7)
+    assert compare(*[{"voting": None}] * 4).power == VotingPower(40, 40)
+
+
+@clause("NT-14")
+def test_what_was_stopped_in_order_is_no_fault_of_its_node():
+    standing = compare(DOWN, DOWN, DOWN, DOWN, is_stopped=lambda _: True)
+    assert states(standing) == ["stopped"] * 4
+    assert standing.stopped
+    assert standing.summary() == "the network is stopped"
+    part = compare(DOWN, is_stopped=lambda node: node is NODES[0])
+    assert states(part) == ["stopped", "ok", "ok", "ok"]
+    assert not part.stopped
+
+
+@clause("NT-14")
+def test_who_is_alone_is_told_to_restart_once_its_key_votes():
+    alone = {"connected": ()}
+    assert "its key votes: it needs a restart" in compare({}, alone).nodes[1].reason
+    without = [{"voting": (10,)}, {"voting": (10,), **alone}, {"voting": (10,)}, {"voting": (10,)}]
+    assert "has the registry admitted it?" in compare(*without).nodes[1].reason
+    assert states(compare(alone, DOWN, DOWN, DOWN))[0] == "ok", "the others are missing"
 
 
 # --- Waiting for blocks -----------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import pytest
 
 from registry_chain.engines.cometbft import consensus
 from registry_chain.engines.cometbft.configuration import NodeSettings, config_toml
+from registry_chain.engines.cometbft.pool_order import PoolOrder
 from registry_chain.engines.cometbft.pool_shares import (
     SHARE_TRANSACTIONS,
     PoolShares,
@@ -39,16 +40,16 @@ def test_one_member_cannot_fill_the_pool_with_what_never_comes_into_a_block(
 ) -> None:
     monkeypatch.setattr(consensus, "PoolShares", lambda size: PoolShares(size=size, transactions=4))
     network, nodes = real_network()
-    codes = [network.submit(parked(number))[0].code for number in (1, 2, 3)]
+    codes = [network.submit(parked(number))[0].code for number in (0, 1, 2)]
     # Another transaction for the same place takes room too, the same one again does not.
-    codes += [network.submit(parked(3, name="other"))[0].code, network.submit(parked(3))[0].code]
+    codes += [network.submit(parked(2, name="other"))[0].code, network.submit(parked(2))[0].code]
     assert codes == [ResultCode.OK] * 5
-    assert network.submit(parked(4))[0].code == ResultCode.AUTHOR_LIMIT
+    assert network.submit(parked(3))[0].code == ResultCode.AUTHOR_LIMIT
     assert network.submit(parked(0, governor=1))[0].code == ResultCode.OK
-    network.decide()
+    network.decide([])
     for node in nodes:
         node.settle()
-    assert network.submit(parked(5))[0].code == ResultCode.AUTHOR_LIMIT
+    assert network.submit(parked(3))[0].code == ResultCode.AUTHOR_LIMIT
     assert network.submit(parked(1, governor=1))[0].code == ResultCode.OK
 
 
@@ -66,25 +67,53 @@ def test_what_stood_in_a_block_or_left_the_pool_makes_room() -> None:
 
 
 @clause("CN-31")
-def test_the_one_that_all_others_wait_for_comes_in_beside_a_full_share(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Else who lost the first of many could not go on before their time is over."""
-    monkeypatch.setattr(consensus, "PoolShares", lambda size: PoolShares(size=size, transactions=3))
+def test_the_pool_is_never_told_to_take_more_than_it_has_places() -> None:
+    """What CometBFT has no place for after it was taken, it lets go without a word."""
+    shares = PoolShares(size=1000, transactions=2, total=3)
+    assert [shares.take(name, name.encode()) for name in ("a", "b", "c", "d")] == [True] * 3 + [
+        False
+    ]
+    shares.block([b"a"])
+    assert shares.take("d", b"d")
+
+
+@clause("CN-32")
+def test_nothing_comes_in_before_what_it_needs() -> None:
+    """A pool full of what can come into no block would take nothing more."""
     network, nodes = real_network()
-    for number in (1, 2, 3):
-        network.submit(parked(number))
-    assert network.submit(parked(4))[0].code == ResultCode.AUTHOR_LIMIT
-    assert network.submit(parked(0))[0].code == ResultCode.OK
-    assert network.submit(parked(0, name="other"))[0].code == ResultCode.AUTHOR_LIMIT
-    codes = [code for code, _ in network.decide().outcome.results]
-    assert codes == [ResultCode.OK] * 4
-    for node in nodes:
-        node.settle()
+    codes = [network.submit(parked(number))[0].code for number in (2, 1, 0, 2, 1, 2)]
+    too_early = ResultCode.SEQUENCE_NOT_NEXT
+    assert codes == [too_early, too_early, 0, too_early, 0, 0]
+    assert len(network.decide().block.transactions) == 3
+    assert network.submit(parked(3))[0].code == ResultCode.OK
+    network.decide()
     network.decide()
     for node in nodes:
         node.settle()
-    assert network.submit(parked(4))[0].code == ResultCode.OK
+    assert nodes[0].application is not None
+    assert nodes[0].application.position.summary.log_size == 4
+
+
+@clause("CN-32")
+def test_what_came_after_one_that_left_leaves_too() -> None:
+    following = {"a": 0}
+    order = PoolOrder(lambda author: following[author])
+    assert all(order.admits("a", number) for number in range(5))
+    order.left("a", 2)
+    assert [order.stays("a", number) for number in range(5)] == [True, True, False, False, False]
+    assert not order.admits("a", 4)
+    following["a"] = 2
+    order.block()
+    assert order.admits("a", 2)
+    assert order.admits("a", 3)
+
+
+@clause("CN-31", "CN-32")
+def test_what_the_pool_lost_is_told_by_author_and_number() -> None:
+    shares = PoolShares(size=1000)
+    shares.take("a", b"lost", author="a", sequence=7)
+    lost = [found for _ in range(4) for found in shares.block([])]
+    assert lost == [("a", 7)]
 
 
 @clause("CN-31")
@@ -124,7 +153,7 @@ def test_one_member_s_waiting_never_fills_what_a_proposer_is_offered() -> None:
         key = signer(GOVERNORS[governor])
         return encode_signed(sign_transaction(transaction, {"control-1": key}))
 
-    codes = [network.submit(large(number))[0].code for number in (1, 2, 3)]
+    codes = [network.submit(large(number))[0].code for number in (0, 1, 2)]
     assert codes == [ResultCode.OK, ResultCode.OK, ResultCode.AUTHOR_LIMIT]
     assert network.submit(large(0, governor=1))[0].code == ResultCode.OK
 
@@ -138,4 +167,6 @@ def test_four_members_have_room_in_the_pool_that_is_configured() -> None:
             rpc_address="tcp://127.0.0.1:2",
         )
     )
-    assert f"size = {4 * SHARE_TRANSACTIONS}\n" in text
+    size = int(text.partition("\nsize = ")[2].partition("\n")[0])
+    # CometBFT lets go without a word of what it has no place for after it was judged.
+    assert size > 4 * SHARE_TRANSACTIONS
