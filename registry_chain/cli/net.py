@@ -15,7 +15,7 @@ from registry_chain.cli.folder import FOLDER
 from registry_chain.cli.founding import FoundedGovernor, create_governors, new_chain_id
 from registry_chain.cli.layout import Layout, layout_options
 from registry_chain.cli.undoing import leaving_nothing
-from registry_chain.engines.cometbft.deployment import write_deployment
+from registry_chain.engines.cometbft.deployment import COMPOSE_FILE, can_compose, write_deployment
 from registry_chain.engines.cometbft.founding import comet_genesis
 from registry_chain.engines.cometbft.network import (
     NetworkNode,
@@ -83,7 +83,8 @@ def init(  # noqa: PLR0913 - the options of the command
     """Lay out a network in OUT, which must be new or empty.
 
     Makes one genesis and a complete folder for each node, with its keys, to be carried to its host
-    whole; a systemd unit for each, and a compose file. Example, four nodes on this machine:
+    whole; a systemd unit for each, and a compose file unless they are on several hosts. Example,
+    four nodes on this machine:
 
     \b
       registry-chain net init net --network example --validators 4 --governors 3 \\
@@ -131,7 +132,7 @@ def init(  # noqa: PLR0913 - the options of the command
 
 def network_paths(out: Path) -> list[Path]:
     """Return what `write_network` writes."""
-    names = (NETWORK_FILE, "genesis.json", COMET_GENESIS, NODES, "systemd", "compose.yaml")
+    names = (NETWORK_FILE, "genesis.json", COMET_GENESIS, NODES, "systemd", COMPOSE_FILE)
     return [out / name for name in names]
 
 
@@ -253,7 +254,7 @@ def _show(
                     "node_id": node.node_id,
                     "validator_key": node.validator_key,
                     "p2p": node.plan.reached_at,
-                    "api": f"http://{node.plan.api_host}:{node.plan.api_port}",
+                    "api": node.plan.api,
                 }
                 for node in network.nodes
             ],
@@ -262,7 +263,19 @@ def _show(
     for each in governors:
         if each.key_file is not None:
             console.say(f"{each.governor.name}: key in {each.key_file}")
-    here = all(node.plan.one_machine for node in network.nodes)
+    console.say(
+        "Readers need the genesis hash to know this registry. Give each governor its key file "
+        "and keep it nowhere else."
+    )
+    plans = [node.plan for node in network.nodes]
+    console.say("APIs will be at:")
+    for plan in plans:
+        console.say(f"  {plan.name}: {plan.api}")
+    here = all(plan.one_machine for plan in plans)
+    if not can_compose(plans):
+        console.say(
+            f"No {COMPOSE_FILE}: one file does not run several hosts; units are in {out}/systemd."
+        )
     console.say(
         f"{counted(len(network.nodes), 'node')}. "
         + (

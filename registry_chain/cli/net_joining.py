@@ -114,7 +114,7 @@ def add_node(  # noqa: PLR0913 - the options of the command
         (folder / f"weid-{name}.service").write_text(systemd_unit(plan), encoding="ascii")
         if plan.one_machine and out is None:
             _enter(network, listed, ListedNode.of(node))
-    _show(console, folder, ListedNode.of(node))
+    _show(console, folder, ListedNode.of(node), listed)
 
 
 def _plan(
@@ -176,7 +176,7 @@ def _read(path: Path) -> bytes:
         ) from None
 
 
-def _show(console: Console, folder: Path, node: ListedNode) -> None:
+def _show(console: Console, folder: Path, node: ListedNode, listed: NetworkFile) -> None:
     role = node.plan.role
     words = [f"registry-chain governance propose admit-node {node.node_id}"]
     words += [role.value, node.plan.name, "--validator-key", node.validator_key]
@@ -194,4 +194,30 @@ def _show(console: Console, folder: Path, node: ListedNode) -> None:
             "proposal": proposal,
         },
     )
-    console.say(f"A governor proposes it: {proposal} --as DID --key FILE --node URL --genesis HASH")
+    where = "--node URL"
+    if same_machine(listed.nodes):
+        where = f"--node {listed.nodes[0].plan.api} --unsafe-loopback-http"
+    console.say(
+        f"A governor proposes it: {proposal} --as DID --key FILE {where} "
+        f"--genesis {listed.genesis_hash}"
+    )
+    _warn(console, node.plan, listed)
+
+
+def _warn(console: Console, plan: PlannedNode, listed: NetworkFile) -> None:
+    """Say what stands in the way of a node at an address of its own."""
+    if plan.one_machine:
+        return
+    if same_machine(listed.nodes):
+        console.say(
+            f"Warning: the other nodes listen at {listed.nodes[0].plan.address} only: on another "
+            "host this one reaches none of them. Leave out --address for a node on this machine; "
+            "for several hosts lay out a network with net init --hosts."
+        )
+        return
+    beside = [n.plan.name for n in listed.nodes if n.plan.address == plan.address]
+    if beside:
+        console.say(
+            f"Warning: {', '.join(beside)} is at {plan.address} too: peers let both in only with "
+            "allow_duplicate_ip = true in comet/config/config.toml of every node."
+        )

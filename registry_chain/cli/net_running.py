@@ -65,7 +65,7 @@ _RPC_SECONDS: Final = 3.0
 @keeping_options
 @snapshot_option
 @pass_console
-def start(
+def start(  # noqa: PLR0913 - the options of the command
     console: Console,
     *,
     out: Path,
@@ -77,7 +77,8 @@ def start(
 ) -> None:
     """Run the nodes of the network in OUT in the background, and wait until they make blocks.
 
-    With names, only these nodes. What each says goes to node.log in its folder. A node that runs already is left as it is.
+    With names, only these nodes. What each says goes to node.log in its folder. A node that runs
+    already is left as it is.
     """
     network = _here(out)
     chosen = _chosen(network, names)

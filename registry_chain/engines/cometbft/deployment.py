@@ -1,4 +1,4 @@
-"""How nodes are run in service: a systemd unit for each, and a compose file for all (clause NT-15).
+"""How nodes are run in service: a systemd unit for each, and a compose file (clause NT-15).
 
 Both start `registry-chain start`, whose supervisor keeps the two processes of the node alive. An
 ending with exit code 1 is one that a person has to look at: systemd does not start it again, and
@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from registry_chain.engines.cometbft.binary import DEFAULT_VERSION
-from registry_chain.engines.cometbft.network import PlannedNode
+from registry_chain.engines.cometbft.network import EVERYWHERE, PlannedNode
 
 IMAGE: Final = f"weid-node:cometbft-{DEFAULT_VERSION}"
 """The image that deploy/Containerfile makes; never a moving name."""
 _NODE_USER: Final = 10001
+COMPOSE_FILE: Final = "compose.yaml"
 _STOP_SECONDS: Final = 60
 """Twice the supervisor's grace for each process, with room."""
 
@@ -114,6 +115,7 @@ def compose_file(plans: Sequence[PlannedNode], *, build: str = "") -> str:
             f"    hostname: {plan.name}",
             f"    command: [{words}]",
             f'    volumes: ["./nodes/{plan.name}:/node"]',
+            *_health_check(plan),
         ]
         if not shared and number == 0:
             lines += [f'    ports: ["127.0.0.1:{plan.api_port}:{plan.api_port}"]']
@@ -126,9 +128,30 @@ def _command(plan: PlannedNode) -> tuple[str, ...]:
     return "start", "/node", "--host", plan.api_host, "--port", str(plan.api_port)
 
 
+def _health_check(plan: PlannedNode) -> list[str]:
+    # The image's own asks the usual port, which on a shared network is at most one node's.
+    asked = plan.api.replace(EVERYWHERE, "127.0.0.1")
+    code = f"import urllib.request as u; u.urlopen('{asked}/healthz', timeout=5)"
+    return [
+        "    healthcheck:",
+        f'      test: ["CMD", "python", "-c", "{code}"]',
+        "      interval: 30s",
+        "      timeout: 10s",
+        "      start_period: 60s",
+        "      retries: 3",
+    ]
+
+
+def can_compose(plans: Sequence[PlannedNode]) -> bool:
+    """Return whether one compose file can run all: on one machine's network, or by their names."""
+    by_name = all(plan.address == plan.name and plan.api_host == EVERYWHERE for plan in plans)
+    return by_name or all(plan.one_machine for plan in plans)
+
+
 def write_deployment(out: Path, plans: Sequence[PlannedNode]) -> None:
-    """Write compose file and units into a network's folder."""
-    (out / "compose.yaml").write_text(compose_file(plans), encoding="ascii")
+    """Write units into a network's folder, and a compose file where one can run all nodes."""
+    if can_compose(plans):
+        (out / COMPOSE_FILE).write_text(compose_file(plans), encoding="ascii")
     units = out / "systemd"
     units.mkdir(mode=0o755, exist_ok=True)
     for plan in plans:

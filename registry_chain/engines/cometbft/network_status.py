@@ -24,6 +24,7 @@ _ALONE: Final = (
     "no peer lets it in: has the registry admitted it? If so, it needs a restart: net stop and "
     "net start with its name"
 )
+_UNGUARDED: Final = "none of its sentries answers"
 _ADMITTED: Final = (
     "no peer lets it in although its key votes: it needs a restart: net stop and net start with "
     "its name"
@@ -212,7 +213,10 @@ def _standing(
         )
         # Where nobody else answers, having no peer is the others' fault.
         if standings[node_id].peers == 0 and len(said) > 1:
+            guards = [each for each in nodes if each.plan.name in _sentries_of(nodes, node_id)]
             reason = _ADMITTED if powers.get(node_id) else _ALONE
+            if guards and not any(each.id in said for each in guards):
+                reason = _UNGUARDED
             standings[node_id] = replace(standings[node_id], state="alone", reason=reason)
     # Every node keeps the last blocks, so the lowest of those that follow is compared.
     following = [said[each].latest for each in said if standings[each].state == "ok"]
@@ -275,6 +279,10 @@ def _ask(
         return replace(standing, reason=f"another node answers there: {status.node_id}")
     said[node.id] = status
     return replace(standing, state="ok", height=status.latest, peers=peers)
+
+
+def _sentries_of(nodes: Sequence[ListedNode], node_id: str) -> tuple[str, ...]:
+    return next(node.plan.sentries for node in nodes if node.id == node_id)
 
 
 def _state(status: NodeStatus, highest: int) -> str:

@@ -129,7 +129,7 @@ def test_nodes_are_listed_by_role_then_name_whatever_their_power(world):
 
 @pytest.mark.parametrize("path", ["/nodes", "/nodes?lang=zh-Hant"])
 def test_a_network_that_was_founded_as_one_was_not_handed_over(world, monkeypatch, path):
-    version = Version(1, 0, 0, b"", b"")
+    version = Version(1, 0, 0)
     founded = HandoverRecord(0, ConsensusEngine.COMETBFT, bytes(32), version)
     monkeypatch.setattr(RecordReader, "handover", lambda _: founded)
     assert facts_of(world)["handed_over_to"] is None

@@ -286,7 +286,7 @@ def test_the_nodes_are_listed_with_proof(networked):
     asked = ("nodes", "--node", networked.node.url, "--genesis", networked.node.genesis)
     code, out, err = networked.chain(*asked)
     assert (code, err) == (0, "")
-    observer, voting = out.splitlines()
+    voting, observer = out.splitlines()
     assert observer.split("  ")[0] == NODE.hex()
     assert "observer" in observer
     assert "Audit office" in observer
@@ -296,9 +296,9 @@ def test_the_nodes_are_listed_with_proof(networked):
     networked.decide(ChangeNode(VALIDATOR, name="Port"))
     code, out, _ = networked.chain(*asked, "--all", "--json")
     found = json.loads(out)
-    assert [one["name"] for one in found["nodes"]] == ["Audit office", "Port", "Gate"]
+    assert [one["name"] for one in found["nodes"]] == ["Port", "Audit office", "Gate"]
     assert [one["status"] for one in found["nodes"]] == ["active", "active", "removed"]
-    assert found["nodes"][1]["validator_key"] == VALIDATOR_KEY.hex()
+    assert found["nodes"][0]["validator_key"] == VALIDATOR_KEY.hex()
     assert (found["scheduled_rules"], found["handed_over"]) == (None, None)
 
 

@@ -112,6 +112,24 @@ def test_measures_are_offered_on_the_machine_only(lay_out):
     assert body == {"prometheus": True, "prometheus_listen_addr": "127.0.0.1:30014"}
 
 
+def test_it_says_who_gets_which_key_and_where_the_apis_will_be(chain, tmp_path):
+    def say(name, *options):
+        out = tmp_path / name
+        words = ("--network", "example", "--governor", GOVERNOR, *options)
+        code, _, err = chain("net", "init", out, *words)
+        assert code == 0, err
+        return out, err
+
+    out, err = say("here", "--validators", "2", "--base-port", "30000")
+    assert "Give each governor its key file" in err
+    assert "validator-2: http://127.0.0.1:30012" in err
+    assert (out / "compose.yaml").exists()
+    (tmp_path / "hosts.toml").write_text(HOSTS)
+    out, err = say("hosts", "--hosts", tmp_path / "hosts.toml")
+    assert "No compose.yaml" in err
+    assert not (out / "compose.yaml").exists()
+
+
 @clause("NT-06")
 def test_hosts_come_from_a_list(lay_out, tmp_path):
     (tmp_path / "hosts.toml").write_text(HOSTS)
@@ -226,6 +244,32 @@ def test_what_is_said_holds_no_private_key(chain, lay_out):
     for name in ("node_key.json", "priv_validator_key.json"):
         secret = json.loads((config_folder / name).read_text())["priv_key"]["value"]
         assert secret[:20] not in told + err
+
+
+@clause("NT-16")
+def test_the_proposal_for_a_network_on_loopback_can_be_made_as_it_is_printed(chain, lay_out):
+    out, said = lay_out("--validators", "1", "--base-port", "30000")
+    _, _, err = chain("net", "add-node", out, "east")
+    assert "--node http://127.0.0.1:30002 --unsafe-loopback-http --genesis " in err
+    assert f"--genesis {said['genesis_hash']}" in err
+    assert "Warning" not in err
+
+
+def test_a_node_elsewhere_is_warned_of_a_network_that_listens_on_one_machine_only(chain, lay_out):
+    out, _ = lay_out("--validators", "1")
+    code, _, err = chain("net", "add-node", out, "east", "--address", "10.0.0.9")
+    assert code == 0
+    assert "Warning: the other nodes listen at 127.0.0.1 only" in err
+
+
+def test_a_node_at_the_address_of_another_is_warned(chain, lay_out, tmp_path):
+    (tmp_path / "hosts.toml").write_text(HOSTS)
+    out, _ = lay_out("--hosts", tmp_path / "hosts.toml")
+    join = ("net", "add-node", out, "east", "--address", "10.0.0.3", "--p2p-port", "26700")
+    code, _, err = chain(*join)
+    assert code == 0
+    assert "Warning: audit is at 10.0.0.3 too" in err
+    assert "--unsafe-loopback-http" not in err
 
 
 WRONG_JOINS = {

@@ -12,12 +12,19 @@ import yaml
 from registry_chain.engines.cometbft.binary import DEFAULT_VERSION, VERSIONS
 from registry_chain.engines.cometbft.deployment import (
     IMAGE,
+    can_compose,
     compose_file,
     systemd_unit,
     write_deployment,
 )
-from registry_chain.engines.cometbft.network import plan_containers, plan_one_machine
+from registry_chain.engines.cometbft.network import (
+    EVERYWHERE,
+    PlannedNode,
+    plan_containers,
+    plan_one_machine,
+)
 from tests.support.clauses import clause
+from weid.registry.node_operations import NodeRole
 
 ROOT = Path(__file__).parents[4]
 FOUR = plan_one_machine(
@@ -58,6 +65,38 @@ def test_one_machine_s_nodes_share_its_network_and_others_publish_one_api_to_it(
     services = yaml.safe_load(compose_file(IN_CONTAINERS))["services"].values()
     published = [service["ports"] for service in services if "ports" in service]
     assert published == [["127.0.0.1:8700:8700"]]
+
+
+@clause("NT-15")
+@pytest.mark.parametrize("plans", [FOUR, IN_CONTAINERS], ids=["one machine", "containers"])
+def test_the_health_of_a_service_is_asked_where_its_api_listens(plans):
+    for service in yaml.safe_load(compose_file(plans))["services"].values():
+        _, _, _, host, _, port = service["command"]
+        asked = re.search(r"'http://([\d.]+):(\d+)/healthz'", service["healthcheck"]["test"][-1])
+        assert asked[2] == port
+        assert host in {asked[1], EVERYWHERE}
+        assert service["healthcheck"]["test"][0] == "CMD"
+
+
+@clause("NT-15")
+@pytest.mark.parametrize("plans", [FOUR, IN_CONTAINERS], ids=["one machine", "containers"])
+def test_what_is_published_is_listened_on_inside(plans):
+    for service in yaml.safe_load(compose_file(plans))["services"].values():
+        for published in service.get("ports", ()):
+            assert service["command"][-3:] == [EVERYWHERE, "--port", published.rsplit(":", 1)[1]]
+
+
+@clause("NT-15")
+def test_hosts_have_units_and_no_compose_file_that_could_not_run_them(tmp_path):
+    hosts = [
+        PlannedNode(name=name, role=NodeRole.VALIDATOR, address=f"10.0.0.{number}")
+        for number, name in enumerate(("north", "south"), 1)
+    ]
+    assert can_compose(FOUR)
+    assert can_compose(IN_CONTAINERS)
+    assert not can_compose(hosts)
+    write_deployment(tmp_path, hosts)
+    assert [path.name for path in tmp_path.iterdir()] == ["systemd"]
 
 
 @clause("NT-15")

@@ -106,6 +106,18 @@ def test_the_last_block_announces_the_new_validators_and_no_other_follows(
     assert list(find_damage(world.store)) == []
 
 
+@clause("CN-28")
+def test_the_engine_that_handed_over_says_so_once_in_its_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = handed_over(EmbeddedEngine)
+    world.engine.close()
+    told = [record for record in caplog.records if "handed over" in record.getMessage()]
+    assert [record.levelname for record in told] == ["WARNING"]
+    assert world.engine.failure is not None
+    assert "handed over to other validators" in world.engine.failure
+
+
 @clause("CN-29")
 def test_every_node_makes_the_same_genesis_of_it() -> None:
     world = handed_over()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import pytest
@@ -232,6 +232,20 @@ def test_who_is_alone_is_told_to_restart_once_its_key_votes():
     without = [{"voting": (10,)}, {"voting": (10,), **alone}, {"voting": (10,)}, {"voting": (10,)}]
     assert "has the registry admitted it?" in compare(*without).nodes[1].reason
     assert states(compare(alone, DOWN, DOWN, DOWN))[0] == "ok", "the others are missing"
+
+
+@clause("NT-14")
+def test_a_validator_whose_sentries_do_not_answer_needs_no_restart():
+    plans = plan_one_machine(
+        validators=2, observers=0, sentries=1, base_port=26650, first_address="127.0.0.1"
+    )
+    nodes = [replace(node, plan=plan) for node, plan in zip(NODES, plans, strict=True)]
+    silent = {"sentry-1-1": {"is_down": True}, "validator-1": {"connected": ()}}
+    standing = network_standing(
+        nodes, lambda node: Source(node.id, **silent.get(node.plan.name, {})), now=NOW
+    )
+    assert states(standing)[:2] == ["alone", "down"]
+    assert standing.nodes[0].reason == "none of its sentries answers"
 
 
 # --- Waiting for blocks -----------------------------------------------------------------------------
