@@ -260,9 +260,12 @@ def test_idle_and_slow_connections_do_not_keep_others_out(founded):
             b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         ):
             with socket.create_connection((host, int(port)), timeout=10) as client:
-                client.sendall(hostile)
-                client.shutdown(socket.SHUT_WR)
-                answer = client.recv(65_536)
+                answer = b""
+                # A server that closes before it has read everything has refused it too.
+                with contextlib.suppress(OSError):
+                    client.sendall(hostile)
+                    client.shutdown(socket.SHUT_WR)
+                    answer = client.recv(65_536)
                 assert not answer.startswith(b"HTTP/1.1 5")
                 assert b"waitress" not in answer.lower()
         assert registry_at(node, founded).head().height >= 1

@@ -21,7 +21,7 @@ from weid.transport import GuardedTransport
 
 PASSPHRASE = "correct horse battery"
 CLOCK = SystemClock()
-SECONDS = 120
+SECONDS = 300
 """Longest wait for anything: what is waited for usually takes seconds."""
 
 
