@@ -24,7 +24,15 @@ VALIDATORS = ("validator-1", "validator-2", "validator-3", "validator-4")
 @pytest.fixture(scope="module")
 def network(cometbft_binary, tmp_path_factory):
     folder = tmp_path_factory.mktemp("network")
-    with running_network(folder, cometbft_binary, "--validators", 4, "--observers", 1) as found:
+    with running_network(
+        folder,
+        cometbft_binary,
+        "--validators",
+        4,
+        "--observers",
+        1,
+        start=("--snapshot-blocks", 5),
+    ) as found:
         yield found
 
 
