@@ -9,7 +9,7 @@ from dataclasses import dataclass
 WIDTH = 640
 HEIGHT = 150
 LEFT = 90
-RIGHT = 40
+RIGHT = 70
 TOP = 46
 FOOT = 34
 _STYLE = (
