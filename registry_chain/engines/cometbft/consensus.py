@@ -33,7 +33,7 @@ from registry_chain.engines.cometbft.pool_shares import (
 )
 from registry_chain.engines.embedded.sealing import APP_VERSION
 from registry_chain.state_machine.admission import read_transaction
-from registry_chain.state_machine.block import BlockInput
+from registry_chain.state_machine.block import BlockInput, BlockOutcome
 from registry_chain.state_machine.parameters import MAX_BLOCK_BYTES
 from registry_chain.storage.errors import StoreRefusedError
 from weid.clock import Clock
@@ -181,8 +181,8 @@ class CometApplication:
             return ResultCode.SEQUENCE_NOT_NEXT
         author, sequence = found.author, found.sequence
         if not self._shares().take(found.payer, raw, author=author, sequence=sequence):
-            self._order.left(author, sequence)
             return ResultCode.AUTHOR_LIMIT
+        self._order.came(author, sequence)
         return ResultCode.OK
 
     def _judged_again(self, raw: bytes, now: int) -> ResultCode:
@@ -242,14 +242,23 @@ class CometApplication:
             )
         )
         self._computed = block
-        for author, sequence in self._shares().block(block.transactions):
-            self._order.left(author, sequence)
-        self._order.block()
+        self._leave_pool(block, outcome)
         return FinalizedBlock(
             tuple(Executed(int(result.code), result.data) for result in outcome.results),
             outcome.app_hash,
             outcome.validator_updates,
         )
+
+    def _leave_pool(self, block: DecidedBlock, outcome: BlockOutcome) -> None:
+        """Take note of what is in the pool no more, and of what therefore waits in vain."""
+        lost = self._shares().block(block.transactions)
+        for raw, result in zip(block.transactions, outcome.results, strict=True):
+            reading = read_transaction(raw)
+            if result.receipt is None and not isinstance(reading, ResultCode):
+                lost.append((reading[1].author, reading[1].sequence))
+        for author, sequence in lost:
+            self._order.left(author, sequence)
+        self._order.block()
 
     def commit(self) -> int:
         """Hand the computed block to the settler; say which blocks CometBFT may forget.

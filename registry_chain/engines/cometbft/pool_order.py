@@ -18,7 +18,8 @@ from threading import Lock
 class PoolOrder:
     """What each author's next transaction in the pool is; thread-safe.
 
-    `following` gives an author's next sequence number after the newest computed block.
+    `following` gives an author's next sequence number after the newest computed block. What is
+    asked whether it `admits` counts only once it `came`: one may find no room in between.
     """
 
     def __init__(self, following: Callable[[str], int]) -> None:
@@ -28,12 +29,13 @@ class PoolOrder:
 
     def admits(self, author: str, sequence: int) -> bool:
         """Return whether a transaction may come in now: its predecessor is there, or done."""
-        following = self._following(author)
         with self._lock:
-            expected = max(self._next.get(author, 0), following)
-            if sequence == expected:
-                self._next[author] = sequence + 1
-            return sequence <= expected
+            return sequence <= self._expected(author)
+
+    def came(self, author: str, sequence: int) -> None:
+        """Take note that a transaction that was admitted has come in."""
+        with self._lock:
+            self._next[author] = max(self._expected(author), sequence + 1)
 
     def stays(self, author: str, sequence: int) -> bool:
         """Return whether one that is in the pool still has its predecessors there."""
@@ -41,17 +43,17 @@ class PoolOrder:
             return sequence < self._next.get(author, sequence + 1)
 
     def left(self, author: str, sequence: int) -> None:
-        """Take note that a transaction left the pool, or did not come in after all."""
-        following = self._following(author)
+        """Take note that a transaction left the pool and is not done: what comes after it waits."""
         with self._lock:
-            if following <= sequence < self._next.get(author, 0):
+            if self._following(author) <= sequence < self._next.get(author, 0):
                 self._next[author] = sequence
 
     def block(self) -> None:
         """Take note of a computed block: who waits for nothing is forgotten."""
         with self._lock:
-            authors = list(self._next)
-        done = [author for author in authors if self._following(author) >= self._next[author]]
-        with self._lock:
-            for author in done:
-                self._next.pop(author, None)
+            for author, expected in list(self._next.items()):
+                if self._following(author) >= expected:
+                    del self._next[author]
+
+    def _expected(self, author: str) -> int:
+        return max(self._next.get(author, 0), self._following(author))

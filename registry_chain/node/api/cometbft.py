@@ -39,7 +39,7 @@ def ask_cometbft(node: NodeParts) -> Response:
         raise problem_of_status(400) from None
     parameters = _parameters(asked)
     identity = asked.get("id")
-    if parameters is None or not isinstance(identity, int | str):
+    if parameters is None or isinstance(identity, bool) or not isinstance(identity, int | str):
         return json_reply({"jsonrpc": "2.0", "id": -1, "error": _REFUSED})
     try:
         answer = node.cometbft(str(asked["method"]), parameters)
@@ -54,5 +54,10 @@ def _parameters(asked: JsonObject) -> JsonObject | None:
     given: JsonValue = asked.get("params") or {}
     if known is None or not isinstance(given, dict) or not given.keys() <= known:
         return None
-    plain = all(isinstance(value, str) and value.isdecimal() for value in given.values())
+    plain = all(_is_number(value) for value in given.values())
     return given if plain else None
+
+
+def _is_number(value: JsonValue) -> bool:
+    """Return whether a parameter is a number as CometBFT's clients write one."""
+    return isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 20

@@ -65,6 +65,9 @@ def test_headers_and_validators_are_passed_on(client, asked, method, params):
         ("commit", {"height": "5", "prove": "true"}),
         ("commit", {"height": -5}),
         ("commit", {"height": "latest"}),
+        ("commit", {"height": "٣"}),
+        ("commit", {"height": "9" * 20}),
+        ("commit", {"height": True}),
         (None, {}),
     ],
 )
@@ -90,3 +93,12 @@ def test_a_cometbft_that_is_down_is_told(client, asked):
 def test_a_node_without_cometbft_has_no_such_place():
     client = node_world().app().test_client()
     assert ask(client, method="commit", params={}).status_code == 404
+
+
+@clause("NA-22")
+@pytest.mark.parametrize(
+    "body", [b'{"id":1,"method":"commit","method":"tx","params":{}}', b"[" * 3000]
+)
+def test_a_question_of_two_minds_is_none(client, asked, body):
+    assert client.post("/v1/cometbft", data=body).status_code == 400
+    assert asked.questions == []

@@ -98,14 +98,16 @@ def test_nothing_comes_in_before_what_it_needs() -> None:
 def test_what_came_after_one_that_left_leaves_too() -> None:
     following = {"a": 0}
     order = PoolOrder(lambda author: following[author])
-    assert all(order.admits("a", number) for number in range(5))
+    for number in range(5):
+        assert order.admits("a", number)
+        order.came("a", number)
     order.left("a", 2)
     assert [order.stays("a", number) for number in range(5)] == [True, True, False, False, False]
     assert not order.admits("a", 4)
     following["a"] = 2
     order.block()
     assert order.admits("a", 2)
-    assert order.admits("a", 3)
+    assert not order.admits("a", 3)
 
 
 @clause("CN-31", "CN-32")
@@ -170,3 +172,47 @@ def test_four_members_have_room_in_the_pool_that_is_configured() -> None:
     size = int(text.partition("\nsize = ")[2].partition("\n")[0])
     # CometBFT lets go without a word of what it has no place for after it was judged.
     assert size > 4 * SHARE_TRANSACTIONS
+
+
+@clause("CN-31", "CN-32")
+def test_another_one_for_the_same_place_that_finds_no_room_puts_nobody_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(consensus, "PoolShares", lambda size: PoolShares(size=size, transactions=3))
+    network, _ = real_network()
+    codes = [network.submit(parked(number))[0].code for number in (0, 1, 2)]
+    codes.append(network.submit(parked(0, name="other"))[0].code)
+    assert codes == [ResultCode.OK] * 3 + [ResultCode.AUTHOR_LIMIT]
+    network.decide([])
+    assert len(network.pool) == 3
+    assert len(network.decide().block.transactions) == 3
+
+
+@clause("CN-32")
+def test_what_waits_for_one_that_a_block_refused_without_trace_leaves() -> None:
+    """It stood in the block and is done nowhere: what comes after it can come into no block."""
+    network, nodes = real_network()
+    for number in (0, 1, 2):
+        network.submit(parked(number))
+    with pytest.MonkeyPatch.context() as patch:
+        for node in nodes:
+            patch.setattr(node.application, "propose", lambda given, **_: list(given)[1:2])
+        decided = network.decide()
+    assert [code for code, _ in decided.outcome.results] == [ResultCode.SEQUENCE_NOT_NEXT]
+    assert network.pool == [parked(0)]
+
+
+@clause("CN-32")
+def test_an_author_who_is_forgotten_between_two_blocks_is_not_refused() -> None:
+    """What came in while the others were counted is not forgotten with them."""
+    order = PoolOrder(lambda _: following[0])
+    following = [0]
+    order.came("a", 0)
+    following[0] = 1
+    order.came("a", 1)
+    order.block()
+    assert order.admits("a", 2)
+    following[0] = 2
+    order.block()
+    assert order.admits("a", 2)
+    assert not order.admits("a", 3)
