@@ -37,10 +37,14 @@ format: setup ## write the code in the house's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix-only --quiet .
 
-lint: setup ## format check, ruff, spelling
+lint: setup ## format check, ruff, spelling, what deploy/ holds
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/codespell $(PACKAGES) specs docs examples tests demo tools benchmarks *.md
+	$(BIN)/yamllint --strict deploy
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(BIN)/check-jsonschema --quiet --schemafile deploy/alerts.schema.json deploy/alerts.yml
+	$(BIN)/hadolint deploy/Containerfile
 
 types: setup ## mypy, strict
 	$(BIN)/mypy $(PACKAGES) demo tools

@@ -50,7 +50,7 @@ from registry_chain.verifying import verified_ahead
 from weid.errors import RegistryUnavailableError
 from weid.registry.codes import ResultCode
 from weid.registry.comet_encoding import merkle_root
-from weid.registry.records import AccountRecord, HandoverRecord
+from weid.registry.records import AccountRecord, HandoverRecord, ParameterRecord
 from weid.registry.state_keys import ENGINE, NAMESPACE_OF, state_key
 from weid.registry.validators import Validator, ValidatorSet
 from weid.registry.wire import decode_record_as
@@ -194,6 +194,18 @@ class RegistryApplication:
         if state.get(HANDOVER_KEY) is None:
             return None
         return ValidatorSet.of(active_validators(state))
+
+    def parameter(self, name: str) -> int:
+        """Return a chain parameter's value after the newest computed block.
+
+        The engine's thread only.
+        """
+        with self._lock:
+            state = LayeredState(self._cache, self._staged, self.position.summary)
+        raw = state.get(parameter_key(name))
+        if raw is None:
+            return PARAMETERS[name].default
+        return decode_record_as(ParameterRecord, raw).value
 
     # --- before a block --------------------------------------------------------------------------
 
@@ -372,6 +384,11 @@ class RegistryApplication:
         with self._lock:
             self._staged = ()
             self._prepared = 0
+
+
+def parameter_key(name: str) -> bytes:
+    """Return where the state has a chain parameter."""
+    return state_key(NAMESPACE_OF[ParameterRecord], name.encode())
 
 
 def genesis_validators(genesis: Genesis) -> ValidatorSet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from weid.registry.node_operations import (
     AdmitNode,
+    AssignOperator,
     ChangeNode,
     HandOver,
     NodeRole,
@@ -44,6 +45,8 @@ def _unknown_of_nodes(registry: RegistryReader, action: GovernedAction) -> list[
             return _did(registry, operator)
         case ChangeNode() | SuspendNode() | ReinstateNode() | RemoveNode() | RotateNodeKeys():
             return _node(registry, action.node_id)
+        case AssignOperator(node_id=node_id, operator=operator):
+            return _node(registry, node_id) + (_did(registry, operator) if operator else [])
         case HandOver():
             return _validator(registry)
     return []

@@ -15,6 +15,7 @@ from registry_chain.cli.net import network_paths, write_network
 from registry_chain.cli.undoing import leaving_nothing
 from registry_chain.engines.cometbft.founding import ChainEnd, comet_genesis, read_public_keys
 from registry_chain.engines.cometbft.moving import moved_chain, node_records
+from registry_chain.engines.cometbft.network import with_operators
 from registry_chain.engines.cometbft.network_file import (
     COMET_GENESIS,
     NETWORK_FILE,
@@ -60,7 +61,7 @@ def prepare(console: Console, *, source: Path, out: Path, layout: Layout) -> Non
     genesis = _genesis_of_one(NodeFolder(source))
     if out.exists() and any(out.iterdir()):
         raise MalformedError(f"{out} is not empty", hint="name a new folder for the network")
-    nodes = layout.nodes()
+    nodes = with_operators(layout.nodes(), ())
     with leaving_nothing(out, *network_paths(out)):
         listed = write_network(out, layout, nodes, genesis, comet=None)
     proposals = [_proposal(node) for node in listed.nodes]
@@ -98,6 +99,8 @@ def _proposal(node: ListedNode) -> str:
         words += ["--validator-key", node.validator_key]
     if plan.role is NodeRole.VALIDATOR:
         words += ["--power", str(plan.power)]
+    if plan.operator:
+        words += ["--operator", plan.operator]
     return " ".join(words)
 
 

@@ -21,6 +21,7 @@ from registry_chain.engines.cometbft.network import (
     NetworkNode,
     lay_out_node,
     settings_of,
+    with_operators,
 )
 from registry_chain.engines.cometbft.network_file import (
     COMET_GENESIS,
@@ -92,13 +93,15 @@ def init(  # noqa: PLR0913 - the options of the command
       registry-chain net start net
 
     A list of hosts has a table for each node, with name, role and address, and may have operator,
-    power, sentries, p2p_port, rpc_port, api_port and api_host:
+    power, sentries, p2p_port, rpc_port, api_port and api_host. An operator is a DID or the name of
+    a governor, and may give the node other keys without asking the governors:
 
     \b
       [[node]]
       name = "north"
       role = "validator"
       address = "10.0.0.1"
+      operator = "Governor 1"
     """  # noqa: D301 - click's mark for text that keeps its lines
     check_network(network)
     if out.exists() and any(out.iterdir()):
@@ -116,6 +119,9 @@ def init(  # noqa: PLR0913 - the options of the command
     with leaving_nothing(out, *network_paths(out), *council.made):
         governors = create_governors(
             council.founders, council.files, network=network, passphrase=council.passphrase
+        )
+        nodes = with_operators(
+            nodes, [(each.governor.name, each.governor.did) for each in governors]
         )
         genesis = found_genesis(
             nodes,

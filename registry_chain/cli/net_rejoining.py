@@ -17,13 +17,11 @@ from registry_chain.engines.cometbft.data_folder import (
     set_data_aside,
     sign_only_from,
 )
-from registry_chain.engines.cometbft.node_processes import start_time
-from registry_chain.engines.cometbft.supervisor import read_status
+from registry_chain.engines.cometbft.supervisor_lock import LOCK_FILE, is_supervised
+from registry_chain.engines.cometbft.supervisor_status import STATUS_FILE, read_status
 from registry_chain.storage.errors import StoreInUseError
 from weid.cli.output import Console, pass_console
 from weid.errors import NotFoundError
-
-_ENDED = ("stopped", "failed")
 
 
 @click.command(cls=ChainCommand)
@@ -87,15 +85,13 @@ def require_stopped_node(node: NodeFolder) -> None:
             f"{node.path} is not the folder of a node of a network: it has no comet",
             hint="a registry's one node comes back from a backup: registry-chain restore",
         )
-    said = read_status(node.path) or {}
-    process = said.get("supervisor")
-    if said.get("state") in _ENDED or type(process) is not int or start_time(process) is None:
+    if not is_supervised(node.path):
         return
-    raise StoreInUseError(
-        f"the node in {node.path} is running (process {process})",
-        hint="stop it first, by Ctrl-C or SIGTERM; if that process is another one, remove "
-        f"{node.path / 'supervisor.json'}",
-    )
+    process = (read_status(node.path) or {}).get("supervisor")
+    hint = "stop it first, by Ctrl-C or SIGTERM"
+    if not (node.path / LOCK_FILE).exists():  # only the number speaks for it
+        hint += f"; if that process is another one, remove {node.path / STATUS_FILE}"
+    raise StoreInUseError(f"the node in {node.path} is running (process {process})", hint=hint)
 
 
 def _configure(node: NodeFolder, sync: StateSync | None) -> None:

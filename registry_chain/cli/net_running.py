@@ -36,7 +36,7 @@ from registry_chain.engines.cometbft.node_processes import (
     stop_nodes,
 )
 from registry_chain.engines.cometbft.rpc import CometRpc
-from registry_chain.engines.cometbft.supervisor import read_status
+from registry_chain.engines.cometbft.supervisor_lock import KILLED, is_supervised, present_status
 from weid.cli.output import Console, pass_console
 from weid.clock import SystemClock, format_time
 from weid.errors import MalformedError, RegistryUnavailableError
@@ -192,16 +192,12 @@ def _command(folder: Path, node: ListedNode, binary: Path) -> list[str]:
 
 def _standing(out: Path, network: NetworkFile) -> NetworkStanding:
     def reason_of(node: ListedNode) -> str:
-        folder = out / NODES / node.plan.name
-        said = read_status(folder) or {}
-        if said.get("state") == "failed":
-            return str(said.get("last_reason", ""))
-        return "it is starting" if running_node(folder) else "it does not run"
+        return _why_silent(out / NODES / node.plan.name)
 
     def is_stopped(node: ListedNode) -> bool:
         folder = out / NODES / node.plan.name
-        said = read_status(folder) or {}
-        return said.get("state") == "stopped" and running_node(folder) is None
+        said = present_status(folder) or {}
+        return said.get("state") in {"stopped", KILLED} and running_node(folder) is None
 
     return network_standing(
         network.nodes,
@@ -210,6 +206,16 @@ def _standing(out: Path, network: NetworkFile) -> NetworkStanding:
         reason_of=reason_of,
         is_stopped=is_stopped,
     )
+
+
+def _why_silent(folder: Path) -> str:
+    """Return why the node in a folder does not answer; empty: it was stopped in order."""
+    said = present_status(folder) or {}
+    if said.get("state") == "failed":
+        return str(said.get("last_reason", ""))
+    if running_node(folder) or is_supervised(folder):
+        return "it is starting"
+    return {"stopped": "", KILLED: "was killed"}.get(str(said.get("state")), "it does not run")
 
 
 def _wait(out: Path, network: NetworkFile, seconds: float) -> None:
@@ -277,7 +283,10 @@ def _show(console: Console, standing: NetworkStanding) -> None:
         age = None if node.head_age is None else f"{node.head_age} s"
         numbers = [node.height, age, node.peers, node.app_hash[:16] or None]
         cells = ["-" if each is None else str(each) for each in numbers]
-        rows.append([node.name, node.role, node.state, *cells, node.api])
+        # Of a stopped one the reason says that it was not stopped in order.
+        killed = node.state == "stopped" and node.reason
+        state = f"stopped ({node.reason})" if killed else node.state
+        rows.append([node.name, node.role, state, *cells, node.api])
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -12,6 +12,7 @@ from registry_chain.cli.proposing import proposing
 from weid import limits
 from weid.registry.node_operations import (
     AdmitNode,
+    AssignOperator,
     ChangeNode,
     ConsensusEngine,
     HandOver,
@@ -66,13 +67,33 @@ def admit_node(
 @click.option("--role", type=_ROLE, help="What it is from now on.")
 @click.option("--power", type=_POWER, help="Voting power of a validator.")
 @click.option("--name", help="Its name.")
+@click.option("--operator", type=DID, metavar="DID", help="The DID that answers for it.")
+@click.option("--no-operator", is_flag=True, help="Nobody but the governors answers for it.")
 @proposing
 def change_node(
-    *, node_id: bytes, role: str | None, power: int | None, name: str | None
+    *,
+    node_id: bytes,
+    role: str | None,
+    power: int | None,
+    name: str | None,
+    operator: str | None,
+    no_operator: bool,
 ) -> GovernedAction:
-    """Change role, power or name of a node; the rest stays."""
-    if role is None and power is None and name is None:
-        raise click.UsageError("nothing to change: give --role, --power or --name")
+    """Change role, power or name of a node, or its operator; the rest stays.
+
+    Its operator may give a node other keys without the governors, as for a node that was admitted
+    with one. It is a proposal of its own.
+    """
+    others = any(given is not None for given in (role, power, name))
+    if operator is not None or no_operator:
+        if others or (operator is not None and no_operator):
+            raise click.UsageError(
+                "one proposal changes the operator, another one the rest: "
+                "give --operator or --no-operator alone"
+            )
+        return AssignOperator(node_id, operator or "")
+    if not others:
+        raise click.UsageError("nothing to change: give --role, --power, --name or --operator")
     if role is not None and power is not None:
         _require_power(NodeRole(role), power)
     return ChangeNode(node_id, None if role is None else NodeRole(role), power, name)
@@ -129,7 +150,8 @@ def schedule_rules(*, version: int, height: int) -> GovernedAction:
     """Put VERSION of the rules in force from block HEIGHT on, in place of what was scheduled.
 
     Every node must have software with that version before then: one that does not stops at that
-    height. The version that is in force, with height 0, takes back what was scheduled.
+    height. HEIGHT is at least 20 blocks ahead, also at the last approval. The version that is in
+    force, with height 0, takes back what was scheduled.
     """
     return ScheduleRules(version, height)
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from registry_chain.cli.arguments import HASH
+from registry_chain.cli.asking import loopback_option, open_own, open_registry
 from registry_chain.cli.command import ChainCommand
 from registry_chain.cli.folder import FOLDER, NodeFolder
 from weid.cli.output import Console, pass_console
-from weid.cli.trust_settings import host_of
-from weid.clock import SystemClock, format_time
+from weid.clock import format_time
 from weid.encoding import JsonObject
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.argument("folder", metavar="[DIR]", type=FOLDER, required=False)
 @click.option("--node", metavar="URL", help="A node elsewhere (needs --genesis).")
 @click.option("--genesis", type=HASH, help="Genesis hash of the registry that is meant.")
+@loopback_option
 @click.option("--all", "everything", is_flag=True, help="Also those that were removed.")
 @pass_console
 def nodes(
@@ -32,6 +33,7 @@ def nodes(
     folder: Path | None,
     node: str | None,
     genesis: bytes | None,
+    unsafe_loopback_http: bool,
     everything: bool,
 ) -> None:
     """List the nodes that governance admitted: role, status, power, operator.
@@ -42,23 +44,16 @@ def nodes(
     if (folder is None) == (node is None) or (node is None) != (genesis is None):
         raise click.UsageError("name a node's folder, or --node URL --genesis HASH")
     if node is not None and genesis is not None:
-        _show(console, _of(_reader(node, genesis), everything=everything))
+        there = open_registry(node, genesis_hash=genesis, unsafe_loopback_http=unsafe_loopback_http)
+        _show(console, _of(there, everything=everything))
         return
     here = NodeFolder(folder)  # type: ignore[arg-type]  # one of the two was given
     address = here.address()
     if address is not None:
-        reader = _reader(address, here.genesis().genesis_hash)
+        reader = open_own(address, genesis_hash=here.genesis().genesis_hash)
         _show(console, _of(reader, everything=everything))
         return
     _show(console, _stopped(here, everything=everything))
-
-
-def _reader(url: str, genesis_hash: bytes) -> RegistryReader:
-    from weid.registry.http_client import HttpRegistry  # noqa: PLC0415 - brings TLS along
-    from weid.transport import GuardedTransport  # noqa: PLC0415 - brings TLS along
-
-    transport = GuardedTransport(private_hosts=(host_of(url),), allow_loopback_http=True)
-    return HttpRegistry(url, genesis_hash=genesis_hash, transport=transport, clock=SystemClock())
 
 
 def _stopped(here: NodeFolder, *, everything: bool) -> JsonObject:

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from registry_chain.cli.arguments import DID, HASH
+from registry_chain.cli.asking import loopback_option, open_registry
 from weid import limits
 from weid.cli.output import Console, json_text, pass_console
 from weid.cli.passphrases import passphrase_option, read_passphrase
-from weid.cli.registry_options import loopback_option
-from weid.cli.trust_settings import host_of
 from weid.clock import SystemClock, format_time
-from weid.errors import NotFoundError, RegistryUnavailableError
+from weid.errors import MalformedError, NotFoundError, RegistryUnavailableError
 
 if TYPE_CHECKING:
     from weid.registry.author import Author
@@ -40,17 +39,8 @@ def on_node(command: Callable[..., object]) -> Callable[..., object]:
     def with_registry(
         *args: object, node: str, genesis: bytes, unsafe_loopback_http: bool, **given: object
     ) -> object:
-        from weid.registry.http_client import HttpRegistry  # noqa: PLC0415 - imported when used
-        from weid.transport import GuardedTransport  # noqa: PLC0415 - imported when used
-
-        registry = HttpRegistry(
-            node,
-            genesis_hash=genesis,
-            # Who names a node may mean one of the inner network.
-            transport=GuardedTransport(
-                private_hosts=(host_of(node),), allow_loopback_http=unsafe_loopback_http
-            ),
-            clock=SystemClock(),
+        registry = open_registry(
+            node, genesis_hash=genesis, unsafe_loopback_http=unsafe_loopback_http
         )
         return command(*args, registry=registry, **given)
 
@@ -127,6 +117,7 @@ def proposing(command: Callable[..., object]) -> Callable[..., object]:
         from weid.registry.transaction import proposal_id  # noqa: PLC0415 - imported when used
 
         action: GovernedAction = command(**given)  # type: ignore[assignment]  # each returns one
+        _require_notice(registry, action)
         if not allow_unknown:
             _require_known(registry, action)
         expires = SystemClock().now() + days * DAY
@@ -145,6 +136,22 @@ def _require_known(registry: HttpRegistry, action: GovernedAction) -> None:
             "; ".join(unknown),
             hint="look at the spelling; --allow-unknown proposes it all the same, where it is "
             "still to come",
+        )
+
+
+def _require_notice(registry: HttpRegistry, action: GovernedAction) -> None:
+    """Refuse rules from a height that has come, or will have before the notice is over."""
+    from weid.registry.node_operations import ScheduleRules  # noqa: PLC0415 - imported when used
+
+    if not isinstance(action, ScheduleRules) or action.height == 0:
+        return
+    newest = registry.head().height
+    earliest = newest + 1 + limits.RULES_NOTICE
+    if action.height < earliest:
+        raise MalformedError(
+            f"rules cannot come into force at height {action.height}: the newest block has the "
+            f"height {newest}, and {limits.RULES_NOTICE} blocks' notice must be left",
+            hint=f"name a height from {earliest} on, with room for the other approvals",
         )
 
 

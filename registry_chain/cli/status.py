@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from registry_chain.cli.asking import loopback_option, open_own, open_registry
 from registry_chain.cli.command import ChainCommand
 from registry_chain.cli.folder import FOLDER, NodeFolder
 from registry_chain.storage.errors import StoreInUseError
 from weid.cli.output import Console, pass_console, table
-from weid.cli.trust_settings import host_of
-from weid.clock import SystemClock, format_time
+from weid.clock import format_time
 from weid.encoding import JsonObject, JsonValue
 from weid.errors import RegistryError, RegistryUnavailableError
 
 if TYPE_CHECKING:
+    from weid.registry.http_client import HttpRegistry
     from weid.registry.records import HandoverRecord, Head
 
 _HASH_BYTES = 32
@@ -34,9 +35,15 @@ _NODE_COLUMNS = ("url", "state", "height", "since", "error")
     help="A node elsewhere (needs --genesis); several are compared.",
 )
 @click.option("--genesis", metavar="HASH", help="Genesis hash of the registry that is meant.")
+@loopback_option
 @pass_console
 def status(
-    console: Console, *, folder: Path | None, nodes: tuple[str, ...], genesis: str | None
+    console: Console,
+    *,
+    folder: Path | None,
+    nodes: tuple[str, ...],
+    genesis: str | None,
+    unsafe_loopback_http: bool,
 ) -> None:
     """Say where a registry stands.
 
@@ -50,7 +57,10 @@ def status(
             raise click.UsageError(
                 "--genesis is missing: without it any registry could pose as the right one"
             )
-        _show(console, _ask(console, nodes, _hash(genesis)))
+        there = open_registry(
+            *nodes, genesis_hash=_hash(genesis), unsafe_loopback_http=unsafe_loopback_http
+        )
+        _show(console, _ask(console, nodes, there))
         return
     if folder is None or genesis is not None:
         raise click.UsageError("name a node's folder, or --node URL --genesis HASH")
@@ -61,7 +71,8 @@ def status(
         _show(console, _stopped(here))
         return
     try:
-        _show(console, _here(here, _ask(console, (address,), genesis_hash)))
+        own = open_own(address, genesis_hash=genesis_hash)
+        _show(console, _here(here, _ask(console, (address,), own)))
     except RegistryUnavailableError as unavailable:
         final = _of_last_block(console, here, address)
         if final is not None:
@@ -100,33 +111,17 @@ def _of_last_block(console: Console, here: NodeFolder, address: str) -> JsonObje
     """Return how a node stands that handed over and still runs; its last block only grows older."""
     if here.comet.is_dir():
         return None
+    own = open_own(address, genesis_hash=here.genesis().genesis_hash, any_age=True)
     try:
-        facts = _ask(console, (address,), here.genesis().genesis_hash, any_age=True)
+        facts = _ask(console, (address,), own)
     except RegistryError:
         return None
     return _here(here, facts) if _HANDED_OVER in facts else None
 
 
-def _ask(
-    console: Console, nodes: tuple[str, ...], genesis_hash: bytes, *, any_age: bool = False
-) -> JsonObject:
-    from weid.registry.http_client import HttpRegistry  # noqa: PLC0415 - brings TLS along
-    from weid.registry.proved_reader import MAX_HEAD_AGE  # noqa: PLC0415 - same
-    from weid.transport import GuardedTransport  # noqa: PLC0415 - brings TLS along
-
-    clock = SystemClock()
-    registry = HttpRegistry(
-        *nodes,
-        genesis_hash=genesis_hash,
-        transport=GuardedTransport(
-            private_hosts=tuple(map(host_of, nodes)), allow_loopback_http=True
-        ),
-        clock=clock,
-        max_head_age=None if any_age else MAX_HEAD_AGE,
-        witnesses=len(nodes),
-    )
+def _ask(console: Console, nodes: tuple[str, ...], registry: HttpRegistry) -> JsonObject:
     try:
-        facts = _facts("running", registry.head(), registry.network, genesis_hash)
+        facts = _facts("running", registry.head(), registry.network, registry.genesis_hash)
         size, root = registry.log()
         handover = registry.handover()
     except RegistryError:

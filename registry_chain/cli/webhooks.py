@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from registry_chain.cli.asking import loopback_option
 from registry_chain.cli.command import ChainCommand, ChainGroup
 from registry_chain.cli.folder import FOLDER, NodeFolder
 from registry_chain.node.control import give_order
@@ -44,7 +45,7 @@ def webhooks() -> None:
     metavar="POSITION",
     help="Also those that there are already after POSITION; -1: all.",
 )
-@click.option("--unsafe-loopback-http", is_flag=True, help="Let URL be http on this machine.")
+@loopback_option
 @pass_console
 def add(  # noqa: PLR0913 - the options of the command
     console: Console,

@@ -26,6 +26,7 @@ from registry_chain.engines.cometbft.rpc import CometRpc
 from registry_chain.engines.cometbft.server import AbciServer
 from registry_chain.engines.cometbft.snapshot_schedule import SnapshotSchedule
 from registry_chain.engines.cometbft.state_snapshots import StateSnapshots
+from registry_chain.engines.cometbft.strangers import StrangerWatch, Surroundings, surroundings
 from registry_chain.node.listening import Listening
 from registry_chain.node.serve import serve_engine
 from registry_chain.node.settings import NodeSettings
@@ -126,6 +127,16 @@ def serve_comet(  # noqa: PLR0913 - its surroundings, each named
                 )
                 watch.start()
                 until_closed.callback(watch.stop)
+                strangers = StrangerWatch(
+                    rpc,
+                    admits=lambda node_id: _admits(application, engine, node_id),
+                    surroundings=lambda: _surroundings(application, engine, rpc),
+                    on_stranger=stop,
+                    clock=clock,
+                    monotonic=time.monotonic,
+                )
+                strangers.start()
+                until_closed.callback(strangers.stop)
             if comet.snapshot_blocks:
                 schedule = SnapshotSchedule(application, maker, every=comet.snapshot_blocks)
                 schedule.start()
@@ -169,6 +180,20 @@ def _admits(application: RegistryApplication, engine: CometEngine, node_id: byte
     if not application.begun:
         return True
     return is_admitted(RecordReader(application.store, head=engine.head).node(node_id))
+
+
+def _surroundings(
+    application: RegistryApplication, engine: CometEngine, rpc: CometRpc
+) -> Surroundings | None:
+    """Return what this node knows of the network, None where it is no part of it."""
+    newest = engine.settler.newest
+    if newest is None:
+        return None
+    own_id = bytes.fromhex(rpc.status().node_id)
+    records = RecordReader(application.store, head=engine.head).nodes()
+    with application.store.snapshot() as snapshot:
+        sealers = read_validators(snapshot, newest.header.validators_hash)
+    return surroundings(own_id, records, newest, sealers)
 
 
 def _announced(store: ChainStore) -> ValidatorSet:

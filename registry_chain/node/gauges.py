@@ -9,11 +9,13 @@ import shutil
 from typing import Final
 
 from registry_chain.engines.cometbft.engine import CometEngine
-from registry_chain.engines.cometbft.supervisor import read_status
+from registry_chain.engines.cometbft.rpc import peer_ids
+from registry_chain.engines.cometbft.supervisor_status import read_status
 from registry_chain.engines.embedded.embedded import EmbeddedEngine
 from registry_chain.node.metrics import Metric
 from registry_chain.node.parts import NodeParts
 from registry_chain.reader import RecordReader
+from registry_chain.state_machine.nodes import is_admitted
 from registry_chain.storage.committed import SnapshotState
 from registry_chain.storage.extent import read_base
 from registry_chain.storage.sealed_block import read_validators
@@ -60,6 +62,11 @@ CATCHING_UP: Final = Metric(
     "weid_catching_up", "gauge", "1 while the node fetches blocks that the others have."
 )
 PEERS: Final = Metric("weid_peers", "gauge", "Peers that are connected now.")
+STRANGERS: Final = Metric(
+    "weid_unadmitted_peers",
+    "gauge",
+    "Peers that are connected although the registry admits them no more.",
+)
 MEMPOOL: Final = Metric(
     "weid_mempool_transactions", "gauge", "Transactions in the pool of this node's CometBFT."
 )
@@ -73,8 +80,8 @@ MISBEHAVED: Final = Metric(
 )
 GAUGES: Final = (
     HEIGHT, HEAD_AGE, STATE_HEIGHT, BASE_HEIGHT, SNAPSHOTS, SNAPSHOT_HEIGHT, DISK_FREE, DAMAGED,
-    STOPPED, POOL, RESTARTS, DECIDED_HEIGHT, STAGED, COMETBFT_UP, CATCHING_UP, PEERS, MEMPOOL,
-    OWN_POWER, VALIDATORS, POWER, MISBEHAVED,
+    STOPPED, POOL, RESTARTS, DECIDED_HEIGHT, STAGED, COMETBFT_UP, CATCHING_UP, PEERS, STRANGERS,
+    MEMPOOL, OWN_POWER, VALIDATORS, POWER, MISBEHAVED,
 )  # fmt: skip
 
 
@@ -133,12 +140,15 @@ def _of_network(node: NodeParts) -> dict[Metric, int]:
     records = RecordReader(node.engine.application.store, head=node.engine.head).nodes()
     marked = [one for one in records if one.misbehaved_at is not None and one.status == "active"]
     found = {MISBEHAVED: len(marked), COMETBFT_UP: 0}
+    admitted = {one.node_id.hex() for one in records if is_admitted(one)}
     try:
         status = _asked(node, "status")
+        net_info = _asked(node, "net_info")
         found |= {
             CATCHING_UP: int(_member(status, "sync_info", "catching_up") is True),
             OWN_POWER: int(str(_member(status, "validator_info", "voting_power"))),
-            PEERS: int(str(_asked(node, "net_info").get("n_peers"))),
+            PEERS: int(str(net_info.get("n_peers"))),
+            STRANGERS: len([one for one in peer_ids(net_info) if one not in admitted]),
             MEMPOOL: int(str(_asked(node, "num_unconfirmed_txs").get("total"))),
             COMETBFT_UP: 1,
         }

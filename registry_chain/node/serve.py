@@ -14,6 +14,7 @@ from typing import Final
 from werkzeug.wsgi import ClosingIterator
 
 from registry_chain.application import RegistryApplication
+from registry_chain.engines.collection import search_less_often
 from registry_chain.engines.embedded.embedded import EmbeddedEngine
 from registry_chain.engines.engine import Engine
 from registry_chain.events import EventFeed
@@ -138,6 +139,7 @@ def serve_engine(  # noqa: PLR0913 - same
         if parts.webhooks is not None:
             parts.webhooks.start()
             until_closed.callback(parts.webhooks.stop)
+        search_less_often()
         announce(there)
         # Ends by SystemExit, which the handler raises in this thread and the server takes.
         server.run()

@@ -82,6 +82,7 @@ class Signatures(NamedTuple):
     `verified` stands for exactly these bytes, keys and signatures.
     """
 
+    transaction_id: bytes
     verified: bytes
     keys: tuple[bytes, ...]
     signatures: tuple[bytes, ...]
@@ -163,14 +164,13 @@ def admit(
     author_keys = _author_keys(staged, transaction)
     endorser_keys = _endorser_keys(staged, transaction)
     is_open = transaction.endorser is None and _stands_open(staged, transaction)
-    identity = transaction_id(signed.payload)
-    signatures = _signatures(identity, signed, author_keys, endorser_keys)
+    signatures = _signatures(signed, author_keys, endorser_keys)
     known = signatures.verified in verified
     require(known or signatures.hold(), ResultCode.SIGNATURE_INVALID)
     _check_sequence(staged, transaction, pending)
     return Admission(
         transaction,
-        identity,
+        signatures.transaction_id,
         frozenset(author_keys),
         transaction.endorser is not None,
         is_open,
@@ -192,8 +192,7 @@ def signatures_ahead(staged: StagedState, readings: Iterable[Reading]) -> Iterat
         try:
             author_keys = _author_keys(staged, transaction)
             endorser_keys = _endorser_keys(staged, transaction)
-            identity = transaction_id(signed.payload)
-            yield _signatures(identity, signed, author_keys, endorser_keys)
+            yield _signatures(signed, author_keys, endorser_keys)
         except InvalidTransactionError:
             continue
 
@@ -265,8 +264,10 @@ def _numbered(keys: tuple[bytes, ...], number: int) -> bytes:
 
 
 def _registered(record: DidRecord, key_id: str) -> bytes:
-    key = next((key for key in record.keys if key.id == key_id), None)
-    if key is None:
+    for key in record.keys:
+        if key.id == key_id:
+            break
+    else:
         refuse(ResultCode.KEY_UNKNOWN)
     require(in_force(key), ResultCode.KEY_NOT_IN_FORCE)
     raw = transaction_key(key)
@@ -311,18 +312,27 @@ def _stands_open(staged: StagedState, transaction: Transaction) -> bool:
 
 
 def _signatures(
-    identity: bytes,
-    signed: SignedTransaction,
-    author_keys: list[bytes],
-    endorser_keys: list[bytes],
+    signed: SignedTransaction, author_keys: list[bytes], endorser_keys: list[bytes]
 ) -> Signatures:
     """Return a transaction's signatures, as many as there are keys."""
-    signatures = (*signed.author_signatures, *signed.endorser_signatures)
-    keys = (*author_keys, *endorser_keys)
-    fits = len(signed.author_signatures) == len(author_keys) and len(signatures) == len(keys)
+    fits = len(signed.author_signatures) == len(author_keys) and len(
+        signed.endorser_signatures
+    ) == len(endorser_keys)
     require(fits, ResultCode.SIGNATURE_INVALID)
+    keys = (*author_keys, *endorser_keys)
+    small = len(signed.payload) <= _REMEMBERED_BYTES
+    return _remembered_signatures(signed, keys) if small else _put_together(signed, keys)
+
+
+def _put_together(signed: SignedTransaction, keys: tuple[bytes, ...]) -> Signatures:
+    identity = transaction_id(signed.payload)
+    signatures = (*signed.author_signatures, *signed.endorser_signatures)
     digest = hashlib.sha256(identity + b"".join(keys) + b"".join(signatures)).digest()
-    return Signatures(digest, keys, signatures, signing_message(signed.payload))
+    return Signatures(identity, digest, keys, signatures, signing_message(signed.payload))
+
+
+# The filter, the verifying ahead and the block itself ask for the same ones.
+_remembered_signatures = lru_cache(maxsize=16_384)(_put_together)
 
 
 @lru_cache(maxsize=4096)

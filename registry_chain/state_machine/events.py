@@ -9,6 +9,7 @@ from registry_chain.state_machine.block import Event
 from registry_chain.state_machine.context import Context
 from weid.registry.node_operations import (
     AdmitNode,
+    AssignOperator,
     ChangeNode,
     HandOver,
     ReinstateNode,
@@ -93,6 +94,7 @@ EVENTS: Final[dict[type[Operation], tuple[str, Subject]]] = {
     ReinstateNode: ("node_reinstated", _node),
     RemoveNode: ("node_removed", _node),
     RotateNodeKeys: ("node_keys_rotated", _node),
+    AssignOperator: ("node_operator_assigned", _node),
     ScheduleRules: ("rules_scheduled", lambda _, op: str(op.rules_version)),
     HandOver: ("registry_handed_over", lambda _, op: str(op.engine.value)),
 }

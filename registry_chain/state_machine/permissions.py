@@ -25,6 +25,7 @@ from registry_chain.state_machine.signers import (
 from weid.registry.codes import ResultCode
 from weid.registry.node_operations import (
     AdmitNode,
+    AssignOperator,
     ChangeNode,
     HandOver,
     ReinstateNode,
@@ -165,6 +166,7 @@ PERMISSIONS: Final[dict[type[Operation], Permission]] = {
     ReinstateNode: _ONLY_BY_PROPOSAL,
     RemoveNode: _ONLY_BY_PROPOSAL,
     RotateNodeKeys: Permission(Signing.CONTROLLERS, (Grant.OPERATOR, Grant.PROPOSAL)),
+    AssignOperator: _ONLY_BY_PROPOSAL,
     ScheduleRules: _ONLY_BY_PROPOSAL,
     HandOver: _ONLY_BY_PROPOSAL,
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import re
 import urllib.error
 import urllib.request
 
@@ -11,13 +13,15 @@ import pytest
 from tests.support.clauses import clause
 from tests.support.network_process import CLOCK, running_network, until
 from tests.support.node_process import call
+from tests.support.subscribed_verifier import Recognized, SubscribedVerifier, decide
 from weid.errors import RegistryUnavailableError
 from weid.registry.node_operations import AdmitNode, ChangeNode, NodeRole, RemoveNode
-from weid.registry.operations import AnchorEvidence, Propose
+from weid.registry.operations import AnchorEvidence, DerecognizeIssuer, Propose, SetParameter
 from weid.registry.records import NodeStatus
 
 pytestmark = pytest.mark.cometbft
 
+_MEASURES = ("weid_unadmitted_peers", "weid_peers")
 VALIDATORS = ("validator-1", "validator-2", "validator-3", "validator-4")
 
 
@@ -116,6 +120,25 @@ def test_a_node_is_let_in_when_governance_admits_it_and_out_when_it_says_so(netw
     propose(network, governor, RemoveNode(node_id))
     until(lambda: len(_newest(network)["validators"]) == 4, "the fifth validator to leave")
     assert registry.node(node_id).status is NodeStatus.REMOVED
+    # CometBFT lets it stay until one of the two starts again; until then it is told of.
+    until(lambda: _strangers(network) == (1, 5), "validator-1 to count who is still connected")
+    (told,) = [node["reason"] for node in network.nodes() if node["name"] == "validator-1"]
+    assert "admits it no more" in told
+    assert added["node_id"] in told
+    network.kill("validator-1", "application")
+    until(lambda: _strangers(network) == (0, 4), "validator-1 to be without the removed node")
+
+
+def _strangers(network):
+    """Return how many of its peers validator-1 should not have, and how many it has."""
+    try:
+        address = network.address("validator-1") + "/metrics"
+        with urllib.request.urlopen(address, timeout=30) as reply:
+            text = reply.read().decode()
+    except (OSError, http.client.HTTPException):
+        return None
+    found = [re.search(rf"^{name} (\d+)", text, re.MULTILINE) for name in _MEASURES]
+    return tuple(int(each[1]) for each in found if each is not None)
 
 
 def _newest(network):
@@ -173,6 +196,82 @@ def _refused(address):
         get(address)
     with refused.value as answer:
         return answer.read()
+
+
+# --- A verifier that follows -----------------------------------------------------------------------
+
+PROMISED = 5.0
+"""Seconds from a commit until a subscribed verifier refuses what it took away."""
+ATTEMPTS = 3
+"""One in time is enough: a box that is busy with something else may be late now and then, while
+what is not pushed is late every time, since the verifier asks for nothing by itself."""
+
+
+def _revoke(recognized):
+    recognized.issuer.revoke(recognized.credential)
+
+
+def _derecognize(recognized):
+    since = CLOCK.now() - 600
+    did, cpt_id = recognized.issuer.did, recognized.template.cpt_id
+    decide(recognized.governor, DerecognizeIssuer(did, cpt_id, compromised_since=since))
+
+
+@clause("EV-16")
+@pytest.mark.parametrize(
+    ("change", "event"),
+    [(_revoke, "status_list_published"), (_derecognize, "issuer_derecognized")],
+    ids=["revocation", "derecognition"],
+)
+def test_a_subscribed_verifier_refuses_within_five_seconds_of_the_commit(network, change, event):
+    late = []
+    for attempt in range(ATTEMPTS):
+        name = f"{event.replace('_', '-')}-{attempt}"
+        recognized = Recognized.begin(network, "validator-1", name)
+        receipt = recognized.governor.submit(AnchorEvidence(name.encode().ljust(32, b"\0")))
+        at_three = network.registry("validator-3")
+        until(lambda at=at_three, of=receipt: at.receipt(of.transaction_id), "validator-3")
+        with SubscribedVerifier(network, "validator-3", recognized) as verifier:
+            assert verifier.accepts()
+            change(recognized)
+            late.append(verifier.refuses_after(event))
+        if late[-1] <= PROMISED:
+            return
+    raise AssertionError(f"seconds from the commit to the refusal: {late}")
+
+
+# --- What CometBFT is told -------------------------------------------------------------------------
+
+
+def _asked(network, method, height):
+    question = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {"height": str(height)}}
+    address = network.address("validator-2") + "/v1/cometbft"
+    with urllib.request.urlopen(address, json.dumps(question).encode(), timeout=30) as reply:
+        return json.load(reply)["result"]
+
+
+@clause("CN-33")
+def test_a_larger_block_of_the_rules_is_one_of_cometbft_too(network):
+    registry = network.registry("validator-1")
+    governor = network.governor(registry)
+    receipt = governor.submit(
+        Propose(SetParameter("max_block_bytes", 16 * 2**20), CLOCK.now() + 600)
+    )
+    before, after = receipt.height, receipt.height + 1
+    # The network goes on: every validator has made the same of it, and the header's version stays.
+    later = governor.submit(AnchorEvidence(b"\x10" * 32))
+    at_two = network.registry("validator-2")
+    until(lambda: at_two.receipt(later.transaction_id), "validator-2")
+    sizes = [
+        int(_asked(network, "consensus_params", height)["consensus_params"]["block"]["max_bytes"])
+        for height in (before, after)
+    ]
+    assert sizes[1] - sizes[0] == 8 * 2**20
+    versions = {
+        _asked(network, "commit", height)["signed_header"]["header"]["version"]["app"]
+        for height in (before, after, later.height)
+    }
+    assert versions == {"1"}
 
 
 def test_every_store_is_whole_at_the_end(network):

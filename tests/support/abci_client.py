@@ -122,8 +122,11 @@ class AbciClient:
         asked.app_state_bytes = start.app_state
         for public_key, power in start.validators:
             asked.validators.add(power=power).pub_key.ed25519 = public_key
+        if start.block_bytes:
+            asked.consensus_params.block.max_bytes = start.block_bytes
         found = self.ask(request)
-        return InitialState(found.app_hash, _updates(found.validators))
+        size = found.consensus_params.block.max_bytes
+        return InitialState(found.app_hash, _updates(found.validators), size)
 
     def check(self, raw: bytes, *, recheck: bool) -> Checked:
         request = Request()
@@ -160,7 +163,8 @@ class AbciClient:
             fault.validator.address = address
         found = self.ask(request)
         results = tuple(Executed(result.code, result.data) for result in found.tx_results)
-        return FinalizedBlock(results, found.app_hash, _updates(found.validator_updates))
+        size = found.consensus_param_updates.block.max_bytes
+        return FinalizedBlock(results, found.app_hash, _updates(found.validator_updates), size)
 
     def commit(self) -> int:
         request = Request()

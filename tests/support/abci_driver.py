@@ -16,6 +16,7 @@ validator sets and commits are such that a light client believes them.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -33,7 +34,7 @@ from registry_chain.state_machine.block import Misbehaviour, ValidatorUpdate
 from registry_chain.storage.sealed_block import SealedBlock, results_root, transactions_root
 from tests.support.light_chain import key
 from weid.crypto.keys import PrivateKey
-from weid.registry.comet_encoding import NANOSECONDS, varint
+from weid.registry.comet_encoding import NANOSECONDS, integer_field, varint
 from weid.registry.headers import (
     NO_BLOCK,
     BlockId,
@@ -48,6 +49,7 @@ from weid.registry.validators import Validator, ValidatorSet
 
 START = 1_800_000_000
 BLOCK_BYTES = 4 * 2**20
+"""Block data before the application has said how large a block may be."""
 _NO_TIME = -62_135_596_800 * NANOSECONDS
 
 Forgery = Callable[[list[bytes]], list[bytes]]
@@ -153,6 +155,7 @@ class MockNetwork:
         self.pool: list[bytes] = []
         self._sets: dict[int, ValidatorSet] = {}
         self._first_hash = b""
+        self._first_size = 0
 
     # --- What there is ---------------------------------------------------------------------------
 
@@ -169,6 +172,18 @@ class MockNetwork:
     def decided(self, height: int) -> Decided:
         """Return a decided height."""
         return self.blocks[height - self.initial_height]
+
+    @property
+    def block_bytes(self) -> int:
+        """CometBFT's size of the next block, as the application said it; 0: it never did."""
+        said = [one.outcome.block_bytes for one in self.blocks if one.outcome.block_bytes]
+        return said[-1] if said else self._first_size
+
+    @property
+    def data_bytes(self) -> int:
+        """How many bytes of transactions the next block has room for (`types.MaxDataBytes`)."""
+        around = 11 + 626 + 94 + 144 * len(self._sets[self.height + 1].validators)
+        return self.block_bytes - around if self.block_bytes else BLOCK_BYTES
 
     def validators(self, height: int) -> ValidatorSet:
         """Return the set that seals a height, up to two above the newest."""
@@ -225,9 +240,12 @@ class MockNetwork:
             self.initial_height, _changed(None, state.validators or self._genesis)
         )
         self._sets.setdefault(self.initial_height + 1, first)
-        self._first_hash = self._first_hash or state.app_hash
+        if not self._first_hash:
+            self._first_hash, self._first_size = state.app_hash, state.block_bytes
         if state.app_hash != self._first_hash:
             raise NetworkFaultError(f"{node.name} begins with another app hash")
+        if state.block_bytes != self._first_size:
+            raise NetworkFaultError(f"{node.name} begins with another block size")
 
     # --- The mempool -----------------------------------------------------------------------------
 
@@ -338,13 +356,13 @@ class MockNetwork:
         return frozenset(v.public_key for v in voting)
 
     def _prepared(self, node: MockNode, offered: Sequence[bytes]) -> list[bytes]:
-        proposed = list(node.running.propose(offered, max_bytes=BLOCK_BYTES))
-        if _data_bytes(proposed) > BLOCK_BYTES:
-            raise NetworkFaultError(f"{node.name} proposes more than {BLOCK_BYTES} bytes")
+        proposed = list(node.running.propose(offered, max_bytes=self.data_bytes))
+        if _data_bytes(proposed) > self.data_bytes:
+            raise NetworkFaultError(f"{node.name} proposes more than {self.data_bytes} bytes")
         return proposed
 
     def _accepted(self, proposed: Sequence[bytes], height: int) -> bool:
-        if _data_bytes(proposed) > BLOCK_BYTES:
+        if _data_bytes(proposed) > self.data_bytes:
             return False  # CometBFT does not take such a block from the network
         said = {node.name: node.running.accept(proposed, height=height) for node in self.up}
         if len(set(said.values())) > 1:
@@ -365,10 +383,10 @@ class MockNetwork:
     def _require_equal(
         self, node: MockNode, block: DecidedBlock, outcome: FinalizedBlock, expected: FinalizedBlock
     ) -> None:
-        """All of it is consensus: results, app hash and validators."""
+        """All of it is consensus: results, app hash, validators and the size of blocks."""
         if len(outcome.results) != len(block.transactions):
             raise NetworkFaultError(f"{node.name} gives {len(outcome.results)} results")
-        for name in ("results", "app_hash", "validator_updates"):
+        for name in ("results", "app_hash", "validator_updates", "block_bytes"):
             if getattr(outcome, name) != getattr(expected, name):
                 raise NetworkFaultError(f"{node.name} has other {name} at height {block.height}")
 
@@ -390,12 +408,19 @@ class MockNetwork:
             data_hash=transactions_root(transactions),
             validators_hash=self._sets[height].hash(),
             next_validators_hash=self._sets[height + 1].hash(),
-            consensus_hash=CONSENSUS_HASH,
+            consensus_hash=self._consensus_hash(),
             app_hash=self.app_hash,
             last_results_hash=results_root(results),
             evidence_hash=EMPTY_ROOT,
             proposer_address=proposer,
         )
+
+    def _consensus_hash(self) -> bytes:
+        """Return the hash of HashedParams: the size of blocks, and gas without a bound."""
+        if not self.block_bytes:
+            return CONSENSUS_HASH
+        hashed = integer_field(1, self.block_bytes) + integer_field(2, -1)
+        return hashlib.sha256(hashed).digest()
 
     def _commit(self, header: Header, voters: frozenset[bytes]) -> Commit:
         """Return the commit of those who voted."""

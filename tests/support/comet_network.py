@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from registry_chain.application import RegistryApplication
 from registry_chain.engines.cometbft.consensus import CometApplication
-from registry_chain.engines.cometbft.rpc import DecidedBlock
+from registry_chain.engines.cometbft.rpc import BlockBody, DecidedBlock
 from registry_chain.engines.cometbft.settler import Settler
 from registry_chain.reader import CommittedReader, RecordReader
 from registry_chain.state_machine.genesis import Genesis, GenesisValidator
@@ -73,7 +73,7 @@ class RealNode:
 
     # --- BlockSource: what the node's own CometBFT would say -------------------------------------
 
-    def block(self, height: int) -> DecidedBlock:
+    def block(self, height: int, body: BlockBody | None = None) -> DecidedBlock:
         """Return a decided block, as the RPC does."""
         assert self.network is not None
         if height > self.network.height:
@@ -82,6 +82,7 @@ class RealNode:
         if height > self.network.initial_height:
             before = self.network.decided(height - 1).sealed.commit
         sealed = self.seen.get(height, self.network.decided(height).sealed)
+        assert body in (None, BlockBody(sealed.transactions, sealed.misbehaviour))
         return DecidedBlock(sealed, before)
 
     def validators(self, height: int) -> ValidatorSet:
@@ -132,9 +133,9 @@ class _Noting:
     def __init__(self, settler: Settler) -> None:
         self._settler = settler
 
-    def decided(self, height: int, block_hash: bytes) -> None:
+    def decided(self, height: int, block_hash: bytes, body: BlockBody) -> None:
         """Take note of a decided block."""
-        self._settler.note(height, block_hash)
+        self._settler.note(height, block_hash, body)
 
     def stored_height(self) -> int:
         """Return the newest height whose block is stored."""

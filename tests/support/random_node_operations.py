@@ -8,6 +8,7 @@ from typing import Any, Final
 from tests.support.random_world import Maker, Member, RandomWorld
 from weid.registry.node_operations import (
     AdmitNode,
+    AssignOperator,
     ChangeNode,
     HandOver,
     NodeRole,
@@ -78,6 +79,11 @@ def rotate_node(world: RandomWorld, _: Member, __: DidRecord | None) -> RotateNo
     return RotateNodeKeys(_node_id(world), new_id, _voting_key(world) if world.chance(0.6) else b"")
 
 
+def assign_operator(world: RandomWorld, _: Member, __: DidRecord | None) -> AssignOperator:
+    operator = world.random.choice((*world.governing, world.somebody())).did
+    return AssignOperator(_node_id(world), operator if world.chance(0.8) else "")
+
+
 def schedule_rules(world: RandomWorld, _: Member, __: DidRecord | None) -> ScheduleRules:
     version = world.random.randrange(1, 4)
     return ScheduleRules(version, world.random.choice((0, 5, FAR + world.random.randrange(9))))
@@ -94,6 +100,7 @@ NODE_MAKERS: Final[dict[type[Any], Maker]] = {
     ReinstateNode: reinstate_node,
     RemoveNode: remove_node,
     RotateNodeKeys: rotate_node,
+    AssignOperator: assign_operator,
     ScheduleRules: schedule_rules,
     HandOver: hand_over,
 }

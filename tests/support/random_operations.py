@@ -14,6 +14,7 @@ from tests.support.random_world import Maker, Member, RandomWorld
 from tests.support.scripted_chain import NETWORK
 from weid.registry.node_operations import (
     AdmitNode,
+    AssignOperator,
     ChangeNode,
     HandOver,
     ReinstateNode,
@@ -327,6 +328,7 @@ WEIGHTS: Final[dict[type[Operation], int]] = {
     ReinstateNode: 1,
     RemoveNode: 1,
     RotateNodeKeys: 2,
+    AssignOperator: 1,
     AnchorEvidence: 12,
     Approve: 30,
 }

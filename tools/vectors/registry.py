@@ -28,6 +28,7 @@ from weid.registry.codes import ResultCode
 from weid.registry.log_proofs import log_leaf
 from weid.registry.node_operations import (
     AdmitNode,
+    AssignOperator,
     ChangeNode,
     HandOver,
     NodeRole,
@@ -123,6 +124,7 @@ def _operations() -> dict[str, Operation]:
         ReinstateNode(node),
         RemoveNode(node),
         RotateNodeKeys(node, _digest("node 2")[:20], raw_key("validator 2")),
+        AssignOperator(node, other),
         ScheduleRules(2, 1000),
         HandOver(),
     ]

@@ -58,6 +58,7 @@ BYTE_LENGTHS: Final[dict[str, Container[int]]] = {
     "RotateNodeKeys.node_id": _ADDRESS,
     "RotateNodeKeys.new_node_id": _ADDRESS_OR_NONE,
     "RotateNodeKeys.new_validator_key": _DIGEST_OR_NONE,
+    "AssignOperator.node_id": _ADDRESS,
     "Version.previous": _DIGEST_OR_NONE,
     "RegisteredKey.multikey": range(3, 41),
     "DidRecord.controllers": _DIGEST,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 
 class NodeRole(StrEnum):
@@ -48,7 +49,8 @@ class AdmitNode:
 class ChangeNode:
     """Change a node's role, power or name; None leaves what is there.
 
-    A node that is a validator no longer loses its power, also where `power` is None.
+    A node that is a validator no longer loses its power, also where `power` is None. Its operator
+    is changed by `AssignOperator`.
     """
 
     node_id: bytes
@@ -91,6 +93,14 @@ class RotateNodeKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class AssignOperator:
+    """Name the DID that answers for a node, such as for one of the founding; empty: nobody."""
+
+    node_id: bytes
+    operator: str
+
+
+@dataclass(frozen=True, slots=True)
 class ScheduleRules:
     """Put a version of the rules in force from a height on.
 
@@ -107,3 +117,17 @@ class HandOver:
     """Hand the chain over to another engine after this block; it happens once."""
 
     engine: ConsensusEngine = ConsensusEngine.COMETBFT
+
+
+NodeAction: TypeAlias = (
+    AdmitNode
+    | ChangeNode
+    | SuspendNode
+    | ReinstateNode
+    | RemoveNode
+    | RotateNodeKeys
+    | AssignOperator
+    | ScheduleRules
+    | HandOver
+)
+"""What governance decides of nodes, rules and engine."""

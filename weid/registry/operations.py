@@ -12,8 +12,10 @@ from typing import Final, TypeAlias
 
 from weid.registry.node_operations import (
     AdmitNode,
+    AssignOperator,
     ChangeNode,
     HandOver,
+    NodeAction,
     ReinstateNode,
     RemoveNode,
     RotateNodeKeys,
@@ -304,14 +306,7 @@ GovernedAction: TypeAlias = (
     | MarkKeyCompromised
     | NameOrganisation
     | DeactivateTemplate
-    | AdmitNode
-    | ChangeNode
-    | SuspendNode
-    | ReinstateNode
-    | RemoveNode
-    | RotateNodeKeys
-    | ScheduleRules
-    | HandOver
+    | NodeAction
 )
 """What a proposal may carry out."""
 
@@ -357,14 +352,7 @@ Operation: TypeAlias = (
     | SetParameter
     | Propose
     | Approve
-    | AdmitNode
-    | ChangeNode
-    | SuspendNode
-    | ReinstateNode
-    | RemoveNode
-    | RotateNodeKeys
-    | ScheduleRules
-    | HandOver
+    | NodeAction
 )
 
 KINDS: Final[dict[int, type[Operation]]] = {
@@ -395,6 +383,7 @@ KINDS: Final[dict[int, type[Operation]]] = {
     73: ReinstateNode,
     74: RemoveNode,
     75: RotateNodeKeys,
+    76: AssignOperator,
     80: ScheduleRules,
     81: HandOver,
 }

@@ -34,13 +34,17 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class ChainStart:
-    """How CometBFT's genesis says that the chain begins; `time_ns` since 1970."""
+    """How CometBFT's genesis says that the chain begins; `time_ns` since 1970.
+
+    `block_bytes` is the largest block as CometBFT counts it (0: the genesis says nothing).
+    """
 
     chain_id: str
     time_ns: int
     initial_height: int
     validators: tuple[ValidatorUpdate, ...]
     app_state: bytes
+    block_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +52,12 @@ class InitialState:
     """The state that the first block is computed over.
 
     `validators` is empty where the genesis' set stands; else it is the whole set instead of it.
+    `block_bytes` is 0 where the genesis' block size stands; else it takes its place.
     """
 
     app_hash: bytes
     validators: tuple[ValidatorUpdate, ...] = ()
+    block_bytes: int = 0
 
 
 class Checked(NamedTuple):
@@ -88,12 +94,14 @@ class Executed(NamedTuple):
 class FinalizedBlock:
     """What a decided block gives: one result for each of its transactions, in their order.
 
-    `app_hash` is in the next header; `validator_updates` take effect two blocks later.
+    `app_hash` is in the next header; `validator_updates` take effect two blocks later;
+    `block_bytes` is CometBFT's block size from the next block on, 0 where it stays as it is.
     """
 
     results: tuple[Executed, ...]
     app_hash: bytes
     validator_updates: tuple[ValidatorUpdate, ...] = ()
+    block_bytes: int = 0
 
 
 class Answered(NamedTuple):

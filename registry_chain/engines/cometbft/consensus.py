@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from registry_chain.application import RegistryApplication
+from registry_chain.application import RegistryApplication, parameter_key
+from registry_chain.engines.collection import without_collection
 from registry_chain.engines.cometbft.calls import (
     Answered,
     Applied,
@@ -25,12 +26,14 @@ from registry_chain.engines.cometbft.calls import (
     Standing,
     StateSnapshot,
 )
+from registry_chain.engines.cometbft.founding import BLOCK_SIZE_PARAMETERS, block_max_bytes
 from registry_chain.engines.cometbft.pool_order import PoolOrder
 from registry_chain.engines.cometbft.pool_shares import (
     SHARE_TRANSACTIONS,
     PoolShares,
     share_bytes,
 )
+from registry_chain.engines.cometbft.rpc import BlockBody
 from registry_chain.engines.embedded.sealing import APP_VERSION
 from registry_chain.state_machine.admission import read_transaction
 from registry_chain.state_machine.block import BlockInput, BlockOutcome
@@ -46,6 +49,7 @@ BLOCKS_KEPT: Final = 10_000
 """Blocks that CometBFT keeps for peers that were away; our own store has the others too."""
 PENDING: Final = SHARE_TRANSACTIONS
 """Sequence numbers of one author that may wait in the pool before the next one."""
+_BLOCK_SIZE_KEYS: Final = tuple(parameter_key(name) for name in BLOCK_SIZE_PARAMETERS)
 _PEER_BY_ID: Final = "/p2p/filter/id/"
 _PEER_BY_ADDRESS: Final = "/p2p/filter/addr/"
 _REFUSED: Final = 1
@@ -55,7 +59,7 @@ _NO_SUCH_PATH: Final = 2
 class Settling(Protocol):
     """What writes the decided blocks: see `settler`."""
 
-    def decided(self, height: int, block_hash: bytes) -> None:
+    def decided(self, height: int, block_hash: bytes, body: BlockBody) -> None:
         """Take note that a block is decided and its state staged."""
         ...
 
@@ -153,7 +157,9 @@ class CometApplication:
         given = ValidatorSet.of([Validator(key, power) for key, power in start.validators])
         if given.hash() != self._first_validators().hash():
             raise StoreRefusedError("CometBFT's genesis has other validators than the registry")
-        return InitialState(position.app_hash)
+        # A chain that moves here may have changed it since its genesis.
+        size = block_max_bytes(self._application.parameter)
+        return InitialState(position.app_hash, block_bytes=0 if size == start.block_bytes else size)
 
     # --- The pool --------------------------------------------------------------------------------
 
@@ -233,21 +239,28 @@ class CometApplication:
 
     def finalize(self, block: DecidedBlock) -> FinalizedBlock:
         """Compute a decided block and stage its state."""
-        outcome = self._application.finalize_block(
-            BlockInput(
-                block.height,
-                block.time_ns // NANOSECONDS,
-                block.transactions,
-                block.misbehaviour,
-            )
+        given = BlockInput(
+            block.height, block.time_ns // NANOSECONDS, block.transactions, block.misbehaviour
         )
+        with without_collection():
+            outcome = self._application.finalize_block(given)
         self._computed = block
         self._leave_pool(block, outcome)
         return FinalizedBlock(
             tuple(Executed(int(result.code), result.data) for result in outcome.results),
             outcome.app_hash,
             outcome.validator_updates,
+            self._new_block_size(outcome),
         )
+
+    def _new_block_size(self, outcome: BlockOutcome) -> int:
+        """Return CometBFT's block size where the block changed what it follows from, else 0.
+
+        It depends on the state alone, so that every node says the same, also when it replays.
+        """
+        if outcome.records.keys().isdisjoint(_BLOCK_SIZE_KEYS):
+            return 0
+        return block_max_bytes(self._application.parameter)
 
     def _leave_pool(self, block: DecidedBlock, outcome: BlockOutcome) -> None:
         """Take note of what is in the pool no more, and of what therefore waits in vain."""
@@ -256,9 +269,7 @@ class CometApplication:
             reading = read_transaction(raw)
             if result.receipt is None and not isinstance(reading, ResultCode):
                 lost.append((reading[1].author, reading[1].sequence))
-        for author, sequence in lost:
-            self._order.left(author, sequence)
-        self._order.block()
+        self._order.block(lost)
 
     def commit(self) -> int:
         """Hand the computed block to the settler; say which blocks CometBFT may forget.
@@ -268,7 +279,8 @@ class CometApplication:
         block, self._computed = self._computed, None
         if block is None:
             raise RegistryUnavailableError("there is no computed block to commit")
-        self._settling.decided(block.height, block.hash)
+        body = BlockBody(tuple(block.transactions), tuple(block.misbehaviour))
+        self._settling.decided(block.height, block.hash, body)
         settled = min(self._settling.stored_height(), block.height - 1)
         return max(0, settled - BLOCKS_KEPT)
 

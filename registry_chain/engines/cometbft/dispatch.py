@@ -23,6 +23,7 @@ from registry_chain.engines.cometbft.calls import (
     StateSnapshot,
 )
 from registry_chain.engines.cometbft.messages import ABCI_VERSION, Response, call_of
+from registry_chain.engines.embedded.sealing import APP_VERSION
 from registry_chain.state_machine.block import Misbehaviour, ValidatorUpdate
 from weid.errors import MalformedError, RegistryError, WeidError
 from weid.registry.comet_encoding import NANOSECONDS, varint
@@ -35,6 +36,7 @@ _REJECT: Final = 2
 _RECHECK: Final = 1
 _MISBEHAVIOUR: Final = {1: "duplicate_vote", 2: "light_client_attack"}
 _KEY_BYTES: Final = 32
+_NO_GAS_LIMIT: Final = -1
 
 _log = logging.getLogger(__name__)
 
@@ -146,10 +148,12 @@ class AbciApplication:
             initial_height=request.initial_height,
             validators=tuple(validators),
             app_state=request.app_state_bytes,
+            block_bytes=request.consensus_params.block.max_bytes,
         )
         state = self._application.init_chain(start)
         reply.app_hash = state.app_hash
         _add_updates(reply.validators, state.validators)
+        _set_block_size(reply, "consensus_params", state.block_bytes)
 
     # --- The mempool and queries -----------------------------------------------------------------
 
@@ -209,6 +213,7 @@ class AbciApplication:
             reply.tx_results.add(code=code, data=data)
         _add_updates(reply.validator_updates, outcome.validator_updates)
         reply.app_hash = outcome.app_hash
+        _set_block_size(reply, "consensus_param_updates", outcome.block_bytes)
 
     def _commit(self, _request: Any, reply: Any) -> None:
         reply.retain_height = self._application.commit()
@@ -319,6 +324,19 @@ def _add_updates(field: Any, updates: Sequence[ValidatorUpdate]) -> None:
             raise MalformedError("an update of no Ed25519 key, or of a power below zero")
         update = field.add(power=power)
         update.pub_key.ed25519 = public_key
+
+
+def _set_block_size(reply: Any, member: str, block_bytes: int) -> None:
+    """Write a new block size, if there is one, into a reply's consensus parameters.
+
+    CometBFT takes both members of `block` as they are given, and the version of the next headers
+    from the parameters as soon as there are any: its genesis has no such version.
+    """
+    if block_bytes:
+        parameters = getattr(reply, member)
+        parameters.block.max_bytes = block_bytes
+        parameters.block.max_gas = _NO_GAS_LIMIT
+        parameters.version.app = APP_VERSION
 
 
 def _reason(error: Exception) -> str:

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -58,11 +58,18 @@ def node_id(key: PublicKey) -> bytes:
     return address_of(key.raw)
 
 
-def block_max_bytes(genesis: Genesis) -> int:
-    """Return CometBFT's block size in which our largest block of transactions has room."""
-    frames = genesis.parameter(MAX_BLOCK_TRANSACTIONS) * _TRANSACTION_FRAME
+BLOCK_SIZE_PARAMETERS: Final = (MAX_BLOCK_BYTES, MAX_BLOCK_TRANSACTIONS)
+"""The chain's parameters that CometBFT's block size follows from."""
+
+
+def block_max_bytes(parameter: Callable[[str], int]) -> int:
+    """Return CometBFT's block size in which our largest block of transactions has room.
+
+    `parameter` gives the value of a chain parameter by its name.
+    """
+    frames = parameter(MAX_BLOCK_TRANSACTIONS) * _TRANSACTION_FRAME
     commit = _COMMIT_FRAME + _COMMIT_SIGNATURE * limits.VALIDATORS
-    needed = genesis.parameter(MAX_BLOCK_BYTES) + frames + _BLOCK_FRAME + commit + _EVIDENCE_BYTES
+    needed = parameter(MAX_BLOCK_BYTES) + frames + _BLOCK_FRAME + commit + _EVIDENCE_BYTES
     return min(needed, _MOST_BLOCK_BYTES)
 
 
@@ -122,7 +129,7 @@ def address_of(public_key: bytes) -> bytes:
 
 def _consensus_parameters(genesis: Genesis) -> JsonObject:
     return {
-        "block": {"max_bytes": str(block_max_bytes(genesis)), "max_gas": "-1"},
+        "block": {"max_bytes": str(block_max_bytes(genesis.parameter)), "max_gas": "-1"},
         "evidence": {
             "max_age_num_blocks": str(_EVIDENCE_BLOCKS),
             "max_age_duration": str(_EVIDENCE_SECONDS * NANOSECONDS),

@@ -43,6 +43,7 @@ _HOST_NAME: Final = re.compile(
     r"(?=.{1,253}\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
     r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
+_DID: Final = "did:"
 _FILE_BYTES: Final = 256 * 1024
 
 
@@ -51,7 +52,8 @@ class PlannedNode:
     """A node before it has keys: where it is, what it is for and who runs it.
 
     `address` is where peers reach it; `sentries` are the names of those that a validator is
-    behind; `operator` is a DID or empty. With `one_machine` it listens on its own address only.
+    behind; `operator` is a DID, empty, or in a list of hosts the name of a governor of the founding
+    (`with_operators` gives the DID). With `one_machine` it listens on its own address only.
     """
 
     name: str
@@ -74,7 +76,7 @@ class PlannedNode:
             )
         _check_address(self.name, self.address)
         _check_address(self.name, self.api_host)
-        if self.operator:
+        if self.operator.startswith(_DID):
             Did.parse(self.operator)
         if not all(1 <= port <= 65535 for port in self.ports):
             raise MalformedError(f"node {self.name} has a port that is none")
@@ -225,6 +227,35 @@ def _planned(number: int, body: object) -> PlannedNode:
         )
     role = NodeRole(body["role"])
     return PlannedNode(**{**body, "role": role, "sentries": tuple(body.get("sentries", ()))})
+
+
+def with_operators(
+    nodes: Sequence[NetworkNode], governors: Sequence[tuple[str, str]]
+) -> list[NetworkNode]:
+    """Return the nodes, each with the DID of its operator where it names a governor.
+
+    `governors` are name and DID of each governor of the founding.
+
+    Raises:
+        MalformedError: an operator is neither a DID nor the name of exactly one of them.
+    """
+    return [
+        replace(node, plan=replace(node.plan, operator=_operator_of(node.plan, governors)))
+        for node in nodes
+    ]
+
+
+def _operator_of(plan: PlannedNode, governors: Sequence[tuple[str, str]]) -> str:
+    if not plan.operator or plan.operator.startswith(_DID):
+        return plan.operator
+    dids = [did for name, did in governors if name == plan.operator]
+    if len(dids) != 1:
+        raise MalformedError(
+            f"the operator of node {plan.name}, {plan.operator!r}, is neither a DID nor the name "
+            "of one governor of the founding",
+            hint="governors are: " + (", ".join(name for name, _ in governors) or "not made here"),
+        )
+    return dids[0]
 
 
 def check_plan(plans: Sequence[PlannedNode]) -> None:

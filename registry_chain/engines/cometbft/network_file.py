@@ -10,6 +10,7 @@ from typing import Final
 
 from registry_chain.engines.cometbft.configuration import Peer
 from registry_chain.engines.cometbft.network import NetworkNode, PlannedNode
+from weid.did.syntax import Did
 from weid.encoding import JsonObject, JsonValue, json_loads_object
 from weid.errors import MalformedError, NotFoundError
 from weid.registry.node_operations import NodeRole
@@ -138,6 +139,8 @@ def _node(body: JsonValue) -> ListedNode:
         api_host=_text(body, "api_host"),
         one_machine=one_machine,
     )
+    if plan.operator:
+        Did.parse(plan.operator)
     keys = _hex(_text(body, "node_id"), _NODE_ID_DIGITS), _hex(_text(body, "validator_key"), 64)
     return ListedNode(plan, *keys)
 

@@ -25,6 +25,9 @@ _ALONE: Final = (
     "net start with its name"
 )
 _UNGUARDED: Final = "none of its sentries answers"
+_STRANGERS: Final = (
+    "connected until one of the two starts again, although the registry admits it no more"
+)
 _ADMITTED: Final = (
     "no peer lets it in although its key votes: it needs a restart: net stop and net start with "
     "its name"
@@ -40,6 +43,10 @@ class StatusSource(Protocol):
 
     def peers(self) -> tuple[str, ...]:
         """Return the ids of its peers."""
+        ...
+
+    def admits(self, node_id: str) -> bool:
+        """Return whether the registry admits a node, as this one has it."""
         ...
 
     def block(self, height: int) -> DecidedBlock:
@@ -59,9 +66,10 @@ class StatusSource(Protocol):
 class NodeStanding:
     """What one node says of itself, and how that fits to the others.
 
-    `state` is `ok`, `standing` (no node has a new block), `stopped` (in order), `down`, `alone`,
-    `catching up`, `lags` or `differs`; `head_age` is in seconds; `api` is the URL of its API;
-    `agrees` says whether its app hash at the height that all have is the others' (None: unknown).
+    `state` is `ok`, `standing` (no node has a new block), `stopped` (in order; with a reason: was
+    killed), `down`, `alone`, `catching up`, `lags` or `differs`; `head_age` is in seconds; `api` is
+    the URL of its API; `agrees` says whether its app hash at the height that all have is the
+    others' (None: unknown).
     """
 
     name: str
@@ -148,7 +156,7 @@ class NetworkStanding:
 
     @property
     def stopped(self) -> bool:
-        """Whether all nodes were stopped in order."""
+        """Whether all nodes are stopped."""
         return bool(self.nodes) and all(node.state == "stopped" for node in self.nodes)
 
     @property
@@ -177,8 +185,8 @@ def network_standing(
 ) -> NetworkStanding:
     """Ask every node and compare.
 
-    `now` is in seconds; `reason_of` says why a node is down, `is_stopped` whether one that does not
-    answer was stopped in order.
+    `now` is in seconds; of a node that does not answer `is_stopped` says whether it was stopped,
+    `reason_of` why it is down, or how it was stopped (empty: in order).
     """
     sources = {node.id: source_of(node) for node in nodes}
     try:
@@ -270,15 +278,17 @@ def _ask(
     standing = NodeStanding(name=plan.name, role=str(plan.role.value), state="down", api=plan.api)
     try:
         status = source.status()
-        peers = len(source.peers())
+        peers = source.peers()
+        strangers = [peer for peer in peers if not source.admits(peer)]
     except RegistryUnavailableError as error:
         if silence.is_stopped(node):
-            return replace(standing, state="stopped")
+            return replace(standing, state="stopped", reason=silence.reason_of(node))
         return replace(standing, reason=silence.reason_of(node) or error.message)
     if status.node_id != node.id:
         return replace(standing, reason=f"another node answers there: {status.node_id}")
     said[node.id] = status
-    return replace(standing, state="ok", height=status.latest, peers=peers)
+    reason = f"{_STRANGERS}: {', '.join(strangers)}" if strangers else ""
+    return replace(standing, state="ok", height=status.latest, peers=len(peers), reason=reason)
 
 
 def _sentries_of(nodes: Sequence[ListedNode], node_id: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from one pool to the next but where the one before it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from threading import Lock
 
 
@@ -25,6 +25,8 @@ class PoolOrder:
     def __init__(self, following: Callable[[str], int]) -> None:
         self._following = following
         self._next: dict[str, int] = {}
+        # What `following` said since the newest computed block: it is asked for each transaction.
+        self._done: dict[str, int] = {}
         self._lock = Lock()
 
     def admits(self, author: str, sequence: int) -> bool:
@@ -45,15 +47,28 @@ class PoolOrder:
     def left(self, author: str, sequence: int) -> None:
         """Take note that a transaction left the pool and is not done: what comes after it waits."""
         with self._lock:
-            if self._following(author) <= sequence < self._next.get(author, 0):
+            if self._after_blocks(author) <= sequence < self._next.get(author, 0):
                 self._next[author] = sequence
 
-    def block(self) -> None:
-        """Take note of a computed block: who waits for nothing is forgotten."""
+    def block(self, lost: Iterable[tuple[str, int]] = ()) -> None:
+        """Take note of a computed block, and of the `lost`: those that left the pool undone.
+
+        Who waits for nothing any more is forgotten.
+        """
+        with self._lock:
+            self._done.clear()
+        for author, sequence in lost:
+            self.left(author, sequence)
         with self._lock:
             for author, expected in list(self._next.items()):
-                if self._following(author) >= expected:
+                if self._after_blocks(author) >= expected:
                     del self._next[author]
 
     def _expected(self, author: str) -> int:
-        return max(self._next.get(author, 0), self._following(author))
+        return max(self._next.get(author, 0), self._after_blocks(author))
+
+    def _after_blocks(self, author: str) -> int:
+        known = self._done.get(author)
+        if known is None:
+            known = self._done[author] = self._following(author)
+        return known

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from registry_chain.engines.cometbft.evidence import misbehaviour_of
+from registry_chain.state_machine.block import Misbehaviour
 from registry_chain.storage.sealed_block import SealedBlock
 from weid.encoding import JsonObject, JsonValue
 from weid.errors import MalformedError, RegistryUnavailableError
@@ -42,6 +43,14 @@ class DecidedBlock:
 
     sealed: SealedBlock
     commit_before: Commit | None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockBody:
+    """What a block holds beside its header and seal, as FinalizeBlock gave it."""
+
+    transactions: tuple[bytes, ...]
+    misbehaviour: tuple[Misbehaviour, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,20 +112,41 @@ class CometRpc:
 
     def peers(self) -> tuple[str, ...]:
         """Return the node ids (40 hexadecimal digits) of the peers that are connected now."""
-        listed = self._call("net_info", {}).get("peers")
-        peers = listed if isinstance(listed, list) else []
-        infos = [_object(peer, "node_info") for peer in peers if isinstance(peer, dict)]
-        return tuple(sorted(str(info.get("id", "")) for info in infos))
+        return peer_ids(self._call("net_info", {}))
 
-    def block(self, height: int) -> DecidedBlock:
-        """Return the block at a height with its seal."""
-        asked: JsonObject = {"height": str(height)}
-        block = _object(self._call("block", asked), "block")
-        signed = _object(self._call("commit", asked), "signed_header")
-        header = Header.from_json(block.get("header"))
+    def admits(self, node_id: str) -> bool:
+        """Return whether the node's application lets a peer with this id in."""
+        asked: JsonObject = {"path": f"/p2p/filter/id/{node_id}"}
+        return not _object(self._call("abci_query", asked), "response").get("code")
+
+    def block(self, height: int, body: BlockBody | None = None) -> DecidedBlock:
+        """Return the block at a height with its seal.
+
+        Where its `body` is known, it is not asked for: in JSON it is most of the answer.
+        """
+        header, commit = self._sealed_header(height)
+        if body is None:
+            return self._whole(header, commit)
+        sealed = SealedBlock(header, commit, body.transactions, body.misbehaviour)
+        if not header.last_block_id.hash:
+            return DecidedBlock(sealed, None)
+        _, before = self._sealed_header(height - 1)
+        if before.hash() != header.last_commit_hash:
+            raise MalformedError(f"the node gave another commit than the one in block {height}")
+        return DecidedBlock(sealed, before)
+
+    def _sealed_header(self, height: int) -> tuple[Header, Commit]:
+        signed = _object(self._call("commit", {"height": str(height)}), "signed_header")
+        header = Header.from_json(signed.get("header"))
         commit = Commit.from_json(signed.get("commit"))
         if header.height != height or commit.block_id.hash != header.hash():
             raise MalformedError(f"the node gave another block than that of height {height}")
+        return header, commit
+
+    def _whole(self, header: Header, commit: Commit) -> DecidedBlock:
+        block = _object(self._call("block", {"height": str(header.height)}), "block")
+        if Header.from_json(block.get("header")) != header:
+            raise MalformedError(f"the node gave another block {header.height} than its commit's")
         transactions = _object(block, "data").get("txs") or []
         if not isinstance(transactions, list):
             raise MalformedError("the node gave a block without transactions")
@@ -231,6 +261,18 @@ class CometRpc:
             connection.close()
             with self._lock:
                 self._open.discard(connection)
+
+
+def peer_ids(net_info: JsonObject) -> tuple[str, ...]:
+    """Return the node ids (40 hexadecimal digits) of the peers that `net_info` tells of.
+
+    Raises:
+        MalformedError: a peer is told of without saying who it is.
+    """
+    listed = net_info.get("peers")
+    peers = listed if isinstance(listed, list) else []
+    infos = [_object(peer, "node_info") for peer in peers if isinstance(peer, dict)]
+    return tuple(sorted(str(info.get("id", "")) for info in infos))
 
 
 def _handed_in(answer: JsonObject) -> HandedIn:

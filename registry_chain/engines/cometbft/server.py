@@ -1,7 +1,7 @@
 """The ABCI socket: a unix socket for the CometBFT of this node alone, a thread for each connection.
 
 CometBFT opens four connections (consensus, mempool, query, snapshot) and sends many requests before
-it reads a reply, ended by Flush. So a read's requests are answered together, in order.
+it reads a reply, ended by Flush. So what has come is answered together, in order.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from registry_chain.engines.cometbft.dispatch import ConsensusFailedError
-from registry_chain.engines.cometbft.framing import FRAME_BYTES, FrameDecoder, encode_frame
+from registry_chain.engines.cometbft.framing import FRAME_BYTES, encode_frame
 from registry_chain.engines.cometbft.messages import Response, call_of, decode_request
+from registry_chain.engines.cometbft.request_stream import QUICK_TOGETHER, RequestStream
 from weid.errors import MalformedError, RegistryUnavailableError, WeidError
 
-READ_BYTES: Final = 256 * 1024
-"""Most bytes of one read."""
 REPLY_BYTES: Final = 64 * 1024
 """Replies are sent at the latest when there are so many bytes of them."""
 CONNECTIONS: Final = 16
@@ -186,20 +185,20 @@ class AbciServer:
 
     def _converse(self, connection: socket.socket) -> str:
         """Answer requests to their end; return why the process must not go on, or an empty text."""
-        decoder = FrameDecoder(most=self._frame_bytes)
+        requests = RequestStream(connection, frame_bytes=self._frame_bytes)
         replies = bytearray()
         reason = ""
+        held = 0
         try:
-            while piece := connection.recv(READ_BYTES):
-                for payload in decoder.feed(piece):
-                    request = decode_request(payload)
-                    replies += self._reply(request)
-                    if len(replies) > REPLY_BYTES or call_of(request) == "flush":
-                        connection.sendall(replies)
-                        replies.clear()
-                connection.sendall(replies)
-                replies.clear()
-            decoder.finish()
+            while (payload := requests.next()) is not None:
+                request = decode_request(payload)
+                replies += self._reply(request)
+                held += 1
+                due = requests.is_empty or len(replies) > REPLY_BYTES
+                if due or (call_of(request) == "flush" and not _may_wait(requests, held)):
+                    connection.sendall(replies)
+                    replies.clear()
+                    held = 0
         except ConsensusFailedError as error:
             reason = error.message
             replies += _exception(error.message)
@@ -230,6 +229,11 @@ class AbciServer:
         if first:
             _log.error("the service ends: %s", reason)
             self._on_fatal(reason)
+
+
+def _may_wait(requests: RequestStream, held: int) -> bool:
+    """Return whether replies may go out together with those to the requests behind a Flush."""
+    return held < QUICK_TOGETHER and requests.next_is_quick
 
 
 def _exception(message: str) -> bytes:

@@ -15,15 +15,20 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from registry_chain.application import PreparedCommit, RegistryApplication
-from registry_chain.engines.cometbft.rpc import DecidedBlock
-from registry_chain.storage.errors import StoreDamagedError, StoreFullError, StoreRefusedError
+from registry_chain.engines.cometbft.rpc import BlockBody, DecidedBlock
+from registry_chain.storage.errors import (
+    StoreDamagedError,
+    StoreFullError,
+    StoreRefusedError,
+    StoreStoppedError,
+)
 from registry_chain.storage.sealed_block import SealedBlock, read_block
 from registry_chain.storage.store import Table
-from weid.errors import MalformedError, RegistryUnavailableError
+from weid.errors import MalformedError, RegistryUnavailableError, WeidError
 from weid.registry.validators import ValidatorSet
 
 MOST_STAGED: Final = 8
@@ -41,8 +46,8 @@ _log = logging.getLogger(__name__)
 class BlockSource(Protocol):
     """Where decided blocks are fetched: the node's own CometBFT."""
 
-    def block(self, height: int) -> DecidedBlock:
-        """Return the block at a height with its seal.
+    def block(self, height: int, body: BlockBody | None = None) -> DecidedBlock:
+        """Return the block at a height with its seal; a known body need not be fetched.
 
         Raises:
             RegistryUnavailableError: not now.
@@ -52,6 +57,14 @@ class BlockSource(Protocol):
     def validators(self, height: int) -> ValidatorSet:
         """Return the validators that seal a height."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What FinalizeBlock said of a block that is not written yet."""
+
+    hash: bytes
+    body: BlockBody
 
 
 class Settler:
@@ -77,9 +90,10 @@ class Settler:
         self._on_fatal = on_fatal
         self._tidy = tidy
         self._changed = threading.Condition()
-        self._hashes: dict[int, bytes] = {}
+        self._known: dict[int, _Known] = {}
         self._decided = 0
         self._closing = False
+        self._told = ""
         self.failure: str | None = None
         self._newest = self._read_newest()
         # The set that is in the store already; mostly it seals the next block too.
@@ -100,22 +114,22 @@ class Settler:
         """Begin to write what is decided."""
         self._thread.start()
 
-    def decided(self, height: int, block_hash: bytes) -> None:
+    def decided(self, height: int, block_hash: bytes, body: BlockBody) -> None:
         """Take note that a block is decided and its state staged; wait where too many are.
 
         Called by the engine's thread.
         """
-        self.note(height, block_hash)
+        self.note(height, block_hash, body)
         with self._changed:
             self._changed.wait_for(self._has_room, timeout=_PATIENCE)
             while not self._has_room():
                 # The settler writes without blocks now, if they cannot be had.
                 self._changed.wait(_PAUSE)
 
-    def note(self, height: int, block_hash: bytes) -> None:
+    def note(self, height: int, block_hash: bytes, body: BlockBody) -> None:
         """Take note that a block is decided, without waiting for anything."""
         with self._changed:
-            self._hashes[height] = block_hash
+            self._known[height] = _Known(block_hash, body)
             self._decided = max(self._decided, height)
             self._changed.notify_all()
 
@@ -149,12 +163,26 @@ class Settler:
         try:
             self.settle()
             self._keep_tidy()
+            self._told = ""
         except StoreFullError:
             _log.error("storage full: the chain stands here until there is space")
             self._pause()
+        except StoreStoppedError:
+            # It is no trouble of the RPC that passes: only a restart can tell what is on the disk.
+            raise
         except (RegistryUnavailableError, MalformedError) as error:
+            self._tell(error)
             self._write_unsealed_if_full(error)
             self._pause()
+
+    def _tell(self, error: WeidError) -> None:
+        """Log why nothing is written, once for each reason: it is tried again ten times a second.
+
+        While blocks are run again the RPC is not up; that is no news.
+        """
+        if error.message != self._told and self._newest is not None:
+            _log.warning("blocks are not written for now: %s", error.message)
+        self._told = error.message
 
     def _keep_tidy(self) -> None:
         try:
@@ -213,9 +241,9 @@ class Settler:
 
         Another node's RPC may answer at the address while ours is not up yet.
         """
-        found = self._source.block(height)
-        known = self._hashes.get(height)
-        if known is not None and found.sealed.header.hash() != known:
+        known = self._known.get(height)
+        found = self._source.block(height, None if known is None else known.body)
+        if known is not None and found.sealed.header.hash() != known.hash:
             raise MalformedError(f"the RPC gave another block {height} than the one decided here")
         return found
 
@@ -259,9 +287,9 @@ class Settler:
         return count, height
 
     def _hash_at(self, height: int, blocks: Sequence[SealedBlock]) -> bytes:
-        known = self._hashes.get(height)
+        known = self._known.get(height)
         if known is not None:
-            return known
+            return known.hash
         for block in blocks:
             if block.header.height == height:
                 return block.header.hash()
@@ -279,7 +307,7 @@ class Settler:
             return
         _log.info("states up to %d are written before their blocks: %s",
                   staged[-1].summary.height, error)  # fmt: skip
-        block_hash = self._hashes[staged[-1].summary.height]
+        block_hash = self._known[staged[-1].summary.height].hash
         prepared = self._application.prepare_decided(len(staged), (), (), block_hash=block_hash)
         self._persist(prepared)
         self._settled(prepared)
@@ -295,7 +323,7 @@ class Settler:
     def _settled(self, prepared: PreparedCommit) -> None:
         with self._changed:
             settled = self._application.position.summary.height
-            self._hashes = {h: value for h, value in self._hashes.items() if h > settled}
+            self._known = {h: value for h, value in self._known.items() if h > settled}
             self._changed.notify_all()
         self._on_settled(prepared)
 

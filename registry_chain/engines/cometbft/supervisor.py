@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import sys
@@ -29,15 +28,18 @@ from registry_chain.engines.cometbft.supervision import (
     Supervisor,
     World,
 )
+from registry_chain.engines.cometbft.supervisor_lock import supervising
+from registry_chain.engines.cometbft.supervisor_status import write_status
 from weid.clock import Clock, SystemClock, format_time
-from weid.encoding import JsonObject, json_loads_object
-from weid.errors import MalformedError
+from weid.encoding import JsonObject
 
-STATUS_FILE: Final = "supervisor.json"
 SOCKET_VARIABLE: Final = "WEID_ABCI_SOCKET"
 """Tells the application where to listen, where the folder's path is too long for a socket."""
 _SOCKET_BYTES: Final = 100
-_STATUS_BYTES: Final = 64 * 1024
+GO_MEMORY: Final = {"GOGC": "400", "GOMEMLIMIT": "1GiB"}
+"""CometBFT's own heap is some 50 MB, which Go would look through for garbage again and again: under
+load a tenth of its time. It may grow to five times of what is in use, in a gigabyte at most; what
+the operator sets in the environment goes before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +100,21 @@ def run_supervised(  # noqa: PLR0913 - what a node is made of
     `say` gets what the supervisor and the processes say, line by line; `show` gets the line
     `listening on …` each time the application answers. 0: stopped as ordered; 1: it ended in a
     way in which starting again does not help, and `say` was told why.
+
+    Raises:
+        NodeProcessError: another supervisor runs the node.
+        StoreRefusedError: the folder cannot be used.
     """
     time_of_day = clock or SystemClock()
-    wakeup = Wakeup()
-    with _stopped_by_signals(wakeup), abci_socket(folder) as socket:
+    with (
+        supervising(folder, sleep=time.sleep),
+        _stopped_by_signals() as wakeup,
+        abci_socket(folder) as socket,
+    ):
         run = commands or commands_of(
             folder, binary=binary, application_arguments=application_arguments, socket=socket
         )
-        environment = {**os.environ, SOCKET_VARIABLE: str(socket)}
+        environment = {**GO_MEMORY, **os.environ, SOCKET_VARIABLE: str(socket)}
 
         def on_line(name: str) -> Callable[[str], None]:
             def pass_on(line: str) -> None:
@@ -149,34 +158,17 @@ def run_supervised(  # noqa: PLR0913 - what a node is made of
         return Supervisor(world, policy).run()
 
 
-def write_status(folder: Path, facts: JsonObject) -> None:
-    """Replace the status file in one piece."""
-    path = folder / STATUS_FILE
-    new = path.with_name(path.name + ".new")
-    new.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    new.replace(path)
-
-
-def read_status(folder: Path) -> JsonObject | None:
-    """Return what the supervisor of a folder said last; None: it said nothing that can be read."""
-    try:
-        with (folder / STATUS_FILE).open("rb") as file:
-            data = file.read(_STATUS_BYTES + 1)
-        return json_loads_object(data, what="the status", max_bytes=_STATUS_BYTES)
-    except (OSError, MalformedError):
-        return None
-
-
 @contextmanager
-def _stopped_by_signals(wakeup: Wakeup) -> Iterator[None]:
+def _stopped_by_signals() -> Iterator[Wakeup]:
     """Let SIGTERM and SIGINT order the stop, as long as the block runs."""
+    wakeup = Wakeup()
     here = threading.current_thread() is threading.main_thread()
     before = {
         number: signal.signal(number, wakeup.stop) if here else None
         for number in (signal.SIGTERM, signal.SIGINT)
     }
     try:
-        yield
+        yield wakeup
     finally:
         if here:
             for number, handler in before.items():

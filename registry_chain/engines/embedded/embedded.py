@@ -7,16 +7,15 @@ the disk.
 
 from __future__ import annotations
 
-import gc
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from threading import Condition, Thread
 from typing import Final
 
 from registry_chain.application import PreparedCommit, RegistryApplication
+from registry_chain.engines.collection import without_collection
 from registry_chain.engines.embedded.sealer import Sealer, head_of
 from registry_chain.engines.submission import Submission
 from registry_chain.engines.waiting import Waiting, WaitingTransactions
@@ -42,22 +41,6 @@ _LOOK_SECONDS: Final = 1.0
 """How often an idle engine looks at the clock for its heartbeat."""
 
 _log = logging.getLogger(__name__)
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """Put off the search for cyclic garbage while a block is computed.
-
-    A block makes many objects that live until it is written and none that point in circles; looking
-    through them again and again would take a fifth of the time.
-    """
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
 
 
 class EmbeddedEngine:
@@ -229,7 +212,7 @@ class EmbeddedEngine:
             return
         self._next_block = time.monotonic() + (BLOCK_INTERVAL if len(taken) >= CROWD else 0.0)
         try:
-            with _without_collection():
+            with without_collection():
                 batch = self._sealer.seal_batch([waiting.data for waiting in taken])
             results = list(zip(taken, batch.results, strict=True))
             if self._collect() is None and batch.prepared is not None:

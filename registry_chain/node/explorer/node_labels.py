@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from registry_chain.node.explorer.sentences import (
-    Sentence,
-    Telling,
-    Term,
-    path_of_node,
-    said,
-    short_hex,
-)
+from registry_chain.node.explorer.sentences import Sentence, Telling, Term, path_of_node, said
 from weid.registry.node_operations import (
     AdmitNode,
+    AssignOperator,
     ChangeNode,
     HandOver,
     ReinstateNode,
@@ -23,10 +17,6 @@ from weid.registry.node_operations import (
     ScheduleRules,
     SuspendNode,
 )
-
-
-def _node(node_id: bytes) -> Term:
-    return Term(short_hex(node_id), path_of_node(node_id))
 
 
 def _admit(o: AdmitNode, t: Telling) -> Sentence:
@@ -39,7 +29,15 @@ def _admit(o: AdmitNode, t: Telling) -> Sentence:
 
 
 def _about(text: str) -> Callable[[Any, Telling], Sentence]:
-    return lambda o, t: said(text, actor=t.actor, node=_node(o.node_id))
+    return lambda o, t: said(text, actor=t.actor, node=t.node(o.node_id))
+
+
+def _assign(o: AssignOperator, t: Telling) -> Sentence:
+    node = t.node(o.node_id)
+    if not o.operator:
+        return said("{actor} took its operator from node {node}", actor=t.actor, node=node)
+    text = "{actor} made {operator} the operator of node {node}"
+    return said(text, actor=t.actor, operator=t.who(o.operator), node=node)
 
 
 def _schedule(o: ScheduleRules, t: Telling) -> Sentence:
@@ -63,6 +61,7 @@ NODE_LABELS: Final[dict[type[Any], Callable[[Any, Telling], Sentence]]] = {
     ReinstateNode: _about("{actor} reinstated node {node}"),
     RemoveNode: _about("{actor} removed node {node} for ever"),
     RotateNodeKeys: _about("{actor} replaced the keys of node {node}"),
+    AssignOperator: _assign,
     ScheduleRules: _schedule,
     HandOver: _hand_over,
 }
@@ -75,6 +74,7 @@ NODE_PROPOSED: Final[dict[type[Any], str]] = {
     ReinstateNode: "{actor} proposed to reinstate node {node}",
     RemoveNode: "{actor} proposed to remove node {node} for ever",
     RotateNodeKeys: "{actor} proposed to replace the keys of node {node}",
+    AssignOperator: "{actor} proposed another operator for node {node}",
     ScheduleRules: "{actor} proposed version {version} of the rules from height {height} on",
     HandOver: "{actor} proposed to hand the chain over to the engine {engine}",
 }

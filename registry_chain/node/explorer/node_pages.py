@@ -40,7 +40,7 @@ def nodes(register: Register) -> Page:
         "handed_over_to": handover.engine.value if handover else None,
         "handed_over_at": handover.height if handover else None,
     }
-    return Page("nodes.html", facts, twin="/nodes.json", here="/governance")
+    return Page("nodes.html", facts, twin="/nodes.json", here="/nodes")
 
 
 def _facts(record: NodeRecord, register: Register) -> dict[str, object]:

@@ -174,6 +174,7 @@ def _proposal_facts(record: ProposalRecord, register: Register, now: int) -> dic
         "id": record.proposal_id.hex(),
         "href": path_of_proposal(record.proposal_id),
         "sentence": told,
+        "proposer": record.proposer,
         "state": _state(record, now),
         "approvals": len(record.approvals),
         "threshold": record.threshold,

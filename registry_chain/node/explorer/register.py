@@ -46,6 +46,7 @@ class Register:
         self.chain = chain
         self._reader = reader
         self._names: dict[str, str | None] = {}
+        self._node_names: dict[bytes, str | None] = {}
 
     def name_of(self, did: str) -> str | None:
         """Return the confirmed display name of a DID."""
@@ -53,6 +54,13 @@ class Register:
             found = self.records.organisation(did)
             self._names[did] = None if found is None else found.name
         return self._names[did]
+
+    def node_name_of(self, node_id: bytes) -> str | None:
+        """Return the name under which governance knows a node."""
+        if node_id not in self._node_names:
+            found = self.records.node(node_id)
+            self._node_names[node_id] = None if found is None else found.name
+        return self._node_names[node_id]
 
     def templates(self) -> list[TemplateRecord]:
         """Return template versions by id and version."""

@@ -35,16 +35,20 @@ class Sentence:
 
 
 class Names(Protocol):
-    """What gives a DID its confirmed display name."""
+    """What gives a DID its confirmed display name, and a node its name."""
 
     def name_of(self, did: str) -> str | None:
         """Return the display name, or None where there is none."""
         ...
 
+    def node_name_of(self, node_id: bytes) -> str | None:
+        """Return the name under which governance knows a node, or None where there is none."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """What a sentence is told with: who acted, and how DIDs are called."""
+    """What a sentence is told with: who acted, and how DIDs and nodes are called."""
 
     author: str
     names: Names
@@ -52,6 +56,15 @@ class Telling:
     def who(self, did: str) -> Term:
         """Return a DID under its name, linked to its page."""
         return Term(self.names.name_of(did) or short_did(did), path_of_did(did))
+
+    def node(self, node_id: bytes) -> Term:
+        """Return a node under its name and id, linked to where it is told of.
+
+        Two nodes may have one name: the id says which is meant.
+        """
+        name = self.names.node_name_of(node_id)
+        short = short_hex(node_id)
+        return Term(f"{name} ({short})" if name else short, path_of_node(node_id))
 
     @property
     def actor(self) -> Term:

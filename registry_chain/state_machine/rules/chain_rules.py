@@ -6,6 +6,7 @@ from registry_chain.state_machine.context import Context
 from registry_chain.state_machine.errors import require
 from registry_chain.state_machine.nodes import VALIDATORS, staged_validators
 from registry_chain.state_machine.parameters import RULES_VERSION
+from registry_chain.state_machine.staged import StagedState
 from weid import limits
 from weid.registry.codes import ResultCode
 from weid.registry.node_operations import HandOver, ScheduleRules
@@ -25,9 +26,7 @@ def schedule_rules(context: Context, operation: ScheduleRules) -> bytes:
     if (operation.rules_version, operation.height) == (in_force, 0):
         require(pending, ResultCode.NO_CHANGE)
     else:
-        require(operation.rules_version > in_force, ResultCode.RULES_NOT_NEWER)
-        earliest = staged.height + limits.RULES_NOTICE
-        require(operation.height >= earliest, ResultCode.HEIGHT_TOO_SOON)
+        _require_newer_with_notice(staged, operation)
     # write
     record = ActivationRecord(
         operation.rules_version, operation.height, staged.next_version(ActivationRecord, RULES)
@@ -39,6 +38,25 @@ def schedule_rules(context: Context, operation: ScheduleRules) -> bytes:
     require(not same, ResultCode.NO_CHANGE)
     staged.write(record)
     return b""
+
+
+def require_can_be_scheduled(staged: StagedState, operation: ScheduleRules) -> None:
+    """Refuse to propose what no later block could carry out: heights and versions only grow.
+
+    Whether the height 0 takes anything back is seen on the day of the last approval.
+
+    Raises:
+        InvalidTransactionError: the version is not newer, or the height too near.
+    """
+    if operation.height != 0:
+        _require_newer_with_notice(staged, operation)
+
+
+def _require_newer_with_notice(staged: StagedState, operation: ScheduleRules) -> None:
+    newer = operation.rules_version > staged.parameter(RULES_VERSION)
+    require(newer, ResultCode.RULES_NOT_NEWER)
+    earliest = staged.height + limits.RULES_NOTICE
+    require(operation.height >= earliest, ResultCode.HEIGHT_TOO_SOON)
 
 
 def hand_over(context: Context, operation: HandOver) -> bytes:

@@ -16,9 +16,11 @@ from registry_chain.state_machine.parameters import (
     RULES_VERSION,
     in_range,
 )
+from registry_chain.state_machine.rules.chain_rules import require_can_be_scheduled
 from registry_chain.state_machine.rules.did_rules import active_did
 from weid import limits
 from weid.registry.codes import ResultCode
+from weid.registry.node_operations import ScheduleRules
 from weid.registry.operations import Approve, GrantRole, Propose, RevokeRole, Role, SetParameter
 from weid.registry.records import ParameterRecord, ProposalRecord, RoleRecord
 from weid.registry.transaction import proposal_id
@@ -33,6 +35,8 @@ def propose(context: Context, operation: Propose) -> bytes:
     # check
     latest = context.time + limits.PROPOSAL_LIFETIME
     require(context.time <= operation.expires <= latest, ResultCode.WINDOW_INVALID)
+    if isinstance(operation.action, ScheduleRules):
+        require_can_be_scheduled(staged, operation.action)
     # write
     _decide(
         context,

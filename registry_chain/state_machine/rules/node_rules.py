@@ -15,6 +15,7 @@ from weid.registry.codes import ResultCode
 from weid.registry.headers import address
 from weid.registry.node_operations import (
     AdmitNode,
+    AssignOperator,
     ChangeNode,
     NodeRole,
     ReinstateNode,
@@ -117,6 +118,20 @@ def rotate_node_keys(context: Context, operation: RotateNodeKeys) -> bytes:
         )
         staged.write(left)
     staged.write(replace(rotated, version=staged.next_version(NodeRecord, rotated.node_id)))
+    return b""
+
+
+def assign_operator(context: Context, operation: AssignOperator) -> bytes:
+    """Name the DID that answers for a node; what it may do for it, the former one may no more."""
+    staged = context.staged
+    # read
+    present = _present(context, operation.node_id)
+    # check
+    require(operation.operator != present.operator, ResultCode.NO_CHANGE)
+    if operation.operator:
+        active_did(staged, operation.operator)
+    # write
+    _write(staged, present, replace(present, operator=operation.operator))
     return b""
 
 

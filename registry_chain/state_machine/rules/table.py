@@ -19,6 +19,7 @@ from registry_chain.state_machine.rules import (
 )
 from weid.registry.node_operations import (
     AdmitNode,
+    AssignOperator,
     ChangeNode,
     HandOver,
     ReinstateNode,
@@ -81,6 +82,7 @@ RULES: Final[Mapping[int, Mapping[type[Operation], Rule]]] = {
         ReinstateNode: node_rules.reinstate_node,
         RemoveNode: node_rules.remove_node,
         RotateNodeKeys: node_rules.rotate_node_keys,
+        AssignOperator: node_rules.assign_operator,
         ScheduleRules: chain_rules.schedule_rules,
         HandOver: chain_rules.hand_over,
     }

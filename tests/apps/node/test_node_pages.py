@@ -22,6 +22,7 @@ from weid.registry.node_operations import (
     ScheduleRules,
     SuspendNode,
 )
+from weid.registry.operations import NameOrganisation
 from weid.registry.records import HandoverRecord, Version
 
 KEY = PrivateKey.from_seed(b"\x05" * 32).public.raw
@@ -143,7 +144,9 @@ def test_the_home_page_of_a_network_says_that_its_validators_sign(world):
     assert [words in text_of(world, "/") for words in home] == [True, False]
     world.registry.governor.decide(HandOver())
     assert [words.replace("'", "&#39;") in text_of(world, "/") for words in home] == [False, True]
-    assert 'href="/nodes">Nodes</a>' in text_of(world, "/")
+    assert (
+        text_of(world, "/").count('href="/nodes">Nodes</a>') == 2
+    )  # one of them in the navigation
     assert "超過三分之二投票權的驗證節點" in text_of(world, "/?lang=zh-Hant")
 
 
@@ -170,4 +173,40 @@ def test_a_long_list_says_that_it_is_not_all(world, monkeypatch):
 
 
 def test_the_page_of_governance_leads_to_it(world):
-    assert 'href="/nodes"' in text_of(world, "/governance")
+    assert '<p><a href="/nodes">' in text_of(world, "/governance")
+
+
+@clause("NA-19")
+@pytest.mark.parametrize(("tag", "word"), [("en", "Nodes"), ("zh-Hant", "節點")])
+def test_the_navigation_of_every_page_leads_to_it_and_says_when_one_is_there(world, tag, word):
+    for path in ("/", "/issuers", "/governance", "/blocks"):
+        page = text_of(world, f"{path}?lang={tag}")
+        assert f'<a href="/nodes">{word}</a>' in page.partition("</nav>")[0]
+    header = text_of(world, f"/nodes?lang={tag}").partition("</nav>")[0]
+    assert f'<a href="/nodes" aria-current="page">{word}</a>' in header
+    assert header.count("aria-current") == 1
+
+
+def proposals_of(world):
+    return world.app().test_client().get("/governance.json").json["proposals"]
+
+
+def plain(sentence):
+    return sentence["text"].format(**{k: v["text"] for k, v in sentence["terms"].items()})
+
+
+@clause("NA-19", "W8")
+def test_governance_names_the_nodes_and_who_proposed_with_their_ids(world):
+    decide = world.registry.governor.decide
+    decide(NameOrganisation(world.registry.governor.did, "Ministry"))
+    decide(SuspendNode(ids(3)))
+    page = text_of(world, "/governance")
+    assert f'href="/nodes#{ids(1).hex()}"><bdi>Audit office ({ids(1).hex()[:12]}…)</bdi>' in page
+    assert "<script>alert" not in page
+    governor = world.registry.governor.did
+    proposed = proposals_of(world)
+    assert {each["proposer"] for each in proposed} == {governor}
+    assert page.count(f'<span class="when mono">{governor}</span>') == len(proposed) + 1
+    assert "<bdi>Ministry</bdi>" in page
+    newest = text_of(world, "/")
+    assert f"Audit office ({ids(1).hex()[:12]}…)" in newest

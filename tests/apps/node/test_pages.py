@@ -727,6 +727,10 @@ EXAMPLES = {
         nodes.RotateNodeKeys(bytes(20)),
         "X replaced the keys of node 000000000000…",
     ),
+    nodes.AssignOperator: (
+        nodes.AssignOperator(bytes(20), DID),
+        "X made X the operator of node 000000000000…",
+    ),
     nodes.ScheduleRules: (
         nodes.ScheduleRules(2, 900),
         "X scheduled version 2 of the rules from height 900 on",
@@ -738,6 +742,9 @@ EXAMPLES = {
 class Named:
     def name_of(self, did):
         return "X"
+
+    def node_name_of(self, node_id):
+        return None
 
 
 def test_every_operation_kind_has_one_label_and_an_example():

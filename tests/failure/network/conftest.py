@@ -12,9 +12,9 @@ import pytest
 from registry_chain.engines.cometbft.binary import Binary
 from tests.failure.network.cluster import Cluster
 from tests.failure.network.drill import Drill, Report
+from tests.failure.network.selection import SEED
 
 _REPORT = pytest.StashKey[Report]()
-SEED = 7
 _LOG_LINES = 30
 _LINE_CHARS = 300
 
@@ -62,6 +62,7 @@ def pytest_runtest_makereport(
     made = yield
     drill = getattr(item, "funcargs", {}).get("drill")
     if made.failed and isinstance(drill, Drill):
+        made.sections.append(("the same faults again", f"WEID_FAULTS_SEED={SEED}"))
         for node in drill.cluster.usual:
             if node.log.exists():
                 last = node.log.read_text("utf-8", "replace").splitlines()[-_LOG_LINES:]
@@ -80,4 +81,6 @@ def pytest_terminal_summary(
     terminalreporter.section("faults of a network, and the way back")
     for name, what, seconds in report.rows:
         terminalreporter.write_line(f"{seconds:7.1f} s  {name}{': ' if what else ''}{what}")
-    terminalreporter.write_line(f"{len(report.acknowledged)} acknowledged registrations")
+    terminalreporter.write_line(
+        f"{len(report.acknowledged)} acknowledged registrations; WEID_FAULTS_SEED={SEED}"
+    )

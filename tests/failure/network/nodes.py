@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from registry_chain.engines.cometbft import bound_process
 from registry_chain.engines.cometbft.binary import Binary
-from registry_chain.engines.cometbft.supervisor import read_status
+from registry_chain.engines.cometbft.supervisor_status import read_status
 from registry_chain.storage.sqlite import SqliteChainStore
 from weid.errors import WeidError
 from weid.registry.http_client import HttpRegistry

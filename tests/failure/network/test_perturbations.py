@@ -1,6 +1,7 @@
 """A seeded list of faults one after the other, and at the end every store beside every other.
 
-Short: a handful. `WEID_FAULTS=long`: two hundred, of every kind.
+Short: a handful. `WEID_FAULTS=long`: two hundred, of every kind. `WEID_FAULTS_SEED` gives another
+list than the usual one; a test that fails says which it was.
 """
 
 from __future__ import annotations
@@ -13,10 +14,9 @@ from random import Random
 import pytest
 
 from tests.failure.network.cluster import VALIDATORS, Cluster
-from tests.failure.network.conftest import SEED
 from tests.failure.network.drill import Drill, Report, judge_stores
 from tests.failure.network.nodes import Node
-from tests.failure.network.selection import LONG
+from tests.failure.network.selection import LONG, SEED
 from tests.support.clauses import clause
 
 pytestmark = pytest.mark.faults

@@ -216,6 +216,10 @@ ACTIONS = {
         ("change-node", VALIDATOR.hex(), "--power", "7"),
         {"kind": "ChangeNode", "node_id": VALIDATOR.hex(), "role": None, "power": 7, "name": None},
     ),
+    "name a node's operator": (
+        ("change-node", VALIDATOR.hex(), "--operator", "ISSUER"),
+        {"kind": "AssignOperator", "node_id": VALIDATOR.hex(), "operator": "ISSUER"},
+    ),
     "suspend a node": (
         ("suspend-node", NODE.hex().upper()), {"kind": "SuspendNode", "node_id": NODE.hex()},
     ),
@@ -250,6 +254,24 @@ def test_what_is_decided_of_nodes_is_proposed(networked, what):
     assert (made["action"], made["reason"]) == (action, "agreed")
 
 
+@pytest.mark.parametrize("unknown", [(), ("--allow-unknown",)])
+def test_rules_from_a_height_that_comes_too_soon_are_refused_before_anything_is_signed(
+    networked, monkeypatch, unknown
+):
+    before = len(networked.registry.proposals())
+    newest = networked.registry.head().height
+    monkeypatch.setattr(Author, "submit", pytest.fail)
+    for height in (1, newest, newest + 20):
+        words = ("propose", "schedule-rules", "2", height, *unknown)
+        code, out, err = networked.run(*words)
+        assert (code, out) == (1, "")
+        assert f"the newest block has the height {newest}" in err
+        assert f"Try: name a height from {newest + 21} on" in err
+    monkeypatch.undo()
+    assert len(networked.registry.proposals()) == before
+    assert networked.run("propose", "schedule-rules", "2", newest + 21)[0] == 0
+
+
 WRONG_NODES = {
     "a node id that is too short": ("suspend-node", "66" * 19),
     "a validator without key": ("admit-node", "66" * 20, "validator", "x"),
@@ -260,6 +282,12 @@ WRONG_NODES = {
     "a role that there is not": ("admit-node", "66" * 20, "king", "x"),
     "too much power": ("change-node", "66" * 20, "--power", "1000001"),
     "no change": ("change-node", "66" * 20),
+    "an operator and a power": (
+        "change-node", "66" * 20, "--power", "3", "--no-operator",
+    ),
+    "an operator and none": (
+        "change-node", "66" * 20, "--no-operator", "--operator", "did:weid:test:x",
+    ),
     "a sentry with power": ("change-node", "66" * 20, "--role", "sentry", "--power", "3"),
     "no new keys": ("rotate-node-keys", "66" * 20),
     "an engine that there is not": ("hand-over", "steam"),
@@ -283,7 +311,10 @@ def test_a_removed_node_is_not_named_by_mistake(networked):
 
 
 def test_the_nodes_are_listed_with_proof(networked):
-    asked = ("nodes", "--node", networked.node.url, "--genesis", networked.node.genesis)
+    asked = (
+        "nodes", "--node", networked.node.url, "--genesis", networked.node.genesis,
+        "--unsafe-loopback-http",
+    )  # fmt: skip
     code, out, err = networked.chain(*asked)
     assert (code, err) == (0, "")
     voting, observer = out.splitlines()
@@ -303,7 +334,9 @@ def test_the_nodes_are_listed_with_proof(networked):
 
 
 def test_the_list_of_nodes_of_another_registry_is_refused(networked):
-    code, out, err = networked.chain("nodes", "--node", networked.node.url, "--genesis", "00" * 32)
+    code, out, err = networked.chain(
+        "nodes", "--node", networked.node.url, "--genesis", "00" * 32, "--unsafe-loopback-http"
+    )
     assert (code, out) == (1, "")
     assert "genesis" in err
 

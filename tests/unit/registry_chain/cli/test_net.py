@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import tomllib
 
 import pytest
 import yaml
 
+from registry_chain.cli import net_running
 from registry_chain.engines.cometbft.founding import read_public_keys
 from registry_chain.engines.cometbft.network_file import read_network
-from registry_chain.engines.cometbft.supervisor import write_status
+from registry_chain.engines.cometbft.supervisor_lock import LOCK_FILE, supervising
+from registry_chain.engines.cometbft.supervisor_status import write_status
 from registry_chain.state_machine.genesis import Genesis
 from tests.support.chain_folders import tree
 from tests.support.clauses import clause
 from weid.crypto.keys import PrivateKey
+from weid.errors import RegistryUnavailableError
 
 GOVERNOR = "Ministry=" + PrivateKey.from_seed(b"\x01" * 32).public.to_multikey()
 HOSTS = """
@@ -296,7 +300,25 @@ def test_a_node_that_cannot_join_leaves_nothing(chain, lay_out, what, tmp_path):
 # --- Not running ----------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def silent(monkeypatch):
+    """Let no node answer: another network on this machine may listen at the same ports."""
+
+    class Nobody:
+        def __init__(self, address, timeout):
+            del address, timeout
+
+        def status(self):
+            raise RegistryUnavailableError("nobody answers")
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(net_running, "CometRpc", Nobody)
+
+
 @clause("NT-14")
+@pytest.mark.usefixtures("silent")
 def test_a_network_that_does_not_run_is_told(chain, lay_out):
     out, _ = lay_out("--validators", "2")
     code, told, err = chain("--json", "net", "status", out)
@@ -313,6 +335,7 @@ def stopped_in_order(out, *names):
 
 
 @clause("NT-14")
+@pytest.mark.usefixtures("silent")
 def test_a_network_that_was_stopped_is_told_with_what_starts_it(chain, lay_out):
     out, _ = lay_out("--validators", "2", "--base-port", "30000")
     stopped_in_order(out, "validator-1", "validator-2")
@@ -324,6 +347,7 @@ def test_a_network_that_was_stopped_is_told_with_what_starts_it(chain, lay_out):
 
 
 @clause("NT-14")
+@pytest.mark.usefixtures("silent")
 def test_a_node_that_was_stopped_is_told_with_what_starts_it(chain, lay_out):
     out, _ = lay_out("--validators", "2")
     stopped_in_order(out, "validator-2")
@@ -331,6 +355,43 @@ def test_a_node_that_was_stopped_is_told_with_what_starts_it(chain, lay_out):
     assert code == 20
     assert [node["state"] for node in json.loads(told)["nodes"]] == ["down", "stopped"]
     assert f"registry-chain net start {out} validator-2" in err
+
+
+def killed(out, *names):
+    """Leave what a killed supervisor leaves: its last word, a lock that nobody holds."""
+    for name in names:
+        # The number has gone to another process, this one.
+        write_status(out / "nodes" / name, {"state": "running", "supervisor": os.getpid()})
+        (out / "nodes" / name / LOCK_FILE).touch()
+
+
+@clause("NT-12", "NT-14")
+@pytest.mark.usefixtures("silent")
+def test_a_node_whose_supervisor_was_killed_is_told(chain, lay_out):
+    out, _ = lay_out("--validators", "2")
+    stopped_in_order(out, "validator-1")
+    killed(out, "validator-2")
+    code, told, err = chain("net", "status", out)
+    assert code == 20
+    assert "the network is stopped" in told
+    assert ["stopped (was killed)" in line for line in told.splitlines()[1:3]] == [False, True]
+    code, told, err = chain("--json", "net", "status", out)
+    nodes = json.loads(told)["nodes"]
+    assert [(node["state"], node["reason"]) for node in nodes] == [
+        ("stopped", ""), ("stopped", "was killed"),
+    ]  # fmt: skip
+    assert f"registry-chain net start {out}\n" in err
+
+
+@clause("NT-12", "NT-14")
+@pytest.mark.usefixtures("silent")
+def test_a_node_whose_supervisor_holds_its_lock_is_starting(chain, lay_out):
+    out, _ = lay_out("--validators", "1")
+    killed(out, "validator-1")
+    with supervising(out / "nodes" / "validator-1", sleep=lambda _: None):
+        code, _, err = chain("net", "status", out)
+    assert code == 20
+    assert "validator-1 is down (it is starting)" in err
 
 
 @clause("NT-13")

@@ -9,6 +9,7 @@ import tomllib
 import pytest
 
 from registry_chain.engines.cometbft.data_folder import COPIED, SIGNED, signed_height
+from registry_chain.engines.cometbft.supervisor_lock import supervising
 from tests.support.clauses import clause
 from weid.crypto.keys import PrivateKey
 
@@ -90,6 +91,23 @@ def test_a_running_node_is_not_touched(chain, folder):
     assert "is running" in err
     assert listing(folder) == before
     (folder / "supervisor.json").write_text(json.dumps({**said, "state": "stopped"}))
+    assert chain("net", "rejoin", folder)[0] == 0
+
+
+@clause("NT-12", "NT-21")
+def test_the_lock_says_whether_a_node_runs_and_not_a_number_that_anybody_may_have(chain, folder):
+    has_signed(folder, 1)
+    said = {"state": "running", "supervisor": os.getpid()}
+    with supervising(folder, sleep=lambda _: None):
+        # Even what a supervisor wrote as its last word is not believed against the lock.
+        (folder / "supervisor.json").write_text(json.dumps({**said, "state": "stopped"}))
+        before = listing(folder)
+        code, _, err = chain("net", "rejoin", folder)
+        assert code == 1
+        assert "is running" in err
+        assert "remove" not in err
+        assert listing(folder) == before
+    (folder / "supervisor.json").write_text(json.dumps(said))
     assert chain("net", "rejoin", folder)[0] == 0
 
 

@@ -182,17 +182,38 @@ def test_a_parameter_that_is_none_is_told_with_those_there_are(chain):
     assert all(f"  {name} " in out for name in PARAMETERS)
 
 
-def test_http_to_this_machine_is_refused_with_the_name_of_the_option(chain):
-    code, _, err = chain("governance", "list", *NODE)
+def asks_a_node(words):
+    options = {name for parameter in ALL[words].params for name in parameter.opts}
+    return "--node" in options
+
+
+@pytest.mark.parametrize("words", list(filter(asks_a_node, ALL)), ids=" ".join)
+def test_every_command_that_asks_a_node_by_its_url_has_the_option_for_http_here(words):
+    found = [each for each in ALL[words].params if "--unsafe-loopback-http" in each.opts]
+    assert [each.is_flag for each in found] == [True]
+
+
+@pytest.mark.parametrize("words", [("governance", "list"), ("status",), ("nodes",)], ids=" ".join)
+def test_http_to_this_machine_is_refused_with_the_name_of_the_option(chain, words):
+    code, _, err = chain(*words, *NODE)
     assert code == 20
     assert "--unsafe-loopback-http" in err
-    code, _, err = chain("governance", "list", *NODE, "--unsafe-loopback-http")
+    code, _, err = chain(*words, *NODE, "--unsafe-loopback-http")
     assert code == 20
     assert "--unsafe-loopback-http" not in err
 
 
+def test_http_elsewhere_is_refused_with_and_without_the_option(chain):
+    elsewhere = ("--node", "http://192.0.2.1:9", "--genesis", HASH)
+    for words in (["governance", "list"], ["status"], ["nodes"]):
+        for option in ((), ("--unsafe-loopback-http",)):
+            code, _, err = chain(*words, *elsewhere, *option)
+            assert code == 20
+            assert "plain http never leaves this machine" in err
+
+
 def test_a_node_that_was_named_may_have_an_inner_address(chain):
-    for words in (["governance", "list"], ["status"]):
+    for words in (["governance", "list"], ["status"], ["nodes"]):
         code, _, err = chain(*words, "--node", "https://127.0.0.1:9", "--genesis", HASH)
         assert code == 20
         assert "cannot be reached" in err

@@ -11,6 +11,7 @@ from tests.support.clauses import clause
 from tests.support.cli_world import NodeServer
 
 NOBODY = "http://127.0.0.1:1"
+LOCAL = "--unsafe-loopback-http"
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def node():
 
 @clause("NA-21")
 def test_several_nodes_are_compared_and_each_is_named(chain, node):
-    words = ("status", "--node", NOBODY, "--node", node.url, "--genesis", node.genesis)
+    words = ("status", "--node", NOBODY, "--node", node.url, "--genesis", node.genesis, LOCAL)
     code, out, err = chain("--json", *words)
     assert (code, err) == (0, "")
     facts = json.loads(out)
@@ -40,7 +41,7 @@ def test_several_nodes_are_compared_and_each_is_named(chain, node):
 
 @clause("NA-21")
 def test_one_node_is_shown_as_before(chain, node):
-    code, out, _ = chain("--json", "status", "--node", node.url, "--genesis", node.genesis)
+    code, out, _ = chain("--json", "status", "--node", node.url, "--genesis", node.genesis, LOCAL)
     facts = json.loads(out)
     assert code == 0
     assert (facts["address"], "nodes" in facts) == (node.url, False)
@@ -49,7 +50,7 @@ def test_one_node_is_shown_as_before(chain, node):
 @clause("NA-13", "NA-21")
 def test_where_none_proves_itself_each_is_said_why(chain, node):
     code, out, err = chain(
-        "status", "--node", NOBODY, "--node", node.url, "--genesis", "00" * 32
+        "status", "--node", NOBODY, "--node", node.url, "--genesis", "00" * 32, LOCAL
     )  # fmt: skip
     assert code != 0
     assert out == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from threading import Barrier, Event, Thread
 
 import pytest
@@ -27,6 +28,7 @@ from registry_chain.engines.cometbft.dispatch import (
     ConsensusFailedError,
 )
 from registry_chain.engines.cometbft.messages import Request, Response
+from registry_chain.engines.embedded.sealing import APP_VERSION
 from registry_chain.state_machine.block import Misbehaviour, ValidatorUpdate
 from tests.support.abci_client import AbciClient, in_memory
 from tests.support.clauses import clause
@@ -97,6 +99,13 @@ SNAPSHOT = StateSnapshot(40, 1, 3, b"hash", b"metadata")
             marks=clause("CN-09"),
         ),
         pytest.param(
+            "init_chain",
+            (replace(START, block_bytes=9 * 2**20),),
+            {},
+            InitialState(b"i" * 32, (), 8 * 2**20),
+            marks=clause("CN-09"),
+        ),
+        pytest.param(
             "check", (b"raw",), {"recheck": False}, Checked(5, "why"), marks=clause("CN-10")
         ),
         pytest.param("check", (b"",), {"recheck": True}, Checked(0), marks=clause("CN-10")),
@@ -111,6 +120,13 @@ SNAPSHOT = StateSnapshot(40, 1, 3, b"hash", b"metadata")
         pytest.param("accept", ([b"a", b"b"],), {"height": 9}, True, marks=clause("CN-13")),
         pytest.param("accept", ([],), {"height": 9}, False, marks=clause("CN-13")),
         pytest.param("finalize", (BLOCK,), {}, FINALIZED, marks=clause("CN-15", "CN-16")),
+        pytest.param(
+            "finalize",
+            (BLOCK,),
+            {},
+            replace(FINALIZED, block_bytes=64 * 2**20),
+            marks=clause("CN-33"),
+        ),
         pytest.param("commit", (), {}, 0, marks=clause("CN-17")),
         pytest.param("commit", (), {}, 1234, marks=clause("CN-17")),
         pytest.param("list_snapshots", (), {}, [SNAPSHOT, SNAPSHOT], marks=clause("CN-19")),
@@ -168,6 +184,28 @@ def test_the_consensus_parameters_are_left_alone():
     request.init_chain.consensus_params.block.max_bytes = 5
     found = application.answer(request).init_chain
     assert [f.name for f, _ in found.ListFields()] == ["app_hash"]
+
+
+@clause("CN-33")
+def test_a_new_block_size_takes_nothing_else_with_it():
+    """CometBFT takes the whole member `block`, and the version of headers from the parameters."""
+    application = AbciApplication(
+        Told(
+            init_chain=InitialState(b"i", (), 2**20),
+            finalize=FinalizedBlock((), b"s", (), 2**21),
+        )
+    )
+    begin, block = Request(), Request()
+    begin.init_chain.chain_id = "c"
+    block.finalize_block.height = 9
+    found = [
+        application.answer(begin).init_chain.consensus_params,
+        application.answer(block).finalize_block.consensus_param_updates,
+    ]
+    for parameters, size in zip(found, (2**20, 2**21), strict=True):
+        assert {field.name for field, _ in parameters.ListFields()} == {"block", "version"}
+        assert (parameters.block.max_bytes, parameters.block.max_gas) == (size, -1)
+        assert parameters.version.app == APP_VERSION
 
 
 @clause("CN-09")

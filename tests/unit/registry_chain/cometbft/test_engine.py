@@ -10,7 +10,7 @@ import pytest
 from registry_chain.application import RegistryApplication
 from registry_chain.engines.cometbft.consensus import CometApplication
 from registry_chain.engines.cometbft.engine import CometEngine
-from registry_chain.engines.cometbft.rpc import DecidedBlock, HandedIn
+from registry_chain.engines.cometbft.rpc import BlockBody, DecidedBlock, HandedIn
 from registry_chain.engines.waiting import Waiting
 from registry_chain.storage.memory import MemoryChainStore
 from tests.support.abci_driver import MockNetwork, MockNode
@@ -63,7 +63,8 @@ class OneNode:
 
     # --- NodeRpc ---------------------------------------------------------------------------------
 
-    def block(self, height: int) -> DecidedBlock:
+    def block(self, height: int, body: BlockBody | None = None) -> DecidedBlock:
+        del body
         if height > self.network.height:
             raise RegistryUnavailableError(f"no block {height} yet")
         return DecidedBlock(self.network.decided(height).sealed, None)

@@ -98,7 +98,7 @@ def test_our_largest_block_has_room(size, count):
         "max_block_bytes": getattr(PARAMETERS["max_block_bytes"], size),
         "max_block_transactions": getattr(PARAMETERS["max_block_transactions"], count),
     }
-    most = block_max_bytes(genesis(parameters=parameters))
+    most = block_max_bytes(genesis(parameters=parameters).parameter)
     # As CometBFT counts: frame, header, commit of all validators, evidence; see types/block.go.
     around = 11 + 626 + 94 + 144 * limits.VALIDATORS
     evidence = int(body()["consensus_params"]["evidence"]["max_bytes"])

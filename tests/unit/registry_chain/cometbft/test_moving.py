@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from registry_chain.engines.cometbft.calls import ChainStart
-from registry_chain.engines.cometbft.founding import ChainEnd, comet_genesis
+from registry_chain.engines.cometbft.founding import ChainEnd, block_max_bytes, comet_genesis
 from registry_chain.engines.cometbft.moving import moved_chain, node_records
 from registry_chain.engines.embedded.embedded import EmbeddedEngine
 from registry_chain.engines.embedded.inline import InlineEngine
@@ -26,7 +28,7 @@ from weid.clock import FixedClock
 from weid.errors import RegistryUnavailableError
 from weid.registry.light_client import LightClient
 from weid.registry.node_operations import AdmitNode, ConsensusEngine, HandOver, NodeRole
-from weid.registry.operations import GovernedAction, Propose
+from weid.registry.operations import GovernedAction, Propose, SetParameter
 from weid.registry.proved_reader import ProvedReader
 from weid.registry.validators import Validator, ValidatorSet
 
@@ -37,10 +39,14 @@ def decide(world: ChainWorld, action: GovernedAction) -> None:
     world.submit(world.sign(Propose(action, world.clock.now() + 600)))
 
 
-def handed_over(make: type[InlineEngine | EmbeddedEngine] = InlineEngine) -> ChainWorld:
+def handed_over(
+    make: type[InlineEngine | EmbeddedEngine] = InlineEngine, before: Sequence[GovernedAction] = ()
+) -> ChainWorld:
     """Return a registry with some history whose governors handed it over to four nodes."""
     world = ChainWorld(make=make)
     world.submit(world.anchor("before"))
+    for action in before:
+        decide(world, action)
     for name in NAMES:
         public = key(name).public.raw
         decide(
@@ -177,6 +183,19 @@ def test_a_moved_chain_can_be_handed_over_only_once() -> None:
         node.settle()
     with pytest.raises(StoreRefusedError, match="has gone on"):
         moved_chain(nodes[0].store)
+
+
+@clause("CN-33")
+def test_a_chain_that_moves_has_the_size_of_blocks_of_its_state() -> None:
+    world = handed_over(before=[SetParameter("max_block_bytes", 16 * 2**20)])
+    network, nodes, _ = moved_network(world)
+    by_genesis = block_max_bytes(world.genesis.parameter)
+    assert network.block_bytes == by_genesis + 8 * 2**20
+    # One whose CometBFT knows it already is left as it is.
+    known = replace(network.start, block_bytes=network.block_bytes)
+    assert nodes[0].open().init_chain(known).block_bytes == 0
+    stale = replace(network.start, block_bytes=by_genesis)
+    assert nodes[0].open().init_chain(stale).block_bytes == network.block_bytes
 
 
 @clause("CN-29")

@@ -17,7 +17,7 @@ import pytest
 from registry_chain.engines.cometbft.network_file import read_network
 from registry_chain.engines.cometbft.node_processes import LOG_FILE, running_node
 from registry_chain.engines.cometbft.rpc import CometRpc
-from registry_chain.engines.cometbft.supervisor import read_status
+from registry_chain.engines.cometbft.supervisor_status import read_status
 from tests.support.clauses import clause
 from weid.crypto.keys import PrivateKey
 from weid.errors import RegistryUnavailableError

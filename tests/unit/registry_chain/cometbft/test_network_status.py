@@ -44,6 +44,7 @@ class Source:
     catching_up: bool = False
     app_hash: bytes = b"\xaa" * 32
     connected: tuple[str, ...] = ("p",) * 3
+    removed: tuple[str, ...] = ()
     is_down: bool = False
     lost: set[int] = field(default_factory=set)
     age: int = 7
@@ -59,6 +60,9 @@ class Source:
 
     def peers(self):
         return self.connected
+
+    def admits(self, node_id):
+        return node_id not in self.removed
 
     def block(self, height):
         if height in self.lost:
@@ -232,6 +236,15 @@ def test_who_is_alone_is_told_to_restart_once_its_key_votes():
     without = [{"voting": (10,)}, {"voting": (10,), **alone}, {"voting": (10,)}, {"voting": (10,)}]
     assert "has the registry admitted it?" in compare(*without).nodes[1].reason
     assert states(compare(alone, DOWN, DOWN, DOWN))[0] == "ok", "the others are missing"
+
+
+@clause("NT-14", "NT-24")
+def test_a_peer_that_the_registry_admits_no_more_is_named():
+    gone = "0d" * 20
+    standing = compare({"connected": ("p", gone), "removed": (gone,)})
+    assert states(standing) == ["ok"] * 4
+    assert standing.nodes[0].reason.endswith(f"admits it no more: {gone}")
+    assert [node.reason for node in standing.nodes[1:]] == [""] * 3
 
 
 @clause("NT-14")

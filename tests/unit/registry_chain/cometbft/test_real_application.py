@@ -6,10 +6,17 @@ from dataclasses import replace
 
 import pytest
 
+from registry_chain.engines.cometbft.founding import block_max_bytes
+from registry_chain.engines.cometbft.framing import FRAME_BYTES
+from registry_chain.engines.cometbft.rpc import _ANSWER_BYTES, BlockBody
 from registry_chain.engines.cometbft.settler import MOST_STAGED
 from registry_chain.state_machine.block import BlockInput
-from registry_chain.state_machine.parameters import MAX_BLOCK_BYTES, PARAMETERS
-from registry_chain.storage.errors import StoreDamagedError
+from registry_chain.state_machine.parameters import (
+    MAX_BLOCK_BYTES,
+    MAX_BLOCK_TRANSACTIONS,
+    PARAMETERS,
+)
+from registry_chain.storage.errors import StoreDamagedError, StoreStoppedError
 from registry_chain.storage.integrity import find_damage
 from tests.support.abci_driver import MockNetwork, Point, duplicated, malformed, oversize, reordered
 from tests.support.chain_world import GOVERNORS, NETWORK, batch_root, signer
@@ -20,7 +27,7 @@ from weid.clock import FixedClock
 from weid.errors import MalformedError, RegistryUnavailableError
 from weid.registry.codes import ResultCode
 from weid.registry.light_client import LightClient, TrustRoot
-from weid.registry.operations import AnchorBatch
+from weid.registry.operations import AnchorBatch, Propose, SetParameter
 from weid.registry.pinned_genesis import parse_genesis
 from weid.registry.proved_reader import ProvedReader
 from weid.registry.signing import sign_transaction
@@ -33,7 +40,7 @@ class Author:
 
     def __init__(self, node: RealNode, number: int = 0) -> None:
         self.did = node.genesis.governors[number].did
-        self._key = GOVERNORS[number]
+        self.key = GOVERNORS[number]
         self.sequence = 0
 
     def next(self, *, sequence: int | None = None) -> bytes:
@@ -48,7 +55,7 @@ class Author:
         transaction = Transaction(
             NETWORK, self.did, ("control-1",), sequence, NOW + 600, (operation,)
         )
-        return sign_transaction(transaction, {"control-1": signer(self._key)})
+        return sign_transaction(transaction, {"control-1": signer(self.key)})
 
 
 @pytest.fixture
@@ -359,7 +366,7 @@ def test_a_state_that_is_computed_and_not_committed_is_never_written(
     network, nodes = four
     node = nodes[0]
 
-    def silent(height: int) -> None:
+    def silent(height: int, _body: object) -> None:
         raise RegistryUnavailableError(f"no block {height} yet")
 
     monkeypatch.setattr(node, "block", silent)
@@ -371,6 +378,116 @@ def test_a_state_that_is_computed_and_not_committed_is_never_written(
     node.application.finalize_block(BlockInput(MOST_STAGED, time, ()))
     node.settler._turn()
     assert node.application.info().height == 0
-    node.settler.note(MOST_STAGED, bytes(32))
+    node.settler.note(MOST_STAGED, bytes(32), BlockBody((), ()))
     node.settler._turn()
     assert node.application.info().height == MOST_STAGED
+
+
+@clause("CN-22")
+def test_after_a_failed_write_the_node_ends_and_says_why(
+    four: tuple[MockNetwork, list[RealNode]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not taken for an RPC that does not answer, which would be asked again for ever."""
+    network, nodes = four
+    settler = nodes[0].settler
+    assert settler is not None
+    network.decide()
+
+    def fail(*_: object) -> None:
+        raise StoreStoppedError("a write failed")
+
+    monkeypatch.setattr(nodes[0].store, "write", fail)
+    settler._run()
+    assert settler.failure == "the registry has stopped: a write failed"
+
+
+@clause("CN-22")
+def test_what_keeps_blocks_from_being_written_is_told_once(
+    four: tuple[MockNetwork, list[RealNode]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    network, nodes = four
+    settler = nodes[0].settler
+    assert settler is not None
+    network.decide()
+    settler._turn()
+
+    def silent(height: int, _body: object) -> None:
+        raise RegistryUnavailableError(f"no block {height}")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(nodes[0], "block", silent)
+        network.decide()
+        for _ in range(3):
+            settler._turn()
+    assert [record.message for record in caplog.records] == [
+        "blocks are not written for now: no block 2"
+    ]
+    settler._turn()
+    assert settler.stored_height() == 2
+
+
+def _set_parameter(author: Author, name: str, value: int) -> bytes:
+    """Return the author's next transaction: a proposal that is carried out at once."""
+    action = Propose(SetParameter(name, value), NOW + 600)
+    number, author.sequence = author.sequence, author.sequence + 1
+    transaction = Transaction(NETWORK, author.did, ("control-1",), number, NOW + 600, (action,))
+    return encode_signed(sign_transaction(transaction, {"control-1": signer(author.key)}))
+
+
+def _size(network: MockNetwork, raw: bytes) -> int:
+    """Decide a block with a transaction, and return the block size that it gives."""
+    assert {checked.code for checked in network.submit(raw)} == {0}
+    decided = network.decide()
+    assert [result.code for result in decided.outcome.results] == [ResultCode.OK]
+    return decided.outcome.block_bytes
+
+
+@clause("CN-33")
+def test_the_size_of_blocks_follows_governance_on_every_node() -> None:
+    network, nodes = real_network()
+    author = Author(nodes[0])
+    begun = network.block_bytes
+    assert begun == block_max_bytes(nodes[0].genesis.parameter)
+    assert _size(network, author.next()) == 0
+    raised = _size(network, _set_parameter(author, MAX_BLOCK_BYTES, 64 * 2**20))
+    assert raised - begun == 56 * 2**20
+    assert network.data_bytes >= 64 * 2**20
+    more = _size(network, _set_parameter(author, MAX_BLOCK_TRANSACTIONS, 100_000))
+    assert more - raised == 5 * 90_000
+    lowered = _size(network, _set_parameter(author, MAX_BLOCK_BYTES, 2**20))
+    assert more - lowered == 63 * 2**20
+    assert _size(network, author.next()) == 0
+    assert network.block_bytes == lowered
+
+
+@clause("CN-20", "CN-33")
+@pytest.mark.parametrize("settled", [False, True], ids=["replayed", "read from the store"])
+def test_a_node_that_starts_again_gives_the_same_size_of_blocks(
+    settled: bool,  # noqa: FBT001 - two cases
+) -> None:
+    """One that took its state from others has it from the store just so."""
+    network, nodes = real_network()
+    author = Author(nodes[0])
+    _size(network, _set_parameter(author, MAX_BLOCK_BYTES, 16 * 2**20))
+    network.decide()
+    if settled:
+        settle(nodes)
+    network.crash(1)
+    standing = network.restart(1)
+    assert standing.height == (2 if settled else 0)
+    # The other parameter now: the driver compares what each node makes of the first.
+    size = _size(network, _set_parameter(author, MAX_BLOCK_TRANSACTIONS, 20_000))
+    assert size - block_max_bytes(nodes[0].genesis.parameter) == 8 * 2**20 + 5 * 10_000
+
+
+@clause("CN-33")
+def test_the_largest_block_of_the_rules_fits_everywhere() -> None:
+    most = block_max_bytes(lambda name: PARAMETERS[name].most)
+    least = block_max_bytes(lambda name: PARAMETERS[name].least)
+    assert most <= 100 * 2**20  # types.MaxBlockSizeBytes
+    assert most + 2**20 <= FRAME_BYTES
+    # The settler reads a block as base64 in JSON.
+    assert most * 4 // 3 + 2**20 < _ANSWER_BYTES
+    assert least > limits.TRANSACTION_BYTES

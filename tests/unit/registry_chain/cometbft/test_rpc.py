@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from registry_chain.engines.cometbft.rpc import CometRpc, HandedIn
+from registry_chain.engines.cometbft.rpc import BlockBody, CometRpc, HandedIn
 from registry_chain.state_machine.block import Misbehaviour
 from registry_chain.storage.sealed_block import transactions_root
 from weid.errors import MalformedError, RegistryUnavailableError
-from weid.registry.headers import Header
+from weid.registry.headers import Commit, Header
 
 _RECORDED = Path(__file__).parents[3] / "fixtures" / "cometbft" / "cometbft39.light.json"
 
@@ -139,7 +139,7 @@ def test_a_pool_says_something_to_each_transaction(node: Node) -> None:
 
 
 def test_what_the_engine_refuses_is_told(node: Node) -> None:
-    node.answers["block"] = Exception({"message": "Internal error", "data": "height 9 is too low"})
+    node.answers["commit"] = Exception({"message": "Internal error", "data": "height 9 is too low"})
     with pytest.raises(RegistryUnavailableError, match="height 9 is too low"):
         node.rpc().block(9)
 
@@ -186,6 +186,38 @@ def test_a_block_of_another_height_is_refused(node: Node) -> None:
         node.rpc().block(int(signed["header"]["height"]) + 1)
 
 
+def test_of_a_block_whose_body_is_known_only_header_and_commits_are_asked(node: Node) -> None:
+    first, second = _signed(recorded()[0]), _signed(recorded()[1])
+    by_height = {entry["header"]["height"]: entry for entry in (first, second)}
+    node.answers["commit"] = lambda params: {"signed_header": by_height[params["height"]]}
+    body = BlockBody((b"a",), (Misbehaviour(bytes(20), 7, "duplicate_vote"),))
+    found = node.rpc().block(int(second["header"]["height"]), body)
+    assert found.sealed.header == Header.from_json(second["header"])
+    assert (found.sealed.transactions, found.sealed.misbehaviour) == (
+        body.transactions,
+        body.misbehaviour,
+    )
+    assert found.commit_before == Commit.from_json(first["commit"])
+    assert {method for method, _ in node.asked} == {"commit"}
+
+
+def test_a_commit_that_is_not_the_one_in_the_next_block_is_refused(node: Node) -> None:
+    """What the node saw first is not what counts."""
+    first, second = _signed(recorded()[0]), _signed(recorded()[1])
+    seen = {**first, "commit": {**first["commit"], "round": 1 + first["commit"]["round"]}}
+    by_height = {entry["header"]["height"]: entry for entry in (seen, second)}
+    node.answers["commit"] = lambda params: {"signed_header": by_height[params["height"]]}
+    seen["commit"]["signatures"] = second["commit"]["signatures"]
+    with pytest.raises(MalformedError, match="another commit"):
+        node.rpc().block(int(second["header"]["height"]), BlockBody((), ()))
+
+
+def test_the_first_block_has_no_commit_before_it(node: Node) -> None:
+    (first,) = (_signed(entry) for entry in recorded() if _signed(entry)["header"]["height"] == "1")
+    node.answers["commit"] = {"signed_header": first}
+    assert node.rpc().block(1, BlockBody((), ())).commit_before is None
+
+
 _DUPLICATE = {
     "type": "tendermint/DuplicateVoteEvidence",
     "value": {"vote_a": {"validator_address": bytes(range(20)).hex().upper(), "height": "7"}},
@@ -201,3 +233,16 @@ def _key(number: int) -> bytes:
     from weid.crypto.keys import PrivateKey
 
     return PrivateKey.from_seed(number.to_bytes(32, "big")).public.raw
+
+
+@pytest.mark.parametrize(
+    ("response", "admitted"), [({"code": 1}, False), ({"code": 0}, True), ({}, True)]
+)
+def test_whether_a_peer_is_let_in_is_asked_of_the_application(
+    node: Node,
+    response: dict[str, int],
+    admitted: bool,  # noqa: FBT001 - a row
+) -> None:
+    node.answers["abci_query"] = {"response": response}
+    assert node.rpc().admits("0a" * 20) is admitted
+    assert node.asked == [("abci_query", {"path": "/p2p/filter/id/" + "0a" * 20})]

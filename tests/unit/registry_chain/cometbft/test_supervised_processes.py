@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -17,11 +18,16 @@ from registry_chain.engines.cometbft.binary import Binary
 from registry_chain.engines.cometbft.endings import explain
 from registry_chain.engines.cometbft.processes import ChildProcess, Wakeup
 from registry_chain.engines.cometbft.supervision import Policy
-from registry_chain.engines.cometbft.supervisor import (
+from registry_chain.engines.cometbft.supervisor import Commands, abci_socket, commands_of
+from registry_chain.engines.cometbft.supervisor_lock import (
+    KILLED,
+    LOCK_FILE,
+    is_supervised,
+    present_status,
+    supervising,
+)
+from registry_chain.engines.cometbft.supervisor_status import (
     STATUS_FILE,
-    Commands,
-    abci_socket,
-    commands_of,
     read_status,
     write_status,
 )
@@ -246,10 +252,11 @@ def supervised(folder):
     """Run the supervisor over two commands; what is left at the end is killed."""
     running = []
 
-    def start(application, cometbft):
+    def start(application, cometbft, **environment):
         command = python(RUN, folder, json.dumps(application), json.dumps(cometbft))
         made = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, **environment},
         )  # fmt: skip
         running.append(made)
         return made
@@ -277,6 +284,16 @@ def test_it_runs_both_until_sigterm_and_says_how_it_stands(folder, supervised):
     assert out.count("shown: listening on http://here") == 1
     assert all(gone(pid) for pid in status["processes"].values())
     assert read_status(folder)["state"] == "stopped"
+
+
+@clause("NT-08")
+def test_cometbft_may_use_memory_unless_the_operator_says_how_much(folder, supervised):
+    tell = (
+        "import os, sys; print(os.environ['GOGC'], os.environ['GOMEMLIMIT'], flush=True);"
+        "sys.exit('panic: write: no space left on device')"
+    )
+    out, _ = supervised(python(READY), python(tell), GOGC="50").communicate(timeout=SECONDS)
+    assert "said: cometbft: 50 1GiB" in out
 
 
 @clause("NT-07")
@@ -311,6 +328,51 @@ def test_if_the_supervisor_is_killed_both_end(folder, supervised):
     process.kill()
     for pid in status["processes"].values():
         until(lambda pid=pid: gone(pid))
+    process.wait(timeout=SECONDS)
+    # Its last word stays, and is not believed.
+    assert read_status(folder)["state"] == "running"
+    assert present_status(folder) == {**status, "state": KILLED}
+
+
+@clause("NT-12")
+def test_a_second_supervisor_is_refused_and_takes_nothing_from_the_first(folder, supervised):
+    process = supervised(python(READY), python(SLEEP))
+    status = until(lambda: is_running(folder))
+    second = supervised(python(READY), python(SLEEP))
+    out, _ = second.communicate(timeout=SECONDS)
+    assert second.returncode == 1
+    assert f"NodeProcessError: the node in {folder} is running" in out
+    assert present_status(folder) == status
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=SECONDS)
+    assert present_status(folder)["state"] == "stopped"
+
+
+@clause("NT-12")
+def test_a_number_that_went_to_another_process_is_not_taken_for_the_supervisor(folder):
+    # Of an earlier version, which took no lock, the number is all that there is.
+    said = {"state": "running", "supervisor": os.getpid()}
+    write_status(folder, said)
+    assert present_status(folder) == said
+    (folder / LOCK_FILE).touch()
+    assert present_status(folder) == {**said, "state": KILLED}
+
+
+@clause("NT-12")
+def test_a_supervisor_waits_for_one_who_only_looks(folder):
+    (folder / LOCK_FILE).touch()
+    looking = os.open(folder / LOCK_FILE, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        os.close(looking)
+
+    with supervising(folder, sleep=sleep):
+        assert is_supervised(folder)
+    assert len(slept) == 1
+    assert not is_supervised(folder)
 
 
 @clause("NT-12")

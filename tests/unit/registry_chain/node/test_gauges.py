@@ -60,6 +60,15 @@ def test_a_node_of_a_network_tells_what_its_cometbft_says(world):
     assert found[gauges.MISBEHAVED] == 0
 
 
+@clause("NA-14", "NT-24")
+def test_peers_that_the_registry_does_not_admit_are_counted(world):
+    peers = [{"node_info": {"id": f"{number:040x}"}} for number in (1, 2)]
+    answers = ANSWERS | {"net_info": {"n_peers": "2", "peers": peers}}
+    found = measured(replace(world.parts(), cometbft=asks(answers)))
+    assert (found[gauges.PEERS], found[gauges.STRANGERS]) == (2, 2)
+    assert measured(replace(world.parts(), cometbft=asks(ANSWERS)))[gauges.STRANGERS] == 0
+
+
 @clause("NA-14")
 @pytest.mark.parametrize(
     "answers",

@@ -26,8 +26,14 @@ from weid.registry.node_operations import (
     ScheduleRules,
     SuspendNode,
 )
-from weid.registry.operations import AnchorEvidence, GovernedAction, Propose
-from weid.registry.records import ActivationRecord, HandoverRecord, ParameterRecord
+from weid.registry.operations import AnchorEvidence, Approve, GovernedAction, Propose
+from weid.registry.records import (
+    ActivationRecord,
+    HandoverRecord,
+    ParameterRecord,
+    ProposalRecord,
+)
+from weid.registry.transaction import proposal_id
 from weid.registry.validators import ValidatorSet
 
 NOTICE = limits.RULES_NOTICE
@@ -94,6 +100,50 @@ def test_what_cannot_be_scheduled_is_refused(
     chain = ScriptedChain()
     assert code(chain, ScheduleRules(version, height)) == expected
     assert chain.read(ActivationRecord, b"rules") is None
+
+
+@clause("OP-27")
+@pytest.mark.parametrize(
+    ("version", "ahead", "expected"),
+    [
+        (2, NOTICE - 1, ResultCode.HEIGHT_TOO_SOON),
+        (2, 0, ResultCode.HEIGHT_TOO_SOON),
+        (2, -1, ResultCode.HEIGHT_TOO_SOON),
+        (1, NOTICE, ResultCode.RULES_NOT_NEWER),
+        (2, NOTICE, ResultCode.OK),
+    ],
+)
+def test_what_can_no_more_be_scheduled_is_refused_when_it_is_proposed(
+    version: int, ahead: int, expected: ResultCode
+) -> None:
+    chain = ScriptedChain(2, parameters={"governance_threshold": 2})
+    while next_height(chain) < 3:
+        chain.block()
+    action = ScheduleRules(version, next_height(chain) + ahead)
+    result = chain.send(chain.governor, Propose(action, chain.time + 10_000))
+    assert result.code == expected
+    record = chain.read(ProposalRecord, proposal_id(result.transaction_id, 0))
+    assert (record is not None) == (expected is ResultCode.OK)
+
+
+@clause("OP-27")
+def test_a_height_that_comes_too_near_before_the_last_approval_is_refused_there() -> None:
+    chain = ScriptedChain(2, parameters={"governance_threshold": 2})
+    action = ScheduleRules(2, next_height(chain) + NOTICE)
+    made = chain.send(chain.governor, Propose(action, chain.time + 10_000))
+    assert made.code == ResultCode.OK
+    identity = proposal_id(made.transaction_id, 0)
+    result = chain.send(chain.governors[1], Approve(identity))
+    assert result.code == ResultCode.HEIGHT_TOO_SOON
+    assert chain.get(ProposalRecord, identity).executed_at is None
+    assert chain.read(ActivationRecord, b"rules") is None
+
+
+@clause("OP-27")
+def test_taking_back_what_is_not_scheduled_yet_may_be_proposed() -> None:
+    chain = ScriptedChain(2, parameters={"governance_threshold": 2})
+    for version in (1, 2):
+        assert code(chain, ScheduleRules(version, 0)) == ResultCode.OK
 
 
 @clause("OP-27")

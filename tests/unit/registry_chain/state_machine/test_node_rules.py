@@ -15,6 +15,7 @@ from weid.registry.codes import ResultCode
 from weid.registry.headers import address
 from weid.registry.node_operations import (
     AdmitNode,
+    AssignOperator,
     ChangeNode,
     NodeRole,
     ReinstateNode,
@@ -387,3 +388,45 @@ def test_an_operator_rotates_once_in_a_block(network: Network) -> None:
     assert result.code == ResultCode.NODE_STATUS
     assert network.sent(operator, both[0]) == ResultCode.OK
     assert network.sent(operator, both[1]) == ResultCode.OK
+
+
+# --- Who answers for it ---------------------------------------------------------------------------
+
+
+@clause("OP-25", "OP-29")
+def test_a_node_of_the_founding_gets_an_operator_who_then_rotates_its_keys(
+    network: Network,
+) -> None:
+    a = node_id("a")
+    first, second = network.chain.register("first"), network.chain.register("second")
+    rotations = [RotateNodeKeys(a, b"", key_of(f"a{number}")) for number in range(4)]
+    assert network.sent(first, rotations[0]) == ResultCode.NOT_PERMITTED
+    network.do(AssignOperator(a, first.did))
+    assert network.node("a").operator == first.did
+    assert network.node("a").power == 10
+    assert network.updates == ()
+    assert ("node_operator_assigned", a.hex()) in network.events
+    assert network.sent(first, rotations[1]) == ResultCode.OK
+    network.do(AssignOperator(a, second.did))
+    assert network.sent(first, rotations[2]) == ResultCode.NOT_PERMITTED
+    assert network.sent(second, rotations[2]) == ResultCode.OK
+    network.do(AssignOperator(a, ""))
+    assert network.sent(second, rotations[3]) == ResultCode.NOT_PERMITTED
+    assert network.node("a").operator == ""
+
+
+@clause("OP-29")
+def test_an_operator_that_cannot_be_is_refused(network: Network) -> None:
+    a, somebody = node_id("a"), network.chain.register("somebody")
+    for action, code in (
+        (AssignOperator(node_id("x"), somebody.did), ResultCode.NODE_UNKNOWN),
+        (AssignOperator(a, ""), ResultCode.NO_CHANGE),
+        (AssignOperator(a, somebody.did[:-1] + "z"), ResultCode.DID_UNKNOWN),
+    ):
+        assert network.code(action) == code, action
+    assert network.sent(somebody, AssignOperator(a, somebody.did)) == (ResultCode.ONLY_BY_PROPOSAL)
+    network.do(RotateNodeKeys(a, node_id("a2")))
+    network.do(AssignOperator(a, somebody.did))
+    assert network.node("a2").operator == somebody.did
+    network.do(RemoveNode(a))
+    assert network.code(AssignOperator(a, "")) == ResultCode.NODE_STATUS
