@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from weid.registry.operations import GovernedAction
 
 ROLE = click.Choice(["governor", "registrar", "issuer"])
+_LAST_TIME: Final = 2**63 - 1
+"""The last time that an operation can name, in seconds since 1970."""
 
 
 @click.group(cls=ChainGroup)
@@ -98,9 +100,13 @@ def recognize(*, did: str, cpt_id: str, until: int | None) -> GovernedAction:
     """Recognize an issuer for a template."""
     from weid.registry.operations import RecognizeIssuer  # noqa: PLC0415 - imported when used
 
-    return RecognizeIssuer(
-        did=did, cpt_id=cpt_id, valid_from=SystemClock().now(), valid_until=until
-    )
+    now = SystemClock().now()
+    # The chain would refuse it only when the last governor approves.
+    if until is not None and not now < until <= _LAST_TIME:
+        raise click.UsageError(
+            f"--until {until} is no time to come, in seconds since 1970 (now: {now})"
+        )
+    return RecognizeIssuer(did=did, cpt_id=cpt_id, valid_from=now, valid_until=until)
 
 
 @propose.command()

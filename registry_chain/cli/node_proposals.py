@@ -59,6 +59,7 @@ def admit_node(
     if power is None:
         power = _DEFAULT_POWER if votes else 0
     _require_power(NodeRole(role), power)
+    _require_name(name)
     return AdmitNode(node_id, NodeRole(role), name, operator or "", validator_key or b"", power)
 
 
@@ -96,12 +97,20 @@ def change_node(
         raise click.UsageError("nothing to change: give --role, --power, --name or --operator")
     if role is not None and power is not None:
         _require_power(NodeRole(role), power)
+    if name is not None:
+        _require_name(name)
     return ChangeNode(node_id, None if role is None else NodeRole(role), power, name)
 
 
 def _require_power(role: NodeRole, power: int) -> None:
     if (role is NodeRole.VALIDATOR) != (power > 0):
         raise click.UsageError("a validator has a power above 0, and no other node has any")
+
+
+def _require_name(name: str) -> None:
+    # The chain would refuse it only when the last governor approves.
+    if not name or name.strip() != name:
+        raise click.UsageError("a node has a name, without blanks at its ends")
 
 
 @click.command(name="suspend-node", cls=ChainCommand)

@@ -292,6 +292,11 @@ WRONG_NODES = {
     "no new keys": ("rotate-node-keys", "66" * 20),
     "an engine that there is not": ("hand-over", "steam"),
     "the rules set at once": ("parameter", "rules_version", "2"),
+    "a node without a name": ("admit-node", "66" * 20, "observer", ""),
+    "a node's name of blanks": ("change-node", "66" * 20, "--name", " "),
+    "a recognition that is over": ("recognize", NOBODY, "diploma", "--until", "5"),
+    "a recognition until before time": ("recognize", NOBODY, "diploma", "--until", "-5"),
+    "a recognition beyond time": ("recognize", NOBODY, "diploma", "--until", str(2**63)),
 }  # fmt: skip
 
 
