@@ -39,7 +39,7 @@ def read_private(path: Path, *, what: str) -> str:
     """Return the text of a file that holds a secret, without spaces around it.
 
     Raises:
-        WeidError: group or others may read or write it, or it is empty.
+        WeidError: group or others may read or write it, it is empty, or no text.
         OSError: it cannot be read.
     """
     with path.open(encoding="utf-8") as file:
@@ -51,7 +51,13 @@ def read_private(path: Path, *, what: str) -> str:
                 f"{path} with {what} is open to other users (mode {mode:04o})",
                 hint=f"chmod 600 {path}, and make a new one if somebody may have read it.",
             )
-        text = file.read(64 * 1024).strip()
+        try:
+            text = file.read(64 * 1024).strip()
+        except UnicodeDecodeError:
+            raise WeidError(
+                f"{path} with {what} is not text in UTF-8",
+                hint="look whether this is the file that you mean; save it as UTF-8",
+            ) from None
     if not text:
-        raise WeidError(f"{path} with {what} is empty")
+        raise WeidError(f"{path} with {what} is empty", hint=f"name the file that holds {what}")
     return text

@@ -61,8 +61,19 @@ def test_a_pipe_is_nobody_elses_to_open(tmp_path):
 def test_an_empty_secret_is_none(tmp_path):
     path = tmp_path / "empty"
     path.touch(0o600)
-    with pytest.raises(WeidError, match="empty"):
+    with pytest.raises(WeidError, match="empty") as told:
         read_private(path, what="the test")
+    assert told.value.hint == "name the file that holds the test"
+
+
+def test_a_secret_file_that_is_no_text_is_told_without_a_byte_of_it(shell):
+    (shell.folder / "pass").touch(0o600)
+    (shell.folder / "pass").write_bytes("密碼 of Windows".encode("utf-16"))
+    code, out, err = shell.run("key", "generate", "a.key", "--passphrase-file", "pass")
+    assert (code, out) == (1, "")
+    assert "pass with the passphrase is not text in UTF-8" in err
+    assert len(err.splitlines()) == 2
+    assert not (shell.folder / "a.key").exists()
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
