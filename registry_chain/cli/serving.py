@@ -91,10 +91,25 @@ def keeping_options(command: Callable[..., object]) -> Callable[..., object]:
         archives: Path | None,
         **options: object,
     ) -> object:
+        if archives is not None:
+            if keep_blocks is None and keep_days is None:
+                raise click.UsageError(
+                    "--archives is of no use alone: --keep-blocks or --keep-days says what goes"
+                )
+            _require_place(archives)
         keeping = Keeping(Retention(blocks=keep_blocks, days=keep_days), archives)
         return command(*arguments, keeping=keeping, **options)
 
     return blocks(days(folder(kept)))
+
+
+def _require_place(folder: Path) -> None:
+    """Require that a folder for archives can be made: the first one may be months away."""
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        raise click.UsageError(f"--archives: nothing can be written into {place}")
 
 
 def snapshot_option(command: _Command) -> _Command:

@@ -160,3 +160,16 @@ def test_compacting_gives_space_back(chain, begun, tmp_path):
     assert freed > 0
     assert (begun / "chain" / "chain.db").stat().st_size == size - freed or freed > size / 4
     assert chain("verify", begun)[0] == 0
+
+
+def test_archives_are_of_use_only_where_blocks_go_and_where_they_can_lie(
+    chain, passphrase_file, tmp_path
+):
+    for words, said in (
+        (("--archives", tmp_path / "old"), "--keep-days"),
+        (("--keep-days", 60, "--archives", passphrase_file / "old"), str(passphrase_file)),
+    ):
+        code, out, err = chain("start", tmp_path / "none", *words)
+        assert (code, out) == (2, "")
+        assert said in err
+        assert not (tmp_path / "old").exists()
