@@ -49,7 +49,8 @@ def rejoin(
     Its keys stay, and so does the record of what its validator key has signed: without that
     record nothing is done, unless --nothing-signed-from says what is safe. Chain and data are moved
     aside, not deleted. With --trust-height, --trust-hash and --rpc-server it begins with
-    a snapshot of the state; else with every block, which peers have only in a network's first 1000.
+    a snapshot of the state; else with every block, which peers have only in a network's first
+    10,000.
     """
     node = NodeFolder(folder)
     require_stopped_node(node)
