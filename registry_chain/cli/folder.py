@@ -113,6 +113,7 @@ class NodeFolder:
         genesis = self.genesis()
         place = self.chain if self.chain.exists() else self.path
         if not (place / DATABASE).is_file():
+            self.require_one_node()
             raise self._no_chain()
         try:
             store = SqliteChainStore(place, inspect=inspect)
@@ -140,18 +141,25 @@ class NodeFolder:
                 raise self._no_chain()
             require_genesis(snapshot, genesis)
 
-    def _no_chain(self) -> NotFoundError:
+    def require_one_node(self) -> None:
+        """Refuse the folder of a whole network, which has a genesis too.
+
+        Raises:
+            NotFoundError: the folder is that of a network.
+        """
         from registry_chain.engines.cometbft.network_file import (  # noqa: PLC0415 - when it is used
             NETWORK_FILE,
             NODES,
         )
 
         if (self.path / NETWORK_FILE).is_file() and not self.comet.is_dir():
-            return NotFoundError(
+            raise NotFoundError(
                 f"{self.path} is the folder of a network, not of one node",
                 hint=f"registry-chain net status {self.path} says how its nodes stand; each has "
                 f"its folder in {self.path / NODES}",
             )
+
+    def _no_chain(self) -> NotFoundError:
         if self.chain.exists() and not (self.chain / DATABASE).is_file():
             return NotFoundError(
                 f"the chain in {self.path} has lost its database: {self.chain / DATABASE}",

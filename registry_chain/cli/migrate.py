@@ -161,6 +161,7 @@ def finish(console: Console, *, source: Path, targets: tuple[Path, ...]) -> None
 def _genesis_of_one(old: NodeFolder) -> Genesis:
     """Return the genesis of a registry that one node runs."""
     genesis = old.genesis()
+    old.require_one_node()
     if old.comet.exists():
         raise StoreRefusedError(
             f"{old.path} is the folder of a node that runs on CometBFT already",

@@ -69,6 +69,7 @@ def start(  # noqa: PLR0913 - the options of the command
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     node = NodeFolder(folder)
     genesis = node.genesis()
+    node.require_one_node()
     settings = NodeSettings(operator=operator, folder=folder, trusted_proxies=networks(proxies))
     _require_open(ready_fd)
     if node.comet.exists():

@@ -164,7 +164,9 @@ def key(console: Console, *, folder: Path) -> None:
     """
     from registry_chain.node.webhooks.opening import open_key  # noqa: PLC0415 - when it is used
 
-    NodeFolder(folder).genesis()
+    node = NodeFolder(folder)
+    node.genesis()
+    node.require_one_node()
     public = open_key(folder).signer().public_key
     console.show(public.to_multikey(), {"key": public.to_multikey(), "keyid": public.thumbprint()})
 
@@ -182,6 +184,7 @@ def _kept(node: NodeFolder) -> Iterator[SqliteSubscriptions]:
     from registry_chain.node.webhooks.opening import open_subscriptions  # noqa: PLC0415 - same
 
     node.genesis()
+    node.require_one_node()
     kept = open_subscriptions(node.path)
     try:
         yield kept

@@ -40,10 +40,26 @@ def network_folder(chain, tmp_path):
     return out
 
 
-@pytest.mark.parametrize("command", ["status", "nodes"])
-def test_the_folder_of_a_network_is_not_taken_for_a_node_s(chain, network_folder, command):
-    code, out, err = chain(command, network_folder)
+FOR_A_NODE = {
+    "status": ("status", "NET"),
+    "nodes": ("nodes", "NET"),
+    "start": ("start", "NET"),
+    "webhooks list": ("webhooks", "list", "NET"),
+    "webhooks key": ("webhooks", "key", "NET"),
+    "migrate prepare": ("migrate", "prepare", "NET", "NEW"),
+}
+
+
+@pytest.mark.parametrize("command", FOR_A_NODE)
+def test_the_folder_of_a_network_is_not_taken_for_a_node_s(
+    chain, network_folder, tmp_path, command
+):
+    before = sorted(network_folder.rglob("*"))
+    places = {"NET": network_folder, "NEW": tmp_path / "new"}
+    code, out, err = chain(*(places.get(word, word) for word in FOR_A_NODE[command]))
     assert (code, out) == (1, "")
+    assert sorted(network_folder.rglob("*")) == before
+    assert not (tmp_path / "new").exists()
     assert "is the folder of a network" in err
     assert f"registry-chain net status {network_folder}" in err
     assert f"registry-chain start {network_folder}" not in err
