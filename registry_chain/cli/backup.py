@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -168,7 +169,7 @@ def _require_for_network(source: Path, node: NodeFolder, signed_from: int | None
         raise DataRefusedError(
             f"{source} was made of a running node: it has no data of CometBFT",
             hint="it is good for verify and export; a node that is to follow the others again gets "
-            f"the chain from them: registry-chain net rejoin {node.path}",
+            f"the chain from them: registry-chain net rejoin {quote(str(node.path))}",
         )
     require_no_data(node.comet)
     if signed_from is None:
@@ -193,7 +194,7 @@ def _require_backup(source: Path) -> None:
     if NodeFolder(source).chain.is_dir():
         raise NotFoundError(
             f"{source} is a node's folder, not a backup",
-            hint=f"make a backup of it first: registry-chain backup {source} BACKUP",
+            hint=f"make a backup of it first: registry-chain backup {quote(str(source))} BACKUP",
         )
     raise NotFoundError(
         f"{source} is not a backup: it holds no database of a chain"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -79,7 +80,8 @@ class NodeFolder:
                 f"{self.path} is not a node's folder: it has no genesis.json"
                 if is_there
                 else f"there is no folder {self.path}",
-                hint=f"look at the path; registry-chain init {self.path} --network NAME founds "
+                hint=f"look at the path; registry-chain init "
+                f"{quote(str(self.path))} --network NAME founds "
                 "a new registry there",
             ) from None
         try:
@@ -155,7 +157,8 @@ class NodeFolder:
         if (self.path / NETWORK_FILE).is_file() and not self.comet.is_dir():
             raise NotFoundError(
                 f"{self.path} is the folder of a network, not of one node",
-                hint=f"registry-chain net status {self.path} says how its nodes stand; each has "
+                hint=f"registry-chain net status "
+                f"{quote(str(self.path))} says how its nodes stand; each has "
                 f"its folder in {self.path / NODES}",
             )
 
@@ -167,7 +170,7 @@ class NodeFolder:
                 f"BACKUP {self.path}",
             )
         return NotFoundError(
-            f"{self.path} has no chain yet", hint=f"registry-chain start {self.path}"
+            f"{self.path} has no chain yet", hint=f"registry-chain start {quote(str(self.path))}"
         )
 
 
@@ -190,6 +193,6 @@ def require_genesis(snapshot: StoreSnapshot, genesis: Genesis) -> None:
 def copy_first(folder: Path, command: str) -> str:
     """Return how a command can look at the chain of a node without stopping it."""
     return (
-        f"; or look at a copy: registry-chain backup {folder} COPY, then "
+        f"; or look at a copy: registry-chain backup {quote(str(folder))} COPY, then "
         f"registry-chain {command} COPY"
     )

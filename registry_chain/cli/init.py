@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -112,5 +113,5 @@ def _show(
             console.say(f"{founded.governor.name}: key in {founded.key_file}")
     console.say(
         "Readers need the genesis hash to know this registry. Give each governor its key file "
-        f"and keep it nowhere else.\nNext: registry-chain start {folder}"
+        f"and keep it nowhere else.\nNext: registry-chain start {quote(str(folder))}"
     )

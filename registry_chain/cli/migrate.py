@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 import click
@@ -87,7 +88,8 @@ def prepare(console: Console, *, source: Path, out: Path, layout: Layout) -> Non
     )
     console.say(
         f"{counted(len(nodes), 'node')} in {out}. Have the governors decide these, each with "
-        f"{_WHERE}.\nThen stop the old node, and: registry-chain migrate finish {source} {out}"
+        f"{_WHERE}.\nThen stop the old node, and: registry-chain migrate finish "
+        f"{quote(str(source))} {quote(str(out))}"
     )
 
 

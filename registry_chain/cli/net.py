@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -285,7 +286,7 @@ def _show(
     console.say(
         f"{counted(len(network.nodes), 'node')}. "
         + (
-            f"Run them: registry-chain net start {out}"
+            f"Run them: registry-chain net start {quote(str(out))}"
             if here
             else f"Carry each folder in {out / NODES} whole to its host, by a way that nobody else "
             "reads, and delete it here: its keys must be in one place only."

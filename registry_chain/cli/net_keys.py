@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -75,7 +76,8 @@ def rotate_keys(  # noqa: PLR0913 - the options of the command
     if not node.comet.is_dir():
         raise NotFoundError(
             f"{folder} is not the folder of a node of a network",
-            hint=f"the key of a registry's one node: registry-chain rotate-sealing-key {folder}",
+            hint=f"the key of a registry's one node: registry-chain rotate-sealing-key "
+            f"{quote(str(folder))}",
         )
     files = NodeKeyFiles(node.comet)
     change = _Change.of(files, list(Which) if which == _BOTH else [Which(which)])
@@ -196,7 +198,8 @@ def _show_proposal(console: Console, folder: Path, change: _Change) -> None:
     )
     console.say(
         "A governor proposes it, with --as DID --key FILE --node URL --genesis HASH. When it is "
-        f"carried out: registry-chain net rotate-keys {folder} --node URL --genesis HASH"
+        f"carried out: registry-chain net rotate-keys "
+        f"{quote(str(folder))} --node URL --genesis HASH"
     )
 
 

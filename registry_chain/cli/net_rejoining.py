@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -69,7 +70,8 @@ def rejoin(
         "\n".join(f"moved to {path}" for path in moved),
         {"folder": str(folder), "moved": [str(path) for path in moved]},
     )
-    console.say(f"Next: start it (registry-chain start {folder}). When it follows the others, "
+    console.say(f"Next: start it (registry-chain start "
+                f"{quote(str(folder))}). When it follows the others, "
                 "delete what was moved.")  # fmt: skip
 
 

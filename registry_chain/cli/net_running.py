@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 import click
@@ -153,9 +154,9 @@ def _trouble(standing: NetworkStanding) -> str:
 def _what_to_do(out: Path, standing: NetworkStanding) -> str:
     stopped = [node.name for node in standing.nodes if node.state == "stopped"]
     if standing.stopped:
-        return f"registry-chain net start {out}"
+        return f"registry-chain net start {quote(str(out))}"
     if stopped:
-        return f"registry-chain net start {out} {' '.join(stopped)}"
+        return f"registry-chain net start {quote(str(out))} {' '.join(stopped)}"
     return f"look into {LOG_FILE} and supervisor.json in the node's folder"
 
 

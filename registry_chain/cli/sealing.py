@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -39,14 +40,15 @@ def rotate_sealing_key(console: Console, *, folder: Path) -> None:
     if node.comet.exists():
         raise StoreRefusedError(
             "the blocks of this node are sealed by the validators of a network",
-            hint=f"a validator's own key: registry-chain net rotate-keys {folder}",
+            hint=f"a validator's own key: registry-chain net rotate-keys {quote(str(folder))}",
         )
     try:
         facts = give_order(node.control_socket, _ORDER)
     except RegistryUnavailableError as error:
         raise RegistryUnavailableError(
             error.message,
-            hint=f"only the running node can announce a key: registry-chain start {folder}",
+            hint=f"only the running node can announce a key: registry-chain start "
+            f"{quote(str(folder))}",
         ) from None
     console.show(f"sealing key {facts['public_key']}, announced by block {facts['height']}", facts)
     console.say(

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -140,7 +141,8 @@ def test(console: Console, *, folder: Path, subscription_id: str) -> None:
         found = kept.find(subscription_id)
     if found is None:
         raise NotFoundError(
-            f"there is no webhook {subscription_id}", hint=f"registry-chain webhooks list {folder}"
+            f"there is no webhook {subscription_id}",
+            hint=f"registry-chain webhooks list {quote(str(folder))}",
         )
     sender = make_sender(
         open_key(folder), network=genesis.network, chain_id=genesis.chain_id, clock=SystemClock()

@@ -13,6 +13,7 @@ import os
 import shutil
 from itertools import count
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from registry_chain.storage.folder_lock import sync_folder
@@ -62,7 +63,7 @@ def require_no_data(home: Path) -> None:
     if there:
         raise DataRefusedError(
             f"{home / DATA} has data: {there[0]}",
-            hint=f"registry-chain net rejoin {home.parent} moves chain and data aside",
+            hint=f"registry-chain net rejoin {quote(str(home.parent))} moves chain and data aside",
         )
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from registry_chain.engines.cometbft.configuration import Peer
@@ -99,7 +100,7 @@ def read_network(folder: Path) -> NetworkFile:
     except OSError:
         raise NotFoundError(
             f"{folder} is not the folder of a network: it has no {NETWORK_FILE}",
-            hint=f"registry-chain net init {folder} --network NAME lays out a new one",
+            hint=f"registry-chain net init {quote(str(folder))} --network NAME lays out a new one",
         ) from None
     try:
         return NetworkFile.from_json(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import stat
 import subprocess
 import sys
@@ -217,3 +218,15 @@ def test_no_secret_is_printed(capsys, tmp_path, passphrase_file):
     for secret in (PASSPHRASE, key.to_private_jwk()["d"]):
         assert secret not in out + err
     assert b"weid-key-file" in (tmp_path / "node" / "sealing.key").read_bytes()
+
+
+def test_a_command_that_is_to_be_typed_next_can_be_typed(chain, tmp_path):
+    folder = tmp_path / "our node 節點"
+    key = PrivateKey.from_seed(b"\x01" * 32).public.to_multikey()
+    code, _, err = chain("init", folder, "--network", "example", "--governor", f"Ministry={key}")
+    assert code == 0
+    next_one = err.splitlines()[-1].removeprefix("Next: ")
+    assert shlex.split(next_one) == ["registry-chain", "start", str(folder)]
+    code, _, err = chain("verify", folder)
+    assert code == 1
+    assert shlex.split(err.splitlines()[-1])[-1] == str(folder)
