@@ -24,6 +24,8 @@ _MEMPOOL_BYTES: Final = 256 * 2**20
 _RATE: Final = 50 * 2**20
 _BLOCK_TIME: Final = re.compile(r"(?:0|[1-9][0-9]{0,4})(?:ms|s)")
 _HASH: Final = re.compile(r"[0-9a-fA-F]{64}")
+_SERVER: Final = re.compile(r"(?:https?|tcp)://[^\s,]+|[^\s,/]+:[0-9]{1,5}(?:/[^\s,]*)?")
+"""Addresses that CometBFT takes; it lists them with commas between."""
 _LISTEN: Final = re.compile(r"tcp://[0-9A-Za-z.:\[\]-]+:[0-9]{1,5}")
 _LOOPBACK: Final = re.compile(r"tcp://(?:127(?:\.[0-9]{1,3}){3}|\[::1\]|localhost):[0-9]{1,5}")
 _STATE_SYNC: Final = re.compile(r"^\[statesync\]\n(?:(?!\[).*\n?)*", re.MULTILINE)
@@ -63,6 +65,13 @@ class StateSync:
                 "state sync needs two RPC servers, so that one alone cannot lie",
                 hint="name the RPC addresses of two nodes, through a tunnel where they are far",
             )
+        for server in self.rpc_servers:
+            if not _SERVER.fullmatch(server):
+                raise MalformedError(
+                    f"{server!r} is no address of an RPC server",
+                    hint="write it as https://north.example.org/v1/cometbft, or as "
+                    "http://127.0.0.1:26657 through a tunnel",
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,7 +138,17 @@ def test_a_joining_node_begins_with_a_header_that_a_person_checked():
 
 
 @pytest.mark.parametrize(
-    "change", [{"height": 0}, {"block_hash": "ab"}, {"rpc_servers": ("http://a:1",)}], ids=str
+    "change",
+    [
+        {"height": 0},
+        {"block_hash": "ab"},
+        {"rpc_servers": ("http://a:1",)},
+        {"rpc_servers": ("http://a:1", "b")},
+        {"rpc_servers": ("http://a:1", "http://b c:1")},
+        {"rpc_servers": ("http://a:1", "http://b:1,http://c:1")},
+        {"rpc_servers": ("http://a:1", "ftp://b:1")},
+    ],
+    ids=str,
 )
 def test_state_sync_without_a_header_or_a_witness_is_refused(change):
     good = {"height": 7, "block_hash": "ab" * 32, "rpc_servers": ("http://a:1", "http://b:1")}
