@@ -14,6 +14,7 @@ from registry_chain.archives import (
     height_to_keep,
     prune,
 )
+from registry_chain.cli.arguments import HASH
 from registry_chain.cli.command import ChainCommand
 from registry_chain.cli.counting import counted
 from registry_chain.cli.folder import FOLDER, NodeFolder
@@ -94,12 +95,13 @@ def _height(store: SqliteChainStore, below: int | None, days: int | None, *, for
     with store.snapshot() as snapshot:
         height = height_to_keep(snapshot, asked, now=now, forced=forced)
         base = read_base(snapshot, read_genesis(snapshot))
-    if below is not None and below > height:
+    if below is not None and below > height > base:
+        anyway = "" if forced else ", or --force where no light client needs them"
         raise StoreRefusedError(
             f"the blocks from height {height} on must stay, not only those from {below} on",
-            hint=f"give --below {height} or less, or --force where no light client needs them",
+            hint=f"give --below {height} or less{anyway}",
         )
-    height = height if below is None else below
+    height = height if below is None else min(below, height)
     if height <= base:
         raise StoreRefusedError(
             f"there is nothing to archive: the chain keeps the blocks from height {base} on",
@@ -111,14 +113,20 @@ def _height(store: SqliteChainStore, below: int | None, days: int | None, *, for
 @click.command("verify-archive", cls=ChainCommand)
 @click.argument("files", metavar="FILE...", type=FILE, nargs=-1, required=True)
 @click.option("--genesis", "genesis_file", type=FILE, required=True, help="Genesis of the chain.")
-@click.option("--expected-hash", default=None, help="Hash of the last block, from elsewhere.")
+@click.option(
+    "--expected-hash",
+    type=HASH,
+    default=None,
+    metavar="HEX",
+    help="Hash of the last block, from elsewhere.",
+)
 @pass_console
 def verify_archive(
     console: Console,
     *,
     files: tuple[Path, ...],
     genesis_file: Path,
-    expected_hash: str | None,
+    expected_hash: bytes | None,
 ) -> None:
     """Check every byte of archives that follow on each other, with nothing but the genesis.
 
@@ -129,8 +137,13 @@ def verify_archive(
         genesis = Genesis.from_json(genesis_file.read_bytes())
     except FileNotFoundError:
         raise NotFoundError(f"there is no file {genesis_file}") from None
+    except MalformedError as error:
+        raise MalformedError(
+            f"{genesis_file}: {error.message}",
+            hint="name the genesis.json of the registry; any of its nodes has it",
+        ) from None
     report = check_archives(genesis, files)
-    if expected_hash is not None and expected_hash.lower() != report.last_hash.hex():
+    if expected_hash is not None and expected_hash != report.last_hash:
         raise StoreRefusedError(
             f"the last block is another: {report.last_hash.hex()}",
             hint="compare the hash with what other nodes say of that height",

@@ -43,6 +43,8 @@ def export(console: Console, *, folder: Path, output: Path | None) -> None:
     finally:
         store.close()
     console.say(counted(lines, "line"))
+    if output is not None:  # else stdout has the chain
+        console.show("", {"file": str(output), "lines": lines})
 
 
 def _write_new(lines: Iterator[bytes], output: Path) -> int:

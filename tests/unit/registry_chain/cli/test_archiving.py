@@ -81,6 +81,11 @@ def test_what_light_clients_need_is_not_taken_out(chain, grown, tmp_path):
     code, _, err = chain("archive", grown, tmp_path / "old", "--below", 21, "--force")
     assert code != 0
     assert "from height 20 on must stay" in err
+    assert "--force" not in err
+    code, _, err = chain("archive", grown, tmp_path / "old", "--below", 21)
+    assert code != 0
+    assert "nothing to archive" in err
+    assert "--below 1 " not in err
     assert heights(grown) == before
     assert chain("archive", grown, tmp_path / "old", "--below", 5, "--force", "--keep")[0] == 0
     assert heights(grown) == before
@@ -105,6 +110,11 @@ def test_a_changed_archive_is_refused(chain, grown, tmp_path):
     none = tmp_path / "none"
     assert chain("verify-archive", none, "--genesis", grown / "genesis.json")[0] == 1
     assert chain("verify-archive", file, "--genesis", none)[0] == 1
+    code, _, err = chain("verify-archive", file, "--genesis", file)
+    assert code == 1
+    assert f"{file}: the genesis is not" in err
+    genesis = grown / "genesis.json"
+    assert chain("verify-archive", file, "--genesis", genesis, "--expected-hash", "zz")[0] == 2
 
 
 @clause("SS-16", "B17")

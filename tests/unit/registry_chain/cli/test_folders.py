@@ -150,6 +150,13 @@ def test_an_export_says_how_many_lines_it_wrote_and_is_not_written_over(chain, b
     assert (tmp_path / "chain.jsonl").read_bytes() == before
 
 
+def test_an_export_into_a_file_has_its_result_as_json_too(chain, begun, tmp_path):
+    file = tmp_path / "chain.jsonl"
+    code, out, _ = chain("export", begun, "-o", file, "--json")
+    assert (code, json.loads(out)) == (0, {"file": str(file), "lines": 2})
+    assert len(file.read_bytes().splitlines()) == 2
+
+
 def test_what_was_there_before_stays(tmp_path):
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "file").write_text("kept")
