@@ -7,7 +7,6 @@ Clauses LC-… of specs/light-client.md; the JSON is that of CometBFT's RPC (`/c
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
 from enum import IntEnum
@@ -27,6 +26,13 @@ from weid.registry.comet_encoding import (
     parse_time,
     timestamp,
     varint,
+)
+from weid.registry.comet_json import (
+    integer_member,
+    members_of,
+    octets_member,
+    parse_base64,
+    text_member,
 )
 
 HASH_BYTES: Final = 32
@@ -59,11 +65,11 @@ class BlockId:
     @classmethod
     def from_json(cls, value: JsonValue, *, what: str) -> BlockId:
         """Parse the RPC's JSON; an empty hash is the block before the first."""
-        members = _members(value, what)
-        parts = _members(members.get("parts"), f"{what} parts")
+        members = members_of(value, what)
+        parts = members_of(members.get("parts"), f"{what} parts")
         return cls(
             _hash(members, "hash", what, empty=True),
-            _integer(parts, "total", f"{what} parts", below=2**32),
+            integer_member(parts, "total", f"{what} parts", below=2**32),
             _hash(parts, "hash", f"{what} parts", empty=True),
         )
 
@@ -142,21 +148,21 @@ class Header:
             MalformedError: a field is missing or of another form.
         """
         what = "the header"
-        members = _members(value, what)
-        version = _members(members.get("version"), f"{what}'s version")
-        chain_id = _text(members, "chain_id", what)
+        members = members_of(value, what)
+        version = members_of(members.get("version"), f"{what}'s version")
+        chain_id = text_member(members, "chain_id", what)
         if not 0 < len(chain_id) <= _CHAIN_ID_LENGTH:
             raise MalformedError(f"{what}'s chain_id has no length that a chain id has")
         return cls(
-            block_version=_integer(version, "block", f"{what}'s version"),
-            app_version=_integer(version, "app", f"{what}'s version"),
+            block_version=integer_member(version, "block", f"{what}'s version"),
+            app_version=integer_member(version, "app", f"{what}'s version"),
             chain_id=chain_id,
-            height=_integer(members, "height", what),
-            time_ns=parse_time(_text(members, "time", what), what=f"{what}'s time"),
+            height=integer_member(members, "height", what),
+            time_ns=parse_time(text_member(members, "time", what), what=f"{what}'s time"),
             last_block_id=BlockId.from_json(
                 members.get("last_block_id"), what=f"{what}'s last_block_id"
             ),
-            proposer_address=_octets(members, "proposer_address", what, ADDRESS_BYTES),
+            proposer_address=octets_member(members, "proposer_address", what, ADDRESS_BYTES),
             **{
                 name: _hash(members, name, what, empty=name == "app_hash")
                 for name in _HEADER_HASHES
@@ -215,8 +221,8 @@ class CommitSignature:
     def from_json(cls, value: JsonValue) -> CommitSignature:
         """Parse the RPC's JSON."""
         what = "a commit signature"
-        members = _members(value, what)
-        number = _integer(members, "block_id_flag", what)
+        members = members_of(value, what)
+        number = integer_member(members, "block_id_flag", what)
         if number not in (VoteFlag.ABSENT, VoteFlag.COMMIT, VoteFlag.NIL):
             raise MalformedError(f"{what} has a flag that is not known")
         flag = VoteFlag(number)
@@ -226,9 +232,9 @@ class CommitSignature:
             return cls(flag, b"", _ABSENT_TIME, b"")
         return cls(
             flag,
-            _octets(members, "validator_address", what, ADDRESS_BYTES),
-            parse_time(_text(members, "timestamp", what), what=f"{what}'s timestamp"),
-            parse_base64(_text(members, "signature", what), what=what, length=64),
+            octets_member(members, "validator_address", what, ADDRESS_BYTES),
+            parse_time(text_member(members, "timestamp", what), what=f"{what}'s timestamp"),
+            parse_base64(text_member(members, "signature", what), what=what, length=64),
         )
 
 
@@ -266,13 +272,13 @@ class Commit:
             MalformedError: a field is missing or of another form.
         """
         what = "the commit"
-        members = _members(value, what)
+        members = members_of(value, what)
         signatures = members.get("signatures")
         if not isinstance(signatures, list) or len(signatures) > limits.VALIDATORS:
             raise MalformedError(f"{what} has no list of at most {limits.VALIDATORS} signatures")
         return cls(
-            _integer(members, "height", what),
-            _integer(members, "round", what, below=2**31),
+            integer_member(members, "height", what),
+            integer_member(members, "round", what, below=2**31),
             BlockId.from_json(members.get("block_id"), what=f"{what}'s block_id"),
             tuple(CommitSignature.from_json(signature) for signature in signatures),
         )
@@ -299,56 +305,11 @@ def address(public_key: bytes) -> bytes:
 # --- Reading the RPC's JSON ----------------------------------------------------------------------
 
 
-def parse_base64(text: str, *, what: str, length: int) -> bytes:
-    """Return exactly `length` bytes from standard base64 with padding, in its only spelling."""
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        data = b""
-    if len(data) != length or base64.b64encode(data).decode() != text:
-        raise MalformedError(f"{what} does not have {length} bytes of base64")
-    return data
-
-
 def _hex(data: bytes) -> str:
     return data.hex().upper()
-
-
-def _members(value: JsonValue, what: str) -> JsonObject:
-    if not isinstance(value, dict):
-        raise MalformedError(f"{what} is not a JSON object")
-    return value
-
-
-def _text(members: JsonObject, name: str, what: str) -> str:
-    value = members.get(name)
-    if not isinstance(value, str):
-        raise MalformedError(f"{what} has no text {name}")
-    return value
-
-
-def _integer(members: JsonObject, name: str, what: str, *, below: int = _INT64) -> int:
-    # Go writes 64-bit integers as text and smaller ones as numbers.
-    value = members.get(name)
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 19:
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < below:
-        raise MalformedError(f"{what} has no whole number {name}")
-    return value
-
-
-def _octets(members: JsonObject, name: str, what: str, length: int) -> bytes:
-    text = _text(members, name, what)
-    try:
-        data = bytes.fromhex(text)
-    except ValueError:
-        data = b""
-    if len(data) != length or len(text) != 2 * length:
-        raise MalformedError(f"{what}'s {name} is not {length} bytes in hexadecimal")
-    return data
 
 
 def _hash(members: JsonObject, name: str, what: str, *, empty: bool = False) -> bytes:
     if empty and not members.get(name):
         return b""
-    return _octets(members, name, what, HASH_BYTES)
+    return octets_member(members, name, what, HASH_BYTES)

@@ -11,7 +11,8 @@ from weid.crypto.keys import KeyKind, PublicKey
 from weid.encoding import JsonObject, JsonValue
 from weid.errors import MalformedError
 from weid.registry.comet_encoding import bytes_field, integer_field, merkle_root, message_field
-from weid.registry.headers import address, parse_base64
+from weid.registry.comet_json import parse_base64
+from weid.registry.headers import address
 
 _KEY_TYPE: Final = "tendermint/PubKeyEd25519"
 _TOTAL_POWER: Final = (2**63 - 1) // 8

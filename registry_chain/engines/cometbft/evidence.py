@@ -6,12 +6,17 @@ run again without CometBFT. Order and content are those of CometBFT's `EvidenceL
 
 from __future__ import annotations
 
+from typing import Final
+
 from registry_chain.state_machine.block import Misbehaviour
 from weid.encoding import JsonObject, JsonValue
 from weid.errors import MalformedError
+from weid.registry.comet_json import integer_member, members_of, object_member, octets_member
+from weid.registry.headers import ADDRESS_BYTES
 
-_DUPLICATE = "tendermint/DuplicateVoteEvidence"
-_ATTACK = "tendermint/LightClientAttackEvidence"
+_PIECE: Final = "a piece of evidence"
+_DUPLICATE: Final = "tendermint/DuplicateVoteEvidence"
+_ATTACK: Final = "tendermint/LightClientAttackEvidence"
 
 
 def misbehaviour_of(evidence: JsonValue) -> tuple[Misbehaviour, ...]:
@@ -31,42 +36,26 @@ def misbehaviour_of(evidence: JsonValue) -> tuple[Misbehaviour, ...]:
 
 
 def _of_piece(piece: JsonValue) -> list[Misbehaviour]:
-    value = piece.get("value") if isinstance(piece, dict) else None
-    if isinstance(piece, dict) and isinstance(value, dict):
-        if piece.get("type") == _DUPLICATE:
-            vote = _object(value, "vote_a")
-            return [
-                Misbehaviour(
-                    _address(vote, "validator_address"), _height(vote, "height"), "duplicate_vote"
-                )
-            ]
-        if piece.get("type") == _ATTACK:
-            height = _height(value, "CommonHeight")
-            accused = value.get("ByzantineValidators")
-            return [
-                Misbehaviour(_address(validator, "address"), height, "light_client_attack")
-                for validator in (accused if isinstance(accused, list) else [])
-                if isinstance(validator, dict)
-            ]
+    named = members_of(piece, _PIECE)
+    value = object_member(named, "value", _PIECE)
+    if named.get("type") == _DUPLICATE:
+        vote = object_member(value, "vote_a", _PIECE)
+        return [_misbehaviour(vote, "validator_address", _height(vote, "height"), "duplicate_vote")]
+    if named.get("type") == _ATTACK:
+        height = _height(value, "CommonHeight")
+        accused = value.get("ByzantineValidators") or []
+        if not isinstance(accused, list):
+            raise MalformedError("a piece of evidence accuses no list of validators")
+        return [
+            _misbehaviour(members_of(one, _PIECE), "address", height, "light_client_attack")
+            for one in accused
+        ]
     raise MalformedError("a piece of evidence has another form")
 
 
-def _object(members: JsonObject, name: str) -> JsonObject:
-    value = members.get(name)
-    if not isinstance(value, dict):
-        raise MalformedError(f"a piece of evidence has no {name}")
-    return value
-
-
-def _address(members: JsonObject, name: str) -> bytes:
-    try:
-        return bytes.fromhex(str(members.get(name)))
-    except ValueError:
-        raise MalformedError(f"a piece of evidence has no {name}") from None
+def _misbehaviour(accused: JsonObject, name: str, height: int, kind: str) -> Misbehaviour:
+    return Misbehaviour(octets_member(accused, name, _PIECE, ADDRESS_BYTES), height, kind)
 
 
 def _height(members: JsonObject, name: str) -> int:
-    value = str(members.get(name))
-    if not value.isdecimal():
-        raise MalformedError(f"a piece of evidence has no {name}")
-    return int(value)
+    return integer_member(members, name, _PIECE)

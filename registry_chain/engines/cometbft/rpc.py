@@ -7,7 +7,6 @@ goes to clients is proved by the seals themselves. One connection for each threa
 from __future__ import annotations
 
 import base64
-import binascii
 import http.client
 import threading
 from collections.abc import Sequence
@@ -22,6 +21,13 @@ from registry_chain.state_machine.block import Misbehaviour
 from registry_chain.storage.sealed_block import SealedBlock
 from weid.encoding import JsonObject, JsonValue
 from weid.errors import MalformedError, RegistryUnavailableError
+from weid.registry.comet_json import (
+    integer_member,
+    members_of,
+    object_member,
+    parse_base64,
+    text_member,
+)
 from weid.registry.headers import Commit, Header
 from weid.registry.validators import ValidatorSet
 
@@ -30,6 +36,7 @@ _ANSWER_BYTES: Final = 256 * 2**20
 _PAGE: Final = 100
 """Validators that the RPC gives at once."""
 _SECONDS: Final = 10.0
+_NODE: Final = "the node's engine"
 _IN_CACHE: Final = "tx already exists in cache"
 
 
@@ -102,11 +109,11 @@ class CometRpc:
     def status(self) -> NodeStatus:
         """Return where the node stands."""
         answer = self._call("status", {})
-        sync = _object(answer, "sync_info")
+        sync = object_member(answer, "sync_info", _NODE)
         return NodeStatus(
-            str(_object(answer, "node_info").get("id", "")),
-            _number(sync, "latest_block_height"),
-            _number(sync, "earliest_block_height"),
+            text_member(object_member(answer, "node_info", _NODE), "id", _NODE),
+            integer_member(sync, "latest_block_height", _NODE),
+            integer_member(sync, "earliest_block_height", _NODE),
             sync.get("catching_up") is True,
         )
 
@@ -117,7 +124,7 @@ class CometRpc:
     def admits(self, node_id: str) -> bool:
         """Return whether the node's application lets a peer with this id in."""
         asked: JsonObject = {"path": f"/p2p/filter/id/{node_id}"}
-        return not _object(self._call("abci_query", asked), "response").get("code")
+        return not object_member(self._call("abci_query", asked), "response", _NODE).get("code")
 
     def block(self, height: int, body: BlockBody | None = None) -> DecidedBlock:
         """Return the block at a height with its seal.
@@ -136,7 +143,9 @@ class CometRpc:
         return DecidedBlock(sealed, before)
 
     def _sealed_header(self, height: int) -> tuple[Header, Commit]:
-        signed = _object(self._call("commit", {"height": str(height)}), "signed_header")
+        signed = object_member(
+            self._call("commit", {"height": str(height)}), "signed_header", _NODE
+        )
         header = Header.from_json(signed.get("header"))
         commit = Commit.from_json(signed.get("commit"))
         if header.height != height or commit.block_id.hash != header.hash():
@@ -144,10 +153,10 @@ class CometRpc:
         return header, commit
 
     def _whole(self, header: Header, commit: Commit) -> DecidedBlock:
-        block = _object(self._call("block", {"height": str(header.height)}), "block")
+        block = object_member(self._call("block", {"height": str(header.height)}), "block", _NODE)
         if Header.from_json(block.get("header")) != header:
             raise MalformedError(f"the node gave another block {header.height} than its commit's")
-        transactions = _object(block, "data").get("txs") or []
+        transactions = object_member(block, "data", "a block").get("txs") or []
         if not isinstance(transactions, list):
             raise MalformedError("the node gave a block without transactions")
         before = block.get("last_commit")
@@ -155,8 +164,8 @@ class CometRpc:
         sealed = SealedBlock(
             header,
             commit,
-            tuple(_octets(raw) for raw in transactions),
-            misbehaviour_of(_object(block, "evidence").get("evidence")),
+            tuple(parse_base64(str(raw), what="a transaction") for raw in transactions),
+            misbehaviour_of(object_member(block, "evidence", "a block").get("evidence")),
         )
         return DecidedBlock(sealed, Commit.from_json(before) if has_before else None)
 
@@ -175,7 +184,7 @@ class CometRpc:
             if not isinstance(part, list) or not part:
                 raise MalformedError("the node gave no validators")
             listed += part
-            if len(listed) >= _number(answer, "total"):
+            if len(listed) >= integer_member(answer, "total", _NODE):
                 return ValidatorSet.from_json(listed)
 
     def hand_in(self, transactions: Sequence[bytes]) -> list[HandedIn]:
@@ -271,8 +280,8 @@ def peer_ids(net_info: JsonObject) -> tuple[str, ...]:
     """
     listed = net_info.get("peers")
     peers = listed if isinstance(listed, list) else []
-    infos = [_object(peer, "node_info") for peer in peers if isinstance(peer, dict)]
-    return tuple(sorted(str(info.get("id", "")) for info in infos))
+    infos = [object_member(members_of(peer, "a peer"), "node_info", "a peer") for peer in peers]
+    return tuple(sorted(text_member(info, "id", "a peer") for info in infos))
 
 
 def _handed_in(answer: JsonObject) -> HandedIn:
@@ -287,24 +296,3 @@ def _error(answer: JsonValue) -> str:
     if isinstance(error, dict):
         return f"{error.get('message', '')}: {error.get('data', '')}"[:500]
     return "no result"
-
-
-def _object(members: JsonObject, name: str) -> JsonObject:
-    value = members.get(name)
-    if not isinstance(value, dict):
-        raise MalformedError(f"the node's engine gave no {name}")
-    return value
-
-
-def _number(members: JsonObject, name: str) -> int:
-    value = members.get(name)
-    if isinstance(value, str) and value.isascii() and value.isdecimal():
-        return int(value)
-    raise MalformedError(f"the node's engine gave no number {name}")
-
-
-def _octets(value: JsonValue) -> bytes:
-    try:
-        return base64.b64decode(str(value), validate=True)
-    except (binascii.Error, ValueError):
-        raise MalformedError("the node's engine gave a transaction that is no base64") from None

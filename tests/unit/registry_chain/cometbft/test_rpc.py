@@ -104,6 +104,16 @@ def test_the_node_says_where_it_stands_and_who_its_peers_are(node: Node) -> None
     assert node.rpc().peers() == ("ab", "cd")
 
 
+@pytest.mark.parametrize("height", ["9" * 5000, "-1", "\u0667", 1.5, None])
+def test_a_height_that_is_none_is_refused(node: Node, height: object) -> None:
+    node.answers["status"] = {
+        "node_info": {"id": "ab" * 20},
+        "sync_info": {"latest_block_height": height, "earliest_block_height": "3"},
+    }
+    with pytest.raises(MalformedError, match="latest_block_height"):
+        node.rpc().status()
+
+
 def test_validators_are_read_page_by_page(node: Node) -> None:
     keys = [
         {
