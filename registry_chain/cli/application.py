@@ -8,10 +8,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import tomllib
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
 
 import click
 
@@ -28,15 +26,18 @@ from registry_chain.cli.serving import (
     serving_options,
     snapshot_option,
 )
+from registry_chain.engines.cometbft.configuration import (
+    SOCKET,
+    WrittenSettings,
+    read_settings,
+)
+from registry_chain.engines.cometbft.founding import initial_height_of
+from registry_chain.engines.cometbft.supervisor import SOCKET_VARIABLE
 from registry_chain.node.control import listen_for_orders
 from registry_chain.node.settings import NodeSettings
 from weid.cli.output import Console, pass_console
 from weid.clock import SystemClock
-from weid.encoding import json_loads_object
 from weid.errors import MalformedError
-
-_SOCKET_VARIABLE: Final = "WEID_ABCI_SOCKET"
-_GENESIS_BYTES: Final = 16 * 2**20
 
 
 @click.command(cls=ChainCommand, hidden=True)
@@ -68,16 +69,18 @@ def application(  # noqa: PLR0913 - the options of the command
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     node = NodeFolder(folder)
     genesis = node.genesis()
+    config = node.comet / "config"
+    written = _settings(config / "config.toml")
     comet = CometSurroundings(
-        rpc_address=_rpc_address(node.comet),
-        socket=Path(os.environ.get(_SOCKET_VARIABLE) or node.comet.absolute() / "abci.sock"),
-        initial_height=_initial_height(node.comet),
+        rpc_address=written.rpc_address,
+        socket=Path(os.environ.get(SOCKET_VARIABLE) or node.comet.absolute() / SOCKET),
+        initial_height=initial_height_of(_read(config / "genesis.json")),
         version=version("weid"),
         snapshots=node.chain / "snapshots",
         snapshot_blocks=snapshot_blocks,
-        has_peers=bool(_settings(node.comet).get("p2p", {}).get("persistent_peers")),
+        has_peers=written.has_peers,
     )
-    store = open_chain(node, genesis, begin=not _takes_state(node.comet))
+    store = open_chain(node, genesis, begin=not written.takes_state)
     clock = SystemClock()
     console.say(f"network {genesis.network}, genesis hash {genesis.genesis_hash.hex()}")
     try:
@@ -99,35 +102,17 @@ def application(  # noqa: PLR0913 - the options of the command
         node.address_file.unlink(missing_ok=True)
 
 
-def _settings(home: Path) -> dict[str, Any]:
-    path = home / "config" / "config.toml"
+def _read(path: Path) -> bytes:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise MalformedError(f"{path} cannot be read: {error}") from None
-
-
-def _rpc_address(home: Path) -> str:
-    try:
-        return str(_settings(home)["rpc"]["laddr"])
-    except (KeyError, TypeError):
-        raise MalformedError(f"{home} does not say where CometBFT's RPC listens") from None
-
-
-def _takes_state(home: Path) -> bool:
-    """Return whether the node begins with a snapshot of others (the section `statesync`)."""
-    section = _settings(home).get("statesync")
-    return isinstance(section, dict) and section.get("enable") is True
-
-
-def _initial_height(home: Path) -> int:
-    path = home / "config" / "genesis.json"
-    try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise MalformedError(f"{path} cannot be read: {error.strerror}") from None
-    body = json_loads_object(data, what="CometBFT's genesis", max_bytes=_GENESIS_BYTES)
-    height = body.get("initial_height")
-    if isinstance(height, str) and height.isascii() and height.isdecimal():
-        return int(height)
-    raise MalformedError(f"{path} has no initial_height")
+
+
+def _settings(path: Path) -> WrittenSettings:
+    try:
+        return read_settings(_read(path).decode())
+    except UnicodeDecodeError:
+        raise MalformedError(f"{path} is not UTF-8 text") from None
+    except MalformedError as error:
+        raise MalformedError(f"{path}: {error.message}") from None

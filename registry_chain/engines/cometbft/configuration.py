@@ -6,7 +6,8 @@ Whatever is not here stays as CometBFT has it. Both versions that we run know ev
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +18,7 @@ from weid.registry.node_operations import NodeRole
 SOCKET: Final = "abci.sock"
 """Where the application listens; CometBFT runs in its home folder, so the name alone finds it."""
 REQUEST_BATCH: Final = 1000
-"""Requests that our submitter puts into one batch."""
+"""Requests that one batch may have: above what the engine hands in at once."""
 _BODY_BYTES: Final = 4 * 2**20
 _MEMPOOL_TRANSACTIONS: Final = 9_000
 _MEMPOOL_BYTES: Final = 256 * 2**20
@@ -132,6 +133,45 @@ def config_toml(settings: NodeSettings) -> str:
         for row in rows:
             lines += [f"# {row.why}", f"{row.name} = {_toml(row.value)}", ""]
     return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenSettings:
+    """What the application must know of the file that its CometBFT runs by.
+
+    `rpc_address` is where the RPC listens; `has_peers` says that other nodes are named,
+    `takes_state` that the node begins with a snapshot of theirs.
+    """
+
+    rpc_address: str
+    has_peers: bool
+    takes_state: bool
+
+
+def read_settings(text: str) -> WrittenSettings:
+    """Return what a `config.toml` says, which a person may have changed.
+
+    Raises:
+        MalformedError: it is no TOML, or does not say where the RPC listens.
+    """
+    try:
+        body = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise MalformedError(f"the settings of CometBFT are no TOML: {error}") from None
+    rpc, p2p, state_sync = (_section(body, name) for name in ("rpc", "p2p", "statesync"))
+    address = rpc.get("laddr")
+    if not isinstance(address, str):
+        raise MalformedError("the settings of CometBFT do not say where its RPC listens")
+    return WrittenSettings(
+        address, bool(p2p.get("persistent_peers")), state_sync.get("enable") is True
+    )
+
+
+def _section(body: Mapping[str, object], name: str) -> Mapping[str, object]:
+    found = body.get(name, {})
+    if not isinstance(found, dict):
+        raise MalformedError(f"the settings of CometBFT have no proper section {name}")
+    return found
 
 
 def with_state_sync(text: str, sync: StateSync | None) -> str:

@@ -19,6 +19,7 @@ from typing import Final
 from registry_chain.storage.folder_lock import sync_folder
 from weid.encoding import json_loads_object
 from weid.errors import KeyFileError, MalformedError, WeidError
+from weid.registry.comet_json import integer_member
 
 DATA: Final = "data"
 SIGNED: Final = "priv_validator_state.json"
@@ -72,8 +73,10 @@ def signed_height(home: Path) -> int | None:
     try:
         with (home / DATA / SIGNED).open("rb") as file:
             body = json_loads_object(file.read(_STATE_BYTES), what=SIGNED, max_bytes=_STATE_BYTES)
-        height = body.get("height")
-        return int(height) if isinstance(height, str) and height.isdecimal() else None
+        # CometBFT writes it as text: a number is another's work, and worth nothing here.
+        return (
+            integer_member(body, "height", SIGNED) if isinstance(body.get("height"), str) else None
+        )
     except (OSError, MalformedError):
         return None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from registry_chain.engines.cometbft.data_folder import DATA, SIGNED
 from registry_chain.state_machine.genesis import Genesis
 from registry_chain.state_machine.parameters import MAX_BLOCK_BYTES, MAX_BLOCK_TRANSACTIONS
 from weid import limits
@@ -18,6 +18,8 @@ from weid.crypto.keys import PrivateKey, PublicKey, RandomBytes
 from weid.encoding import JsonObject, json_loads_object
 from weid.errors import KeyFileError, MalformedError
 from weid.registry.comet_encoding import NANOSECONDS, format_time_ns
+from weid.registry.comet_json import integer_member
+from weid.registry.headers import address
 from weid.registry.validators import ValidatorSet
 
 NODE_KEY: Final = "node_key.json"
@@ -26,6 +28,7 @@ VALIDATOR_KEY: Final = "priv_validator_key.json"
 _PUBLIC: Final = "tendermint/PubKeyEd25519"
 _PRIVATE: Final = "tendermint/PrivKeyEd25519"
 _KEY_FILE_BYTES: Final = 4096
+_GENESIS_BYTES: Final = 16 * 2**20
 
 # Bytes of a block beside its transactions, as types/block.go counts them.
 _BLOCK_FRAME: Final = 11 + 626
@@ -55,7 +58,7 @@ class NodeKeys:
 
 def node_id(key: PublicKey) -> bytes:
     """Return the id of the node with this key (20 bytes; people see 40 hexadecimal digits)."""
-    return address_of(key.raw)
+    return address(key.raw)  # CometBFT makes both in the same way
 
 
 BLOCK_SIZE_PARAMETERS: Final = (MAX_BLOCK_BYTES, MAX_BLOCK_TRANSACTIONS)
@@ -109,7 +112,7 @@ def comet_genesis(
         "consensus_params": _consensus_parameters(genesis),
         "validators": [
             {
-                "address": address_of(public_key).hex().upper(),
+                "address": address(public_key).hex().upper(),
                 "pub_key": {"type": _PUBLIC, "value": _base64(public_key)},
                 "power": str(power),
                 "name": names.get(public_key, ""),
@@ -122,9 +125,15 @@ def comet_genesis(
     return json.dumps(body, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
-def address_of(public_key: bytes) -> bytes:
-    """Return the address of a raw Ed25519 key: of a validator, or of a node (its id)."""
-    return hashlib.sha256(public_key).digest()[:20]
+def initial_height_of(data: bytes) -> int:
+    """Return the height at which the chain of CometBFT's genesis begins.
+
+    Raises:
+        MalformedError: it is no such genesis.
+    """
+    what = "CometBFT's genesis"
+    body = json_loads_object(data, what=what, max_bytes=_GENESIS_BYTES)
+    return integer_member(body, "initial_height", what)
 
 
 def _consensus_parameters(genesis: Genesis) -> JsonObject:
@@ -149,9 +158,7 @@ def write_keys(home: Path, keys: NodeKeys) -> None:
     """
     write_secret(home / "config" / NODE_KEY, node_key_json(keys.node))
     write_secret(home / "config" / VALIDATOR_KEY, validator_key_json(keys.validator))
-    write_secret(
-        home / "data" / "priv_validator_state.json", {"height": "0", "round": 0, "step": 0}
-    )
+    write_secret(home / DATA / SIGNED, {"height": "0", "round": 0, "step": 0})
 
 
 def node_key_json(key: PrivateKey) -> JsonObject:

@@ -13,6 +13,7 @@ from registry_chain.engines.cometbft.configuration import (
     Peer,
     StateSync,
     config_toml,
+    read_settings,
     with_state_sync,
 )
 from tests.support.clauses import clause
@@ -166,3 +167,21 @@ def test_a_node_that_is_set_up_anew_begins_with_another_snapshot_or_with_none():
     assert tomllib.loads(with_state_sync(once, later))["statesync"]["trust_height"] == 9
     for text in (plain, once, config_toml(replace(NODE, state_sync=sync))):
         assert tomllib.loads(with_state_sync(text, None)) == tomllib.loads(plain)
+
+
+def test_what_was_written_is_read_again():
+    written = read_settings(config_toml(NODE))
+    assert written.rpc_address == "tcp://127.0.0.1:26657"
+    assert written.has_peers
+    assert not written.takes_state
+    sync = StateSync(height=5, block_hash="ab" * 32, rpc_servers=("a:1", "b:1"))
+    assert read_settings(config_toml(replace(NODE, state_sync=sync))).takes_state
+    assert not read_settings(config_toml(replace(NODE, peers=()))).has_peers
+
+
+@pytest.mark.parametrize(
+    "text", ["", "rpc = 1", "[rpc]\nladdr = 1", '[rpc]\nladdr = "a"\n[[p2p]]', "p2p = 1", "["]
+)
+def test_settings_that_a_person_spoiled_are_refused_and_no_more(text):
+    with pytest.raises(MalformedError, match="settings of CometBFT"):
+        read_settings(text)

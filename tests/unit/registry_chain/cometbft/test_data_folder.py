@@ -75,7 +75,11 @@ def test_data_is_set_aside_without_what_was_signed_as_often_as_it_must_be(home):
 
 
 @clause("NT-22")
-@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"height": 41}', '{"height": "x"}'])
+@pytest.mark.parametrize(
+    "text",
+    [None, "", "{", "[]", '{"height": 41}', '{"height": "x"}', '{"height": "' + "9" * 5000 + '"}'],
+    ids=range(7),
+)
 def test_what_was_signed_must_be_known(home, text):
     path = home / "data" / "priv_validator_state.json"
     path.unlink()

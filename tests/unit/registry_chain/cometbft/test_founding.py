@@ -11,9 +11,9 @@ import pytest
 from registry_chain.engines.cometbft.founding import (
     ChainEnd,
     NodeKeys,
-    address_of,
     block_max_bytes,
     comet_genesis,
+    initial_height_of,
     node_id,
     read_public_keys,
     write_keys,
@@ -23,7 +23,8 @@ from registry_chain.state_machine.parameters import PARAMETERS
 from tests.support.clauses import clause
 from weid import limits
 from weid.crypto.keys import PrivateKey
-from weid.errors import KeyFileError
+from weid.errors import KeyFileError, MalformedError
+from weid.registry.headers import address
 from weid.registry.operations import Inception
 from weid.registry.validators import Validator, ValidatorSet
 
@@ -70,7 +71,7 @@ def test_it_follows_from_our_genesis():
     first = made["validators"][0]
     assert base64.b64decode(first["pub_key"]["value"]) == KEYS[0]
     assert first["pub_key"]["type"] == "tendermint/PubKeyEd25519"
-    assert first["address"] == address_of(KEYS[0]).hex().upper()
+    assert first["address"] == address(KEYS[0]).hex().upper()
     assert comet_genesis(ours, {}) == comet_genesis(ours, {})
 
 
@@ -145,7 +146,7 @@ def test_the_form_is_cometbft_s(tmp_path):
     private = base64.b64decode(node["priv_key"]["value"])
     assert private == b"\x01" * 32 + made.node.public.raw
     voting = json.loads((tmp_path / "config" / "priv_validator_key.json").read_text())
-    assert voting["address"] == address_of(made.validator.public.raw).hex().upper()
+    assert voting["address"] == address(made.validator.public.raw).hex().upper()
     state = json.loads((tmp_path / "data" / "priv_validator_state.json").read_text())
     assert state == {"height": "0", "round": 0, "step": 0}
 
@@ -154,9 +155,9 @@ def test_the_form_is_cometbft_s(tmp_path):
 def test_the_id_is_that_which_cometbft_gives_a_key():
     # From `cometbft init`: the address of a validator is made as the id of a node is.
     raw = base64.b64decode("cGnE0q3RHVI4N0psb6j5Qa+JS7zbS92C+kCImtgJ5Mo=")
-    assert address_of(raw).hex().upper() == "CB70889D8E876F811CB18C13C6AAE89AD365F5B2"
+    assert address(raw).hex().upper() == "CB70889D8E876F811CB18C13C6AAE89AD365F5B2"
     public = PrivateKey.from_seed(b"\x01" * 32).public
-    assert node_id(public) == address_of(public.raw)
+    assert node_id(public) == address(public.raw)
     assert len(node_id(public)) == 20
 
 
@@ -193,3 +194,10 @@ def test_a_key_file_that_is_none_is_refused(tmp_path, damage):
 def test_keys_do_not_show_themselves():
     assert base64.b64encode(b"\x01" * 32).decode()[:20] not in repr(keys())
     assert "\\x01\\x01" not in repr(keys())
+
+
+@pytest.mark.parametrize("height", [b'"x"', b"null", b'"' + b"9" * 5000 + b'"'], ids=range(3))
+def test_a_genesis_of_no_height_is_refused(height):
+    assert initial_height_of(b'{"initial_height": "41"}') == 41
+    with pytest.raises(MalformedError, match="initial_height"):
+        initial_height_of(b'{"initial_height": ' + height + b"}")
