@@ -20,6 +20,8 @@ LAGS_BEHIND: Final = 2
 STANDS_AFTER: Final = 4 * limits.HEARTBEAT
 """Seconds without a block after which a network stands: even without news it makes some."""
 _NANOSECONDS: Final = 10**9
+_NO_ANSWER: Final = (RegistryUnavailableError, MalformedError)
+"""Nothing came, or something that is none: another program may answer at the port."""
 _ALONE: Final = (
     "no peer lets it in: has the registry admitted it? If so, it needs a restart: net stop and "
     "net start with its name"
@@ -261,7 +263,7 @@ def _powers(
             break
         try:
             voting = sources[node_id].validators(said[node_id].latest).validators
-        except (RegistryUnavailableError, MalformedError):
+        except _NO_ANSWER:
             break
         power_of = {each.public_key.hex(): each.power for each in voting}
         return {node.id: power_of.get(node.validator_key, 0) for node in nodes}
@@ -280,7 +282,7 @@ def _ask(
         status = source.status()
         peers = source.peers()
         strangers = [peer for peer in peers if not source.admits(peer)]
-    except RegistryUnavailableError as error:
+    except _NO_ANSWER as error:
         if silence.is_stopped(node):
             return replace(standing, state="stopped", reason=silence.reason_of(node))
         return replace(standing, reason=silence.reason_of(node) or error.message)
@@ -308,7 +310,7 @@ def _with_head(
         return standing
     try:
         header = source.block(status.latest).sealed.header
-    except RegistryUnavailableError as error:
+    except _NO_ANSWER as error:
         return replace(standing, reason=error.message)
     return replace(standing, head_age=max(0, now - header.time_ns // _NANOSECONDS))
 
@@ -324,7 +326,7 @@ def _compared(
         if status.earliest <= at <= status.latest:
             try:
                 hashes[node_id] = sources[node_id].block(at).sealed.header.app_hash.hex()
-            except RegistryUnavailableError:
+            except _NO_ANSWER:
                 continue
     found = list(hashes.values())
     # With as many on each side nobody can say who is right, and all are told to differ.

@@ -20,7 +20,7 @@ from registry_chain.engines.cometbft.network_status import (
 )
 from registry_chain.engines.cometbft.rpc import NodeStatus
 from tests.support.clauses import clause
-from weid.errors import RegistryUnavailableError
+from weid.errors import MalformedError, RegistryUnavailableError
 from weid.registry.validators import Validator, ValidatorSet
 
 PLANS = plan_one_machine(
@@ -46,13 +46,17 @@ class Source:
     connected: tuple[str, ...] = ("p",) * 3
     removed: tuple[str, ...] = ()
     is_down: bool = False
+    is_another: bool = False
     lost: set[int] = field(default_factory=set)
+    spoiled: set[int] = field(default_factory=set)
     age: int = 7
     voting: tuple[int, ...] | None = (10, 10, 10, 10)
 
     def status(self):
         if self.is_down:
             raise RegistryUnavailableError("no answer")
+        if self.is_another:
+            raise MalformedError("the answer is of something else")
         return NodeStatus(self.node_id, self.latest, self.earliest, self.catching_up)
 
     def close(self):
@@ -67,6 +71,8 @@ class Source:
     def block(self, height):
         if height in self.lost:
             raise RegistryUnavailableError("no such block")
+        if height in self.spoiled:
+            raise MalformedError("no block of that height")
         header = SimpleNamespace(time_ns=(NOW - self.age) * 10**9, app_hash=self.app_hash)
         return SimpleNamespace(sealed=SimpleNamespace(header=header))
 
@@ -128,6 +134,22 @@ def test_one_that_does_not_answer_is_down_with_the_reason_of_its_supervisor():
     assert standing.nodes[0].agrees is None
     assert compare({"is_down": True}).nodes[0].reason == "no answer"
     assert not standing.good
+
+
+@clause("NT-14")
+def test_something_else_that_answers_at_its_port_is_no_node_of_the_network():
+    standing = compare({"is_another": True})
+    assert states(standing) == ["down", "ok", "ok", "ok"]
+    assert standing.nodes[0].reason == "the answer is of something else"
+
+
+@clause("NT-14")
+def test_a_block_that_cannot_be_read_leaves_the_comparison_to_the_others():
+    standing = compare({"spoiled": {10}})
+    assert states(standing) == ["ok"] * 4
+    assert standing.nodes[0].agrees is None
+    assert standing.nodes[0].reason == "no block of that height"
+    assert [node.agrees for node in standing.nodes[1:]] == [True] * 3
 
 
 @clause("NT-14")
