@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from weid import limits
-from weid.errors import RegistryUnavailableError
+from weid.errors import MalformedError, RegistryUnavailableError
 
 ALONE_SECONDS: Final = 5 * limits.HEARTBEAT
 """Longest time without a peer and without a block; a node that makes blocks alone is not alone.
@@ -87,6 +87,9 @@ class PeerWatch:
                 peers = len(self._source.peers())
             except RegistryUnavailableError:
                 continue  # it does not answer yet: the supervisor looks after that
+            except MalformedError as error:
+                _log.warning("the peers are not known now: %s", error.message)
+                continue
             alone = loneliness.look(self._monotonic(), peers=peers, height=self._height())
             if alone >= self._seconds:
                 _log.warning("no peer and no block for %d s", alone)

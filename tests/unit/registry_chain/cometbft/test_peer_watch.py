@@ -7,7 +7,7 @@ import threading
 
 from registry_chain.engines.cometbft.peer_watch import Loneliness, PeerWatch
 from tests.support.clauses import clause
-from weid.errors import RegistryUnavailableError
+from weid.errors import MalformedError, RegistryUnavailableError
 
 
 @clause("NT-18")
@@ -30,6 +30,8 @@ class Peers:
         count = next(self._answers, 0)
         if count is None:
             raise RegistryUnavailableError("not yet")
+        if count < 0:
+            raise MalformedError("no list of peers")
         return ("ab",) * count
 
 
@@ -44,7 +46,7 @@ def test_who_stays_alone_is_told_once() -> None:
         done.set()
 
     watch = PeerWatch(
-        Peers(None, 2, 1),
+        Peers(None, 2, -1, 1),
         lambda: 7,
         on_alone=alone,
         monotonic=lambda: float(next(clock)),
