@@ -151,8 +151,7 @@ class Subscription:
     def _step_over(self) -> None:
         """Where no node keeps what comes next, go on with the first that any does."""
         if all(url in self._gone for url in self._urls):
-            first_kept = min(self._gone.values()) - 1
-            self.position = max(first_kept, -1 if self.position is None else self.position)
+            self._step_to(min(self._gone.values()) - 1)
             self._gone.clear()
 
     def _follow(self, url: str) -> None:
@@ -198,7 +197,7 @@ class Subscription:
             events, last = self._page(url, str(self.position), _POLL_SECONDS)
             for event in events:
                 self._hand_on(event)
-            self.position = max(last, self.position or -1)
+            self._step_to(last)
             self._say_live(live=True)
 
     def _page(self, url: str, after: str, wait: int) -> tuple[list[RegistryEvent], int]:
@@ -230,7 +229,11 @@ class Subscription:
     def _move_on(self, text: str) -> None:
         if not (text.isascii() and text.isdecimal() and len(text) <= 19):
             raise MalformedError("the node names a position that is none")
-        self.position = max(int(text), -1 if self.position is None else self.position)
+        self._step_to(int(text))
+
+    def _step_to(self, position: int) -> None:
+        """Take a position as come to, unless that would be a step back."""
+        self.position = max(position, -1 if self.position is None else self.position)
 
     def _say_live(self, *, live: bool) -> None:
         if live != self._live:

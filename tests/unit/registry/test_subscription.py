@@ -149,6 +149,14 @@ def test_pages_are_read_where_there_is_no_place_for_a_stream():
     assert script.asked[2] == f"{A}/events?after=0&wait=20"
 
 
+@clause("EV-15")
+def test_a_page_that_goes_back_brings_no_event_a_second_time():
+    script = Script(refusal(503), page(0), page(last=-1), page(0), BROKEN)
+    got, _, _, subscription = follow(script)
+    assert got == [0]
+    assert subscription.position == 0
+
+
 @clause("EV-05", "EV-15")
 def test_a_node_that_does_not_keep_what_comes_next_is_left_for_another():
     script = Script(refusal(410, first=50), frames(11, 12))
