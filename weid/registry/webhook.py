@@ -29,7 +29,9 @@ MAX_AGE: Final = 300
 """Seconds for which a signature is taken."""
 BODY_BYTES: Final = 64 * 1024
 _REMEMBERED: Final = 65_536
-"""Ids remembered at most: five minutes of two hundred events a second."""
+"""Ids remembered at most: six minutes of 180 events a second."""
+_ID_CHARS: Final = 128
+"""Longest id: a chain's has at most 50 characters, a position 19."""
 
 
 def source_of(network: str) -> str:
@@ -160,6 +162,8 @@ class WebhookReceiver:
         if fields.text("source") != source_of(self._network):
             raise InvalidSignatureError("the delivery tells of another registry")
         found, kind = fields.text("id"), fields.text("type")
+        if len(found) > _ID_CHARS:
+            raise MalformedError("the delivery's id is too long")
         if kind == TYPE_PREFIX + TRIAL:
             return Delivery(found, None)
         event = RegistryEvent.from_json(fields.member("data"))

@@ -157,6 +157,7 @@ FAULTS = {
     "another registry": (changed(source="urn:weid:other"), InvalidSignatureError),
     "another version": (changed(specversion="0.3"), MalformedError),
     "an id of another event": (changed(id="test-1/18"), MalformedError),
+    "an id that is too long": (changed(id="x" * 126 + "/17"), MalformedError),
     "a type of another event": (changed(type="weid.registry.issuer_recognized"), MalformedError),
     "no event": ({n: v for n, v in SENT.items() if n != "data"}, MalformedError),
     "an event with a part missing": (changed(data={"position": 17}), MalformedError),
