@@ -152,7 +152,8 @@ class Nodes:
     @property
     def sources(self) -> tuple[ProofSource, ...]:
         """All of them, the preferred one first."""
-        return tuple(node.source for node in self._order)
+        with self._lock:
+            return tuple(node.source for node in self._order)
 
     def report(self) -> tuple[NodeReport, ...]:
         """Return what is known of each, in the order in which they were given."""
