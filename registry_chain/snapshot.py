@@ -14,11 +14,11 @@ from registry_chain.storage.acceptance import accept_present_height
 from registry_chain.storage.committed import SnapshotState, read_genesis
 from registry_chain.storage.errors import StoreDamagedError, StoreRefusedError
 from registry_chain.storage.extent import newest_height, read_base
-from registry_chain.storage.folder_lock import sync_folder
 from registry_chain.storage.integrity import find_damage
 from registry_chain.storage.sealed_block import SealedBlock, read_block, read_light_block
 from registry_chain.storage.sqlite import SqliteChainStore
 from registry_chain.storage.store import ChainStore, Checkpoint, StoreSnapshot, Table
+from registry_chain.storage.whole_file import sync_folder
 from weid.encoding import JsonObject, base64url_encode, json_dumps
 from weid.errors import MalformedError
 from weid.registry.transaction import transaction_id

@@ -19,7 +19,6 @@ from typing import BinaryIO, Final
 
 from registry_chain.state_machine.genesis import Genesis
 from registry_chain.storage.errors import StoreDamagedError, StoreRefusedError
-from registry_chain.storage.folder_lock import sync_folder
 from registry_chain.storage.sealed_block import (
     SealedBlock,
     decode_block,
@@ -27,6 +26,7 @@ from registry_chain.storage.sealed_block import (
     encode_block,
     encode_validators,
 )
+from registry_chain.storage.whole_file import sync_folder
 from weid.cbor import CborValue, cbor_decode, cbor_encode
 from weid.errors import MalformedError, NotFoundError
 from weid.registry.validators import ValidatorSet

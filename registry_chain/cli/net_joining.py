@@ -36,6 +36,7 @@ from registry_chain.engines.cometbft.network_file import (
     read_network,
     same_machine,
 )
+from registry_chain.storage.whole_file import replace_file
 from weid.cli.output import Console, pass_console
 from weid.errors import MalformedError
 from weid.registry.node_operations import NodeRole
@@ -159,11 +160,8 @@ def to_state_sync(
 def _enter(network: Path, listed: NetworkFile, node: ListedNode) -> None:
     """Add a node of this machine to the list, so that `net start` runs it too."""
     entered = replace(listed, nodes=(*listed.nodes, node))
-    path = network / NETWORK_FILE
-    new = path.with_name(path.name + ".new")
-    new.write_bytes(entered.to_json())
     write_deployment(network, [each.plan for each in entered.nodes])
-    new.replace(path)
+    replace_file(network / NETWORK_FILE, entered.to_json(), durable=True)
 
 
 def _read(path: Path) -> bytes:

@@ -17,6 +17,7 @@ from registry_chain.cli.proposing import on_node
 from registry_chain.engines.cometbft.founding import node_id
 from registry_chain.engines.cometbft.key_files import NodeKeyFiles, Which
 from registry_chain.engines.cometbft.network_file import NETWORK_FILE, NODES, read_network
+from registry_chain.storage.whole_file import replace_file
 from weid.cli.output import Console, pass_console
 from weid.cli.passphrases import passphrase_option, read_passphrase
 from weid.clock import SystemClock
@@ -216,14 +217,10 @@ def _follow(folder: Path, change: _Change) -> None:
         else node
         for node in listed.nodes
     )
-    _rewrite(network / NETWORK_FILE, replace(listed, nodes=nodes).to_json())
+    listed = replace(listed, nodes=nodes)
+    replace_file(network / NETWORK_FILE, listed.to_json(), durable=True)
     for config in sorted((network / NODES).glob("*/comet/config/config.toml")):
         data = config.read_bytes()
         if before != after and before.encode() in data:
-            _rewrite(config, data.replace(before.encode(), after.encode()))
-
-
-def _rewrite(path: Path, data: bytes) -> None:
-    new = path.with_name(path.name + ".new")
-    new.write_bytes(data)
-    new.replace(path)
+            renamed = data.replace(before.encode(), after.encode())
+            replace_file(config, renamed, durable=True)

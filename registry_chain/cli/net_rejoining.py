@@ -21,6 +21,7 @@ from registry_chain.engines.cometbft.data_folder import (
 from registry_chain.engines.cometbft.supervisor_lock import LOCK_FILE, is_supervised
 from registry_chain.engines.cometbft.supervisor_status import STATUS_FILE, read_status
 from registry_chain.storage.errors import StoreInUseError
+from registry_chain.storage.whole_file import replace_file
 from weid.cli.output import Console, pass_console
 from weid.errors import NotFoundError
 
@@ -100,7 +101,5 @@ def require_stopped_node(node: NodeFolder) -> None:
 def _configure(node: NodeFolder, sync: StateSync | None) -> None:
     path = node.comet / "config" / "config.toml"
     text = with_state_sync(path.read_text(encoding="utf-8"), sync)
-    new = path.with_name(path.name + ".new")
-    new.write_text(text, encoding="utf-8")
-    new.replace(path)
+    replace_file(path, text.encode(), durable=True)
     (node.comet / DATA).mkdir(exist_ok=True, mode=0o700)

@@ -24,6 +24,7 @@ from registry_chain.storage.errors import StoreRefusedError
 from registry_chain.storage.integrity import check_sample
 from registry_chain.storage.sqlite import DATABASE, SqliteChainStore
 from registry_chain.storage.store import ChainStore
+from registry_chain.storage.whole_file import replace_file
 from weid.clock import Clock
 from weid.encoding import JsonObject
 from weid.errors import MalformedError, WeidError
@@ -170,7 +171,7 @@ def announcer(node: NodeFolder, ready_fd: int | None = None) -> Callable[[Listen
     """Return what tells where a node listens: in its folder, on stdout, and to a descriptor."""
 
     def announce(listening: Listening) -> None:
-        _write_address(node.address_file, listening.from_here)
+        replace_file(node.address_file, f"{listening.from_here}\n".encode("ascii"))
         click.echo(f"listening on {listening.address}")
         sys.stdout.flush()
         if ready_fd is not None:
@@ -230,12 +231,6 @@ def _begin(application: RegistryApplication, node: NodeFolder, genesis: Genesis)
         check_sample(application.store, sealed=not node.comet.exists())
     application.init_chain(genesis)
     node.begun_file.touch()
-
-
-def _write_address(path: Path, address: str) -> None:
-    new = path.with_name(path.name + ".new")
-    new.write_text(address + "\n", encoding="ascii")
-    new.replace(path)
 
 
 def _backup(store: SqliteChainStore, asked: JsonObject) -> JsonObject:

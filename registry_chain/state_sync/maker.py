@@ -20,8 +20,9 @@ from registry_chain.state_sync.manifest import (
 from registry_chain.state_sync.verdicts import Offer
 from registry_chain.storage.committed import SnapshotState, read_genesis
 from registry_chain.storage.errors import StoreRefusedError
-from registry_chain.storage.folder_lock import refused, sync_folder
+from registry_chain.storage.folder_lock import refused
 from registry_chain.storage.store import ChainStore
+from registry_chain.storage.whole_file import sync_folder
 from weid.errors import MalformedError
 
 KEPT: Final = 3

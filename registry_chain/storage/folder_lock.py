@@ -44,12 +44,3 @@ def refused(folder: Path, error: OSError) -> StoreRefusedError:
         f"the folder {folder} cannot be used: {error.strerror}",
         hint="it must be writable by the user that runs this, on a disk with space",
     )
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names of new files in a folder survive the loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

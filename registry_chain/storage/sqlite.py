@@ -30,10 +30,11 @@ from registry_chain.storage.errors import (
     StoreRefusedError,
     StoreStoppedError,
 )
-from registry_chain.storage.folder_lock import refused, sync_folder, take_lock
+from registry_chain.storage.folder_lock import refused, take_lock
 from registry_chain.storage.sealed_block import read_block
 from registry_chain.storage.sqlite_snapshot import SqliteSnapshot, reading_damage, reading_error
 from registry_chain.storage.store import Checkpoint, Table, Writes
+from registry_chain.storage.whole_file import sync_folder
 from weid.errors import RegistryUnavailableError
 
 PAGE_SIZE: Final = 4096

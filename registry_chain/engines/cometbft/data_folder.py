@@ -11,12 +11,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from itertools import count
 from pathlib import Path
 from shlex import quote
 from typing import Final
 
-from registry_chain.storage.folder_lock import sync_folder
+from registry_chain.storage.whole_file import former_name, replace_file, sync_folder
 from weid.encoding import json_loads_object
 from weid.errors import KeyFileError, MalformedError, WeidError
 from weid.registry.comet_json import integer_member
@@ -104,19 +103,13 @@ def sign_only_from(home: Path, height: int) -> None:
     if path.exists():
         set_aside(path)
     body = {"height": str(height - 1), "round": _LAST_ROUND, "step": _LAST_STEP}
-    new = path.with_name(path.name + ".new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(json.dumps(body, indent=2).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    sync_folder(path.parent)
+    data = json.dumps(body, indent=2).encode() + b"\n"
+    replace_file(path, data, mode=0o600, durable=True)
 
 
 def set_data_aside(home: Path) -> Path:
     """Move the data away, but for what was signed last; return where it is."""
-    aside = _free(home / DATA)
+    aside = former_name(home / DATA)
     aside.mkdir(mode=0o700)
     # One after the other, so that what was signed never leaves its place.
     for path in sorted((home / DATA).iterdir()):
@@ -128,17 +121,9 @@ def set_data_aside(home: Path) -> Path:
 
 def set_aside(path: Path) -> Path:
     """Move a file or folder to a name of its own beside it; return that."""
-    aside = _free(path)
+    aside = former_name(path)
     path.rename(aside)
     return aside
-
-
-def _free(path: Path) -> Path:
-    return next(
-        place
-        for number in count(1)
-        if not (place := path.with_name(f"{path.name}.old-{number}")).exists()
-    )
 
 
 def _copy(source: Path, target: Path) -> None:

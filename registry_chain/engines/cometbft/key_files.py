@@ -11,10 +11,8 @@ the old one back, and at each height one of the two is in the validator set and 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from enum import StrEnum
-from itertools import count
 from pathlib import Path
 
 from registry_chain.engines.cometbft.founding import (
@@ -25,6 +23,7 @@ from registry_chain.engines.cometbft.founding import (
     validator_key_json,
     write_secret,
 )
+from registry_chain.storage.whole_file import let_succeed, sync_folder
 from weid.crypto.keys import PrivateKey, PublicKey
 from weid.encoding import JsonObject
 from weid.errors import KeyFileError
@@ -61,26 +60,18 @@ class NodeKeyFiles:
     def make(self, which: Which, key: PrivateKey) -> None:
         """Write a new key beside the present one, durably."""
         write_secret(self._next(which), _FILES[which][1](key))
-        self._sync()
+        sync_folder(self._config)
 
     def switch(self, which: Which) -> Path:
         """Let the new key take the place of the present one; return where that one is now."""
         present, successor = self._file(which), self._next(which)
-        former = next(
-            place
-            for number in count(1)
-            if not (place := present.with_name(f"{present.name}.old-{number}")).exists()
-        )
         try:
-            # A link first: without a file CometBFT would make a key of its own.
-            os.link(present, former)
-            successor.replace(present)
+            # Never without a file: CometBFT would make a key of its own.
+            return let_succeed(successor, present)
         except OSError as error:
             raise KeyFileError(
                 f"{successor} cannot take the place of {present}: {error.strerror}"
             ) from None
-        self._sync()
-        return former
 
     def _file(self, which: Which) -> Path:
         return self._config / _FILES[which][0]
@@ -88,10 +79,3 @@ class NodeKeyFiles:
     def _next(self, which: Which) -> Path:
         present = self._file(which)
         return present.with_name(present.name + ".next")
-
-    def _sync(self) -> None:
-        descriptor = os.open(self._config, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

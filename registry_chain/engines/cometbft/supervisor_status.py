@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Final
 
+from registry_chain.storage.whole_file import replace_file
 from weid.encoding import JsonObject, json_loads_object
 from weid.errors import MalformedError
 
@@ -15,10 +16,7 @@ _STATUS_BYTES: Final = 64 * 1024
 
 def write_status(folder: Path, facts: JsonObject) -> None:
     """Replace the status file in one piece."""
-    path = folder / STATUS_FILE
-    new = path.with_name(path.name + ".new")
-    new.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    new.replace(path)
+    replace_file(folder / STATUS_FILE, json.dumps(facts, indent=1).encode() + b"\n")
 
 
 def read_status(folder: Path) -> JsonObject | None:

@@ -9,10 +9,8 @@ with it and with no other.
 
 from __future__ import annotations
 
-import os
 import secrets
 import threading
-from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +18,7 @@ from registry_chain.engines.embedded.node_key import create_node_key, load_node_
 from registry_chain.storage.committed import SnapshotState
 from registry_chain.storage.sealed_block import read_validators
 from registry_chain.storage.store import ChainStore
+from registry_chain.storage.whole_file import let_succeed, sync_folder
 from weid.crypto.keys import PrivateKey, RandomBytes
 from weid.crypto.signer import InMemorySigner
 from weid.errors import KeyFileError
@@ -96,7 +95,7 @@ class SealingKeys:
             if key is None:
                 passphrase = self._passphrase if is_encrypted(self.file) else None
                 key = create_node_key(self.next_file, passphrase=passphrase, random=self._random)
-            _sync(self.file.parent)
+            sync_folder(self.file.parent)
             return InMemorySigner(key)
 
     def switch(self) -> Path:
@@ -106,20 +105,12 @@ class SealingKeys:
 
     def _take(self, path: Path) -> Path:
         """Let a file become the key; at each moment there is a key, and none is lost."""
-        former = next(
-            place
-            for number in count(1)
-            if not (place := self.file.with_name(f"{self.file.name}.old-{number}")).exists()
-        )
         try:
-            os.link(self.file, former)
-            path.replace(self.file)
+            return let_succeed(path, self.file)
         except OSError as error:
             raise KeyFileError(
                 f"the key file {path} cannot take the place of {self.file}: {error.strerror}"
             ) from None
-        _sync(self.file.parent)
-        return former
 
     def _former(self) -> list[Path]:
         return sorted(self.file.parent.glob(f"{self.file.name}.old-*"))
@@ -129,12 +120,3 @@ class SealingKeys:
 
     def _load(self, path: Path) -> PrivateKey:
         return load_node_key(path, passphrase=self._passphrase if is_encrypted(path) else None)
-
-
-def _sync(folder: Path) -> None:
-    """Have the names in a folder on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
