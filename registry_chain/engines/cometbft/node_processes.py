@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from registry_chain.storage.whole_file import replace_file
 from weid.encoding import json_loads_object
 from weid.errors import MalformedError, WeidError
 
@@ -107,18 +108,21 @@ def start_node(folder: Path, command: Sequence[str]) -> NodeProcess:
             )
         finally:
             os.close(log)
-        started = start_time(process.pid)
-        # It runs on when we are gone, and is looked after by its pid file, not by this object.
-        process.returncode = 0
-        found = NodeProcess(process.pid, started or "")
-        path = folder / PID_FILE
-        new = path.with_name(path.name + ".new")
-        new.write_text(json.dumps({"pid": found.pid, "started": found.started}), encoding="ascii")
-        new.replace(path)
+        found = NodeProcess(process.pid, start_time(process.pid) or "")
+        facts = {"pid": found.pid, "started": found.started}
+        try:
+            replace_file(folder / PID_FILE, json.dumps(facts).encode())
+        except OSError:
+            # What no pid file names could never be stopped: it has done nothing yet.
+            process.kill()
+            process.wait()
+            raise
     except OSError as error:
         raise NodeProcessError(
             f"the node in {folder} could not be started: {error.strerror}"
         ) from None
+    # It runs on when we are gone, and is looked after by its pid file, not by this object.
+    process.returncode = 0
     return found
 
 

@@ -76,6 +76,23 @@ def test_a_node_is_found_again_and_stopped(node):
 
 
 @clause("NT-13")
+def test_a_process_that_no_pid_file_could_name_does_not_stay(tmp_path, monkeypatch):
+    begun = []
+    start = subprocess.Popen
+
+    def note(*arguments, **options):
+        begun.append(start(*arguments, **options))
+        return begun[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", note)
+    (tmp_path / f"{PID_FILE}.new").mkdir()
+    with pytest.raises(NodeProcessError, match="could not be started"):
+        start_node(tmp_path, SLEEP)
+    assert start_time(begun[0].pid) is None
+    assert running_node(tmp_path) is None
+
+
+@clause("NT-13")
 def test_a_node_is_not_started_twice(node):
     folder, process = node("a")
     with pytest.raises(NodeProcessError, match="is running"):
