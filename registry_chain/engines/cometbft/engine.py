@@ -29,7 +29,7 @@ from weid.registry.transaction import SignedTransaction
 HANDED_AT_ONCE: Final = 200
 """Transactions of one request to the pool; the node's `max_request_batch_size` is above it."""
 _HANDED_BYTES: Final = 512 * 1024
-"""And their bytes: below the RPC's `max_body_bytes` of 1 MB in base64."""
+"""And their bytes: in base64 far below the RPC's `max_body_bytes`."""
 _SWEEP_SECONDS: Final = 1.0
 """How often those that wait are looked at: whether they can still come into a block."""
 _OF_OTHER_BYTES: Final = frozenset({ResultCode.SIGNATURE_INVALID})
