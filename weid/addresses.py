@@ -1,4 +1,4 @@
-"""Judging addresses in digits: of the open internet, of this machine, or of an inner network."""
+"""Addresses in digits: of the open internet, of this machine, or of an inner network; in URLs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # IPv4 hidden in IPv6 beyond what `ipaddress` names itself: NAT64 (RFC 6052), IPv4-compatible.
 _EMBEDDING: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
+
+
+def host_and_port(host: str, port: int) -> str:
+    """Return both as a URL has them: an IPv6 address stands in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def is_public_address(text: str) -> bool:

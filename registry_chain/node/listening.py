@@ -11,6 +11,7 @@ from typing import Any, Final
 from waitress.server import create_server
 
 from registry_chain.node.settings import NodeSettings
+from weid.addresses import host_and_port
 from weid.errors import RegistryUnavailableError
 
 _SPARE_FILES: Final = 128
@@ -35,12 +36,12 @@ class Listening:
     @property
     def address(self) -> str:
         """The place as a URL."""
-        return _url(self.host, self.port)
+        return f"http://{host_and_port(self.host, self.port)}"
 
     @property
     def from_here(self) -> str:
         """The place as a URL that works on this machine."""
-        return _url(_EVERYWHERE.get(self.host, self.host), self.port)
+        return f"http://{host_and_port(_EVERYWHERE.get(self.host, self.host), self.port)}"
 
 
 def listen(
@@ -91,7 +92,3 @@ def listen(
 def _connection_limit(wanted: int) -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return wanted if soft == resource.RLIM_INFINITY else max(16, min(wanted, soft - _SPARE_FILES))
-
-
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -23,6 +23,7 @@ from registry_chain.engines.cometbft.configuration import (
 )
 from registry_chain.engines.cometbft.founding import NodeKeys, node_id, write_keys
 from weid import limits
+from weid.addresses import host_and_port
 from weid.did.syntax import Did
 from weid.errors import MalformedError
 from weid.registry.node_operations import NodeRole
@@ -31,7 +32,7 @@ P2P_PORT: Final = 26656
 RPC_PORT: Final = 26657
 API_PORT: Final = 8700
 MEASURES_BEHIND_RPC: Final = 3
-EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - what a container publishes is decided outside it
+EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - who may come in is decided by the registry
 PORTS_FOR_EACH: Final = 10
 """Ports that one node takes of one machine's: P2P, RPC, API, measures, and room."""
 MEMBERS: Final = frozenset(
@@ -95,14 +96,12 @@ class PlannedNode:
     @property
     def reached_at(self) -> str:
         """Where peers connect: `host:port`."""
-        host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{host}:{self.p2p_port}"
+        return host_and_port(self.address, self.p2p_port)
 
     @property
     def api(self) -> str:
         """Where the API listens, as a URL."""
-        host = f"[{self.api_host}]" if ":" in self.api_host else self.api_host
-        return f"http://{host}:{self.api_port}"
+        return f"http://{host_and_port(self.api_host, self.api_port)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,14 +331,13 @@ def settings_of(
         known = [each for each in facing if each.plan.role != NodeRole.OBSERVER] or facing
     else:
         known = guarded + [each for each in facing if each.plan.role != NodeRole.OBSERVER]
-    listen = plan.address if plan.one_machine else "0.0.0.0"  # noqa: S104 - peers come from anywhere
-    if ":" in plan.address:
-        listen = f"[{plan.address}]" if plan.one_machine else "[::]"
+    anywhere = "::" if ":" in plan.address else EVERYWHERE
+    listen = host_and_port(plan.address if plan.one_machine else anywhere, plan.p2p_port)
     private = tuple(each.id for each in guarded)
     return NodeSettings(
         name=plan.name,
         role=plan.role,
-        p2p_address=f"tcp://{listen}:{plan.p2p_port}",
+        p2p_address=f"tcp://{listen}",
         rpc_address=f"tcp://127.0.0.1:{plan.rpc_port}",
         external_address="" if plan.one_machine else plan.reached_at,
         peers=tuple(each.peer for each in known),
