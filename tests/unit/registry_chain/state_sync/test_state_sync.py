@@ -51,6 +51,7 @@ from tests.support.clauses import clause
 from tests.support.decided_chain import DecidedChain, random_decided
 from tests.support.rich_chain import rich_chain
 from weid.cbor import cbor_encode
+from weid.errors import MalformedError
 from weid.registry.operations import AnchorBatch
 
 SIZE = 1500
@@ -481,6 +482,7 @@ def test_a_manifest_past_a_limit_or_of_another_form_is_refused(offered: Offered)
         cbor_encode([*values, [[1, bytes(32)], [3, bytes(32)], [2, bytes(32)]]]),
         cbor_encode([*values, [chunk], 0]),
         cbor_encode([2, *values[1:], [chunk]]),
+        cbor_encode([True, *values[1:], [chunk]]),
         *(
             cbor_encode([*values[:at], wrong, *values[at + 1 :], [chunk]])
             for at, wrong in (
@@ -501,6 +503,9 @@ def test_a_manifest_past_a_limit_or_of_another_form_is_refused(offered: Offered)
     for bomb in bombs:
         offer = Offer(7, FORMAT, 1, hashlib.sha256(bomb).digest(), bomb)
         assert offered.answer(offer).result is OfferResult.REJECT, bomb[:20].hex()
+        # By its form, whatever else is wrong with it.
+        with pytest.raises(MalformedError):
+            Manifest.from_bytes(bomb)
     assert Manifest.from_bytes(offered.manifest.to_bytes()) == offered.manifest
 
 
