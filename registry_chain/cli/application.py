@@ -35,6 +35,7 @@ from registry_chain.engines.cometbft.founding import initial_height_of
 from registry_chain.engines.cometbft.supervisor import SOCKET_VARIABLE
 from registry_chain.node.control import listen_for_orders
 from registry_chain.node.settings import NodeSettings
+from registry_chain.state_sync import SNAPSHOTS
 from weid.cli.output import Console, pass_console
 from weid.clock import SystemClock
 from weid.errors import MalformedError
@@ -76,7 +77,7 @@ def application(  # noqa: PLR0913 - the options of the command
         socket=Path(os.environ.get(SOCKET_VARIABLE) or node.comet.absolute() / SOCKET),
         initial_height=initial_height_of(_read(config / "genesis.json")),
         version=version("weid"),
-        snapshots=node.chain / "snapshots",
+        snapshots=node.chain / SNAPSHOTS,
         snapshot_blocks=snapshot_blocks,
         has_peers=written.has_peers,
     )

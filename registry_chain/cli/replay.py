@@ -12,7 +12,7 @@ from registry_chain.cli.command import ChainCommand
 from registry_chain.cli.folder import DATABASE, FOLDER, NodeFolder, copy_first
 from registry_chain.replay import replay as run_again
 from registry_chain.state_machine.genesis import Genesis
-from registry_chain.state_sync import FORMAT, SnapshotMaker, SnapshotTaker
+from registry_chain.state_sync import FORMAT, SNAPSHOTS, SnapshotMaker, SnapshotTaker
 from registry_chain.state_sync.verdicts import ChunkResult
 from registry_chain.storage.errors import StoreDamagedError
 from registry_chain.storage.memory import MemoryChainStore
@@ -89,7 +89,7 @@ def _told(console: Console) -> Callable[[int], None]:
 
 def _begin_with(store: SqliteChainStore, genesis: Genesis, height: int, target: ChainStore) -> None:
     """Take the node's own snapshot of a height, which the header after it must prove."""
-    maker = SnapshotMaker(store, store.folder / "snapshots")
+    maker = SnapshotMaker(store, store.folder / SNAPSHOTS)
     found = [manifest for manifest in maker.manifests() if manifest.height == height]
     with store.snapshot() as snapshot:
         block = read_block(snapshot, height + 1, with_transactions=False)

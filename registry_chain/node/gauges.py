@@ -16,6 +16,8 @@ from registry_chain.node.metrics import Metric
 from registry_chain.node.parts import NodeParts
 from registry_chain.reader import RecordReader
 from registry_chain.state_machine.nodes import is_admitted
+from registry_chain.state_sync import SNAPSHOTS as SNAPSHOT_FOLDER
+from registry_chain.state_sync import kept_heights
 from registry_chain.storage.committed import SnapshotState
 from registry_chain.storage.extent import read_base
 from registry_chain.storage.sealed_block import read_validators
@@ -78,11 +80,6 @@ POWER: Final = Metric("weid_voting_power", "gauge", "Voting power of all of them
 MISBEHAVED: Final = Metric(
     "weid_misbehaved_nodes", "gauge", "Active nodes that are marked for a double vote."
 )
-GAUGES: Final = (
-    HEIGHT, HEAD_AGE, STATE_HEIGHT, BASE_HEIGHT, SNAPSHOTS, SNAPSHOT_HEIGHT, DISK_FREE, DAMAGED,
-    STOPPED, POOL, RESTARTS, DECIDED_HEIGHT, STAGED, COMETBFT_UP, CATCHING_UP, PEERS, STRANGERS,
-    MEMPOOL, OWN_POWER, VALIDATORS, POWER, MISBEHAVED,
-)  # fmt: skip
 
 
 def measured(node: NodeParts) -> dict[Metric, float]:
@@ -124,11 +121,7 @@ def _of_folder(node: NodeParts) -> dict[Metric, int]:
     if folder is None:
         return {}
     found = {DISK_FREE: shutil.disk_usage(folder).free}
-    try:
-        names = [path.name for path in (folder / "chain" / "snapshots").iterdir()]
-    except OSError:
-        names = []
-    heights = [int(name) for name in names if name.isascii() and name.isdecimal()]
+    heights = kept_heights(folder / "chain" / SNAPSHOT_FOLDER)
     found |= {SNAPSHOTS: len(heights), SNAPSHOT_HEIGHT: max(heights, default=0)}
     restarts = (read_status(folder) or {}).get("restarts")
     if isinstance(restarts, int):

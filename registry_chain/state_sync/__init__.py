@@ -3,7 +3,7 @@
 `SnapshotMaker` makes and keeps them; `take_offer` and `SnapshotTaker` believe them (SS-…).
 """
 
-from registry_chain.state_sync.maker import SnapshotMaker
+from registry_chain.state_sync.maker import SNAPSHOTS, SnapshotMaker, kept_heights
 from registry_chain.state_sync.manifest import FORMAT, Manifest
 from registry_chain.state_sync.taker import SnapshotTaker, take_offer
 from registry_chain.state_sync.unfinished import clear_unfinished, is_unfinished
@@ -17,6 +17,7 @@ from registry_chain.state_sync.verdicts import (
 
 __all__ = [
     "FORMAT",
+    "SNAPSHOTS",
     "ChunkAnswer",
     "ChunkResult",
     "Manifest",
@@ -27,5 +28,6 @@ __all__ = [
     "SnapshotTaker",
     "clear_unfinished",
     "is_unfinished",
+    "kept_heights",
     "take_offer",
 ]

@@ -25,10 +25,25 @@ from registry_chain.storage.store import ChainStore
 from registry_chain.storage.whole_file import sync_folder
 from weid.errors import MalformedError
 
+SNAPSHOTS: Final = "snapshots"
+"""Name of their folder beside the database of a chain."""
 KEPT: Final = 3
 """Snapshots that are kept: a node that takes one has time to end before it goes."""
 _MANIFEST: Final = "manifest"
 _PART: Final = ".part"
+
+
+def kept_heights(folder: Path) -> list[int]:
+    """Return the heights of the snapshots in a folder, the newest first; none where there is none.
+
+    Whether they are whole is not looked at.
+    """
+    try:
+        names = [entry.name for entry in folder.iterdir()]
+    except OSError:
+        return []
+    digits = (name for name in names if name.isascii() and name.isdecimal())
+    return sorted(map(int, digits), reverse=True)
 
 
 class SnapshotMaker:
@@ -109,7 +124,7 @@ class SnapshotMaker:
 
     def manifests(self) -> list[Manifest]:
         """Return the manifests of the snapshots that are kept, newest first."""
-        found = [self._read(height) for height in self._heights()]
+        found = [self._read(height) for height in kept_heights(self._folder)]
         return [manifest for manifest in found if manifest is not None]
 
     def offers(self) -> list[Offer]:
@@ -132,14 +147,6 @@ class SnapshotMaker:
             return None
         return raw if hashlib.sha256(raw).digest() == manifest.chunks[index].hash else None
 
-    def _heights(self) -> list[int]:
-        try:
-            names = [entry.name for entry in self._folder.iterdir()]
-        except OSError:
-            return []
-        digits = (name for name in names if name.isascii() and name.isdecimal())
-        return sorted(map(int, digits), reverse=True)
-
     def _read(self, height: int) -> Manifest | None:
         try:
             manifest = Manifest.from_bytes((self._folder / str(height) / _MANIFEST).read_bytes())
@@ -148,7 +155,7 @@ class SnapshotMaker:
         return manifest if manifest.height == height else None
 
     def _drop_old(self) -> None:
-        for height in self._heights()[self._keep :]:
+        for height in kept_heights(self._folder)[self._keep :]:
             shutil.rmtree(self._folder / str(height), ignore_errors=True)
 
 
