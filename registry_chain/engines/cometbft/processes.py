@@ -22,6 +22,7 @@ _BOUND: Final = Path(__file__).with_name("bound_process.py")
 _KEPT_LINES: Final = 40
 _LINE_CHARS: Final = 2000
 _READY: Final = ("listening on ", "waiting for a snapshot")
+_NO_FILE: Final = -1
 _LAST_SECONDS: Final = 30.0
 """How long before the end a line was written that may be about it."""
 
@@ -60,9 +61,12 @@ class Wakeup:
                 os.read(self._read, 4096)
 
     def close(self) -> None:
-        """Give both ends back."""
-        os.close(self._read)
-        os.close(self._write)
+        """Give both ends back; who notifies later, such as a reader that is left, does nothing."""
+        ends = self._write, self._read
+        # First, since their numbers may be another file's a moment after.
+        self._write = self._read = _NO_FILE
+        for end in ends:
+            os.close(end)
 
 
 class ChildProcess:

@@ -427,3 +427,18 @@ def test_the_defaults_are_patient():
     assert policy.first_pause <= policy.longest_pause <= policy.good
     assert policy.ready >= 60
     assert Commands(("a",), ("b",)).of("application") == ("a",)
+
+
+def test_who_notifies_after_the_end_writes_into_nobody_elses_file():
+    wakeup = Wakeup()
+    wakeup.close()
+    read, write = os.pipe()  # the lowest free numbers: those that were given back
+    try:
+        os.set_blocking(read, False)
+        os.set_blocking(write, False)
+        wakeup.notify()
+        with pytest.raises(BlockingIOError):
+            os.read(read, 1)
+    finally:
+        os.close(read)
+        os.close(write)
