@@ -13,6 +13,7 @@ from registry_chain.cli.counting import counted
 from registry_chain.cli.folder import FOLDER, NodeFolder
 from registry_chain.cli.layout import Layout, layout_options
 from registry_chain.cli.net import network_paths, write_network
+from registry_chain.cli.node_proposals import proposal_to_admit
 from registry_chain.cli.undoing import leaving_nothing
 from registry_chain.engines.cometbft.founding import ChainEnd, comet_genesis, read_public_keys
 from registry_chain.engines.cometbft.moving import moved_chain, node_records
@@ -21,7 +22,6 @@ from registry_chain.engines.cometbft.network_file import (
     COMET_GENESIS,
     NETWORK_FILE,
     NODES,
-    ListedNode,
     read_network,
 )
 from registry_chain.snapshot import restore
@@ -29,7 +29,6 @@ from registry_chain.state_machine.genesis import Genesis
 from registry_chain.storage.errors import StoreRefusedError
 from weid.cli.output import Console, pass_console
 from weid.errors import MalformedError, NotFoundError
-from weid.registry.node_operations import NodeRole
 
 _COMMANDS: Final = {
     "prepare": ("registry_chain.cli.migrate:prepare", "lay out the nodes that are to go on"),
@@ -65,7 +64,7 @@ def prepare(console: Console, *, source: Path, out: Path, layout: Layout) -> Non
     nodes = with_operators(layout.nodes(), ())
     with leaving_nothing(out, *network_paths(out)):
         listed = write_network(out, layout, nodes, genesis, comet=None)
-    proposals = [_proposal(node) for node in listed.nodes]
+    proposals = [proposal_to_admit(node) for node in listed.nodes]
     proposals.append("registry-chain governance propose hand-over cometbft")
     console.show(
         "\n".join(proposals),
@@ -91,19 +90,6 @@ def prepare(console: Console, *, source: Path, out: Path, layout: Layout) -> Non
         f"{_WHERE}.\nThen stop the old node, and: registry-chain migrate finish "
         f"{quote(str(source))} {quote(str(out))}"
     )
-
-
-def _proposal(node: ListedNode) -> str:
-    plan = node.plan
-    words = [f"registry-chain governance propose admit-node {node.node_id}", plan.role.value]
-    words.append(plan.name)
-    if plan.role is not NodeRole.SENTRY:
-        words += ["--validator-key", node.validator_key]
-    if plan.role is NodeRole.VALIDATOR:
-        words += ["--power", str(plan.power)]
-    if plan.operator:
-        words += ["--operator", plan.operator]
-    return " ".join(words)
 
 
 @click.command(cls=ChainCommand)

@@ -12,6 +12,7 @@ import click
 
 from registry_chain.cli.command import ChainCommand
 from registry_chain.cli.folder import FOLDER
+from registry_chain.cli.node_proposals import proposal_to_admit
 from registry_chain.cli.undoing import leaving_nothing
 from registry_chain.engines.cometbft.configuration import StateSync
 from registry_chain.engines.cometbft.deployment import systemd_unit, write_deployment
@@ -176,9 +177,7 @@ def _read(path: Path) -> bytes:
 
 def _show(console: Console, folder: Path, node: ListedNode, listed: NetworkFile) -> None:
     role = node.plan.role
-    words = [f"registry-chain governance propose admit-node {node.node_id}"]
-    words += [role.value, node.plan.name, "--validator-key", node.validator_key]
-    proposal = " ".join(words)
+    proposal = proposal_to_admit(node)
     lines = [f"node id        {node.node_id}", f"validator key  {node.validator_key}"]
     console.show(
         "\n".join([*lines, f"folder         {folder}"]),

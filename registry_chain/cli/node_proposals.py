@@ -25,12 +25,28 @@ from weid.registry.node_operations import (
 )
 
 if TYPE_CHECKING:
+    from registry_chain.engines.cometbft.network_file import ListedNode
     from weid.registry.operations import GovernedAction
 
 _ROLE: Final = click.Choice([role.value for role in NodeRole])
 _POWER: Final = click.IntRange(0, limits.VALIDATOR_POWER)
 _DEFAULT_POWER: Final = 10
 _NODE: Final = click.argument("node_id", metavar="NODE", type=NODE_ID)
+
+
+def proposal_to_admit(node: ListedNode) -> str:
+    """Return the command that proposes a node which was laid out, but for who proposes it."""
+    plan = node.plan
+    words = [f"registry-chain governance propose admit-node {node.node_id}", plan.role.value]
+    words.append(plan.name)
+    if plan.role is not NodeRole.SENTRY:
+        # An observer's key too: governance can give it a vote without asking for it again.
+        words += ["--validator-key", node.validator_key]
+    if plan.role is NodeRole.VALIDATOR:
+        words += ["--power", str(plan.power)]
+    if plan.operator:
+        words += ["--operator", plan.operator]
+    return " ".join(words)
 
 
 @click.command(name="admit-node", cls=ChainCommand)

@@ -203,7 +203,7 @@ def test_a_node_joins_a_network_of_this_machine(chain, lay_out):
     assert read_public_keys(home)[1].raw.hex() == new["validator_key"]
     assert new["proposal"] == (
         f"registry-chain governance propose admit-node {new['node_id']} validator east "
-        f"--validator-key {new['validator_key']}"
+        f"--validator-key {new['validator_key']} --power 10"
     )
     peers = config(out / "nodes" / "east")["p2p"]["persistent_peers"]
     assert {peer.split("@")[0] for peer in peers.split(",")} == {

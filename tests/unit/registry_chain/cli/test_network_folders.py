@@ -146,3 +146,27 @@ def test_a_running_node_that_handed_over_is_shown_however_old_its_last_block_is(
     else:
         assert code != 0
         assert "too old" in err
+
+
+def test_what_the_governors_are_to_decide_names_who_answers_for_each_node(chain, begun, tmp_path):
+    did = "did:web:operator.example"
+    hosts = tmp_path / "hosts.toml"
+    hosts.write_text(
+        f'[[node]]\nname = "north"\nrole = "validator"\naddress = "10.0.0.1"\noperator = "{did}"\n'
+        'power = 7\nsentries = ["gate"]\n'
+        '[[node]]\nname = "gate"\nrole = "sentry"\naddress = "10.0.0.2"\n'
+    )
+    code, told, err = chain(
+        "--json", "migrate", "prepare", begun, tmp_path / "net", "--hosts", hosts
+    )
+    assert code == 0, err
+    said = json.loads(told)
+    north, gate = said["nodes"]
+    propose = "registry-chain governance propose"
+    key = north["validator_key"]
+    votes = f"validator north --validator-key {key} --power 7 --operator {did}"
+    assert said["proposals"] == [
+        f"{propose} admit-node {north['node_id']} {votes}",
+        f"{propose} admit-node {gate['node_id']} sentry gate",
+        f"{propose} hand-over cometbft",
+    ]
