@@ -91,17 +91,20 @@ def read_network(folder: Path) -> NetworkFile:
     """Read the file in a network's folder.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError: there is none, or it may not be read.
         MalformedError: it is damaged.
     """
     path = folder / NETWORK_FILE
     try:
-        data = path.read_bytes()
-    except OSError:
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
         raise NotFoundError(
             f"{folder} is not the folder of a network: it has no {NETWORK_FILE}",
             hint=f"registry-chain net init {quote(str(folder))} --network NAME lays out a new one",
         ) from None
+    except OSError as error:
+        raise NotFoundError(f"{path} cannot be read: {error.strerror}") from None
     try:
         return NetworkFile.from_json(data)
     except MalformedError as error:

@@ -40,6 +40,16 @@ def network_folder(chain, tmp_path):
     return out
 
 
+def test_a_list_of_nodes_that_cannot_be_read_is_not_said_to_be_missing(chain, tmp_path):
+    code, _, err = chain("net", "status", tmp_path)
+    assert code == 1
+    assert "it has no network.json" in err
+    (tmp_path / "network.json").mkdir()
+    code, _, err = chain("net", "status", tmp_path)
+    assert code == 1
+    assert "network.json cannot be read: Is a directory" in err
+
+
 FOR_A_NODE = {
     "status": ("status", "NET"),
     "nodes": ("nodes", "NET"),
