@@ -11,13 +11,12 @@ from registry_chain.cli.command import ChainCommand
 from registry_chain.cli.council import called_council, governor_options, rules_options
 from registry_chain.cli.folder import FOLDER, NodeFolder
 from registry_chain.cli.founding import FoundedGovernor, create_governors, found_registry
-from registry_chain.cli.undoing import leaving_nothing
+from registry_chain.cli.undoing import leaving_nothing, require_empty
 from registry_chain.state_machine.genesis import Genesis
 from registry_chain.state_machine.parameters import GOVERNANCE_THRESHOLD
 from weid.cli.output import Console, pass_console
 from weid.clock import SystemClock
 from weid.did.syntax import check_network
-from weid.errors import MalformedError
 
 
 @click.command(cls=ChainCommand)
@@ -52,10 +51,7 @@ def init(  # noqa: PLR0913 - the options of the command
           --keys-out governors --passphrase-file secret.txt
     """  # noqa: D301 - click's mark for text that keeps its lines
     check_network(network)
-    if folder.exists() and any(folder.iterdir()):
-        raise MalformedError(
-            f"{folder} is not empty", hint="name a new folder: a registry is founded once"
-        )
+    require_empty(folder, hint="name a new folder: a registry is founded once")
     council = called_council(
         named=named,
         count=count,

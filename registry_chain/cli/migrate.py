@@ -14,7 +14,7 @@ from registry_chain.cli.folder import FOLDER, NodeFolder
 from registry_chain.cli.layout import Layout, layout_options
 from registry_chain.cli.net import network_paths, write_network
 from registry_chain.cli.node_proposals import proposal_to_admit
-from registry_chain.cli.undoing import leaving_nothing
+from registry_chain.cli.undoing import leaving_nothing, require_empty
 from registry_chain.engines.cometbft.founding import ChainEnd, comet_genesis, read_public_keys
 from registry_chain.engines.cometbft.moving import moved_chain, node_records
 from registry_chain.engines.cometbft.network import with_operators
@@ -28,7 +28,7 @@ from registry_chain.snapshot import restore
 from registry_chain.state_machine.genesis import Genesis
 from registry_chain.storage.errors import StoreRefusedError
 from weid.cli.output import Console, pass_console
-from weid.errors import MalformedError, NotFoundError
+from weid.errors import NotFoundError
 
 _COMMANDS: Final = {
     "prepare": ("registry_chain.cli.migrate:prepare", "lay out the nodes that are to go on"),
@@ -59,8 +59,7 @@ def prepare(console: Console, *, source: Path, out: Path, layout: Layout) -> Non
     governors; after the last one, the hand-over, the old node makes no block any more.
     """
     genesis = _genesis_of_one(NodeFolder(source))
-    if out.exists() and any(out.iterdir()):
-        raise MalformedError(f"{out} is not empty", hint="name a new folder for the network")
+    require_empty(out, hint="name a new folder for the network")
     nodes = with_operators(layout.nodes(), ())
     with leaving_nothing(out, *network_paths(out)):
         listed = write_network(out, layout, nodes, genesis, comet=None)

@@ -15,7 +15,7 @@ from registry_chain.cli.counting import counted
 from registry_chain.cli.folder import FOLDER
 from registry_chain.cli.founding import FoundedGovernor, create_governors, new_chain_id
 from registry_chain.cli.layout import Layout, layout_options
-from registry_chain.cli.undoing import leaving_nothing
+from registry_chain.cli.undoing import leaving_nothing, require_empty
 from registry_chain.engines.cometbft.deployment import COMPOSE_FILE, can_compose, write_deployment
 from registry_chain.engines.cometbft.founding import comet_genesis
 from registry_chain.engines.cometbft.network import (
@@ -37,7 +37,6 @@ from registry_chain.state_machine.parameters import GOVERNANCE_THRESHOLD
 from weid.cli.output import Console, pass_console
 from weid.clock import Clock, SystemClock
 from weid.did.syntax import check_network
-from weid.errors import MalformedError
 from weid.registry.node_operations import NodeRole
 
 _COMMANDS = {
@@ -105,8 +104,7 @@ def init(  # noqa: PLR0913 - the options of the command
       operator = "Governor 1"
     """  # noqa: D301 - click's mark for text that keeps its lines
     check_network(network)
-    if out.exists() and any(out.iterdir()):
-        raise MalformedError(f"{out} is not empty", hint="name a new folder for the network")
+    require_empty(out, hint="name a new folder for the network")
     nodes = layout.nodes()
     council = called_council(
         named=named,

@@ -1,4 +1,4 @@
-"""Leaving nothing behind: what a command that fails has made is taken away again."""
+"""Beginning where nothing is, and leaving nothing behind of a command that fails."""
 
 from __future__ import annotations
 
@@ -7,6 +7,18 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from weid.errors import MalformedError
+
+
+def require_empty(folder: Path, *, hint: str) -> None:
+    """Require that a folder is empty, or not there yet.
+
+    Raises:
+        MalformedError: something is in it.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise MalformedError(f"{folder} is not empty", hint=hint)
 
 
 @contextmanager
