@@ -237,8 +237,9 @@ class CometRpc:
                 return self._exchange(body)
             except (OSError, http.client.HTTPException) as error:
                 self._drop()
-                # A kept connection may have been closed meanwhile; a fresh one says the truth.
-                if attempt == 1 and is_kept:
+                # A kept connection may have been closed meanwhile; a fresh one says the truth. One
+                # on which nothing came in time was open: asking anew would only wait twice.
+                if attempt == 1 and is_kept and not isinstance(error, TimeoutError):
                     continue
                 raise RegistryUnavailableError(
                     f"the node's engine does not answer at {self._place[0]}:{self._place[1]}"

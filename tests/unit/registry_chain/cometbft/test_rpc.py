@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -157,6 +158,27 @@ def test_what_the_engine_refuses_is_told(node: Node) -> None:
 def test_an_engine_that_is_not_there_is_told_by_its_address() -> None:
     with pytest.raises(RegistryUnavailableError, match=r"127\.0\.0\.1:9"):
         CometRpc("tcp://127.0.0.1:9").status()
+
+
+@pytest.mark.parametrize(
+    ("error", "asked"), [(TimeoutError("timed out"), 1), (ConnectionResetError("reset"), 2)]
+)
+def test_a_kept_connection_is_made_anew_where_it_was_closed_and_not_where_nothing_came(
+    node: Node, monkeypatch: pytest.MonkeyPatch, error: OSError, asked: int
+) -> None:
+    node.answers["net_info"] = {"peers": []}
+    rpc = node.rpc()
+    assert rpc.peers() == ()
+    sent = []
+
+    def broken(self: http.client.HTTPConnection, *_: object) -> None:
+        sent.append(self)
+        raise error
+
+    monkeypatch.setattr(http.client.HTTPConnection, "request", broken)
+    with pytest.raises(RegistryUnavailableError, match="does not answer"):
+        rpc.peers()
+    assert len(sent) == asked
 
 
 @pytest.mark.parametrize("address", ["", "unix:///tmp/rpc", "tcp://127.0.0.1"])
