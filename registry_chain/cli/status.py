@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from registry_chain.cli.arguments import HASH
 from registry_chain.cli.asking import loopback_option, open_own, open_registry
 from registry_chain.cli.command import ChainCommand
 from registry_chain.cli.folder import FOLDER, NodeFolder
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from weid.registry.http_client import HttpRegistry
     from weid.registry.records import HandoverRecord, Head
 
-_HASH_BYTES = 32
 _HANDED_OVER = "handed_over"
 _NODE_COLUMNS = ("url", "state", "height", "since", "error")
 
@@ -34,7 +34,9 @@ _NODE_COLUMNS = ("url", "state", "height", "since", "error")
     metavar="URL",
     help="A node elsewhere (needs --genesis); several are compared.",
 )
-@click.option("--genesis", metavar="HASH", help="Genesis hash of the registry that is meant.")
+@click.option(
+    "--genesis", type=HASH, metavar="HASH", help="Genesis hash of the registry that is meant."
+)
 @loopback_option
 @pass_console
 def status(
@@ -42,7 +44,7 @@ def status(
     *,
     folder: Path | None,
     nodes: tuple[str, ...],
-    genesis: str | None,
+    genesis: bytes | None,
     unsafe_loopback_http: bool,
 ) -> None:
     """Say where a registry stands.
@@ -58,7 +60,7 @@ def status(
                 "--genesis is missing: without it any registry could pose as the right one"
             )
         there = open_registry(
-            *nodes, genesis_hash=_hash(genesis), unsafe_loopback_http=unsafe_loopback_http
+            *nodes, genesis_hash=genesis, unsafe_loopback_http=unsafe_loopback_http
         )
         _show(console, _ask(console, nodes, there))
         return
@@ -88,16 +90,6 @@ def status(
                 hint="ask its https address: registry-chain status --node URL --genesis "
                 f"{genesis_hash.hex()}",
             ) from None
-
-
-def _hash(text: str) -> bytes:
-    try:
-        value = bytes.fromhex(text)
-    except ValueError:
-        value = b""
-    if len(value) != _HASH_BYTES:
-        raise click.UsageError("--genesis is not 64 hexadecimal digits")
-    return value
 
 
 def _here(here: NodeFolder, facts: JsonObject) -> JsonObject:
