@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from registry_chain.engines.cometbft.network_file import ListedNode
-from registry_chain.engines.cometbft.rpc import DecidedBlock, NodeStatus
+from registry_chain.engines.cometbft.rpc import DecidedBlock, SyncStatus
 from weid import limits
 from weid.clock import format_time
 from weid.encoding import JsonObject
@@ -39,7 +39,7 @@ _ADMITTED: Final = (
 class StatusSource(Protocol):
     """What is asked of a node's CometBFT."""
 
-    def status(self) -> NodeStatus:
+    def status(self) -> SyncStatus:
         """Return where the node stands."""
         ...
 
@@ -210,7 +210,7 @@ def _standing(
     now: int,
     silence: _Silence,
 ) -> NetworkStanding:
-    said: dict[str, NodeStatus] = {}
+    said: dict[str, SyncStatus] = {}
     standings = {}
     for node in nodes:
         standings[node.id] = _ask(node, sources[node.id], said, silence)
@@ -255,7 +255,7 @@ def _together(found: Sequence[tuple[NodeStanding, int]], at: int, now: int) -> N
 
 
 def _powers(
-    nodes: Sequence[ListedNode], sources: dict[str, StatusSource], said: dict[str, NodeStatus]
+    nodes: Sequence[ListedNode], sources: dict[str, StatusSource], said: dict[str, SyncStatus]
 ) -> dict[str, int]:
     """Return each node's voting power: as the highest that answers has it, else as laid out."""
     for node_id in sorted(said, key=lambda each: said[each].latest, reverse=True)[:1]:
@@ -273,7 +273,7 @@ def _powers(
 def _ask(
     node: ListedNode,
     source: StatusSource,
-    said: dict[str, NodeStatus],
+    said: dict[str, SyncStatus],
     silence: _Silence,
 ) -> NodeStanding:
     plan = node.plan
@@ -297,14 +297,14 @@ def _sentries_of(nodes: Sequence[ListedNode], node_id: str) -> tuple[str, ...]:
     return next(node.plan.sentries for node in nodes if node.id == node_id)
 
 
-def _state(status: NodeStatus, highest: int) -> str:
+def _state(status: SyncStatus, highest: int) -> str:
     if status.catching_up:
         return "catching up"
     return "lags" if highest - status.latest >= LAGS_BEHIND else "ok"
 
 
 def _with_head(
-    standing: NodeStanding, source: StatusSource, status: NodeStatus, now: int
+    standing: NodeStanding, source: StatusSource, status: SyncStatus, now: int
 ) -> NodeStanding:
     if not status.latest:
         return standing
@@ -318,7 +318,7 @@ def _with_head(
 def _compared(
     standings: dict[str, NodeStanding],
     sources: dict[str, StatusSource],
-    said: dict[str, NodeStatus],
+    said: dict[str, SyncStatus],
     at: int,
 ) -> dict[str, NodeStanding]:
     hashes: dict[str, str] = {}

@@ -73,7 +73,7 @@ class HandedIn:
 
 
 @dataclass(frozen=True, slots=True)
-class NodeStatus:
+class SyncStatus:
     """Where the node stands: its heights, whether it is still catching up, and who it is."""
 
     node_id: str
@@ -106,11 +106,11 @@ class CometRpc:
         for connection in connections:
             connection.close()
 
-    def status(self) -> NodeStatus:
+    def status(self) -> SyncStatus:
         """Return where the node stands."""
         answer = self._call("status", {})
         sync = object_member(answer, "sync_info", _NODE)
-        return NodeStatus(
+        return SyncStatus(
             text_member(object_member(answer, "node_info", _NODE), "id", _NODE),
             integer_member(sync, "latest_block_height", _NODE),
             integer_member(sync, "earliest_block_height", _NODE),

@@ -18,7 +18,7 @@ from registry_chain.engines.cometbft.network_status import (
     VotingPower,
     network_standing,
 )
-from registry_chain.engines.cometbft.rpc import NodeStatus
+from registry_chain.engines.cometbft.rpc import SyncStatus
 from tests.support.clauses import clause
 from weid.errors import MalformedError, RegistryUnavailableError
 from weid.registry.validators import Validator, ValidatorSet
@@ -57,7 +57,7 @@ class Source:
             raise RegistryUnavailableError("no answer")
         if self.is_another:
             raise MalformedError("the answer is of something else")
-        return NodeStatus(self.node_id, self.latest, self.earliest, self.catching_up)
+        return SyncStatus(self.node_id, self.latest, self.earliest, self.catching_up)
 
     def close(self):
         CLOSED.append(self.node_id)
