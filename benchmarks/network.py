@@ -51,8 +51,8 @@ from weid.registry.wire import encode_signed
 NETWORK = "bench"
 BASE_PORT = 28_200
 BATCH = 200
-PENDING = 5_000
-"""Transactions that wait in a pool while more are offered: below what a pool takes."""
+PENDING = 5_500
+"""Transactions that are offered and in no block yet, at most: two thirds of what a pool takes."""
 SECONDS = 15
 """Seconds for which load is offered; the first quarter is warming up and not counted."""
 VALUE_BYTES = 300
@@ -63,6 +63,8 @@ TARGET_OPS = 12_000
 KVSTORE_SHARE = 0.7
 FINALITY = {"1s": 1.2, "100ms": 0.3}
 SAMPLES = 15
+MOST_HEADERS = 20
+"""Headers that the RPC gives at once."""
 KVSTORE = ("--proxy_app", "persistent_kvstore")
 PROGRAM = (sys.executable, "-m", "registry_chain.cli.main")
 
@@ -217,42 +219,54 @@ def _height(place: Place) -> int:
 # --- Load ----------------------------------------------------------------------------------------
 
 
-def offer(places: Sequence[Place], transactions: Sequence[bytes], rate: float) -> None:
-    """Hand transactions to the pools at so many a second, each author's always to one node."""
+def offer(
+    places: Sequence[Place], transactions: Sequence[bytes], rate: float, decided: Decided
+) -> None:
+    """Hand transactions to the pools at so many a second, each author's always to one node.
+
+    As much is offered as goes into blocks: a pool that is full drops without a word what comes.
+    """
     lanes: list[list[bytes]] = [[] for _ in places]
     for number, raw in enumerate(transactions):
         lanes[number % AUTHORS % len(places)].append(raw)
+    offered = [0] * len(places)
     threads = [
-        threading.Thread(target=_offer_lane, args=(place, lane, rate / len(places)))
-        for place, lane in zip(places, lanes, strict=True)
-    ]
+        threading.Thread(target=_offer_lane, args=(place, lane, rate / len(places), number),
+                         kwargs={"offered": offered, "decided": decided})
+        for number, (place, lane) in enumerate(zip(places, lanes, strict=True))
+    ]  # fmt: skip
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    while any(thread.is_alive() for thread in threads):
+        decided.look()
+        time.sleep(0.1)
 
 
-def _offer_lane(place: Place, lane: Sequence[bytes], rate: float) -> None:
+def _offer_lane(
+    place: Place,
+    lane: Sequence[bytes],
+    rate: float,
+    number: int,
+    *,
+    offered: list[int],
+    decided: Decided,
+) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", place.rpc, timeout=60)
     size = max(1, min(BATCH, int(rate / 10)))
     begin = time.monotonic()
-    for number, start in enumerate(range(0, len(lane), size)):
-        wait = begin + number * size / rate - time.monotonic()
+    for turn, start in enumerate(range(0, len(lane), size)):
+        wait = begin + turn * size / rate - time.monotonic()
         if wait > 0:
             time.sleep(wait)
-        while _pending(place) > PENDING:
-            time.sleep(0.05)  # as much is offered as the pools take
+        while sum(offered) - decided.count > PENDING:
+            time.sleep(0.02)
+        offered[number] += len(lane[start : start + size])
         body = _batch(lane[start : start + size])
         connection.request("POST", "/", body, {"Content-Type": "application/json"})
         answer = json.loads(connection.getresponse().read())
         answers = answer if isinstance(answer, list) else [answer]
         assert not [one for one in answers if "error" in one], answers
     connection.close()
-
-
-def _pending(place: Place) -> int:
-    answer = _ask(place.rpc, "/num_unconfirmed_txs")["result"]
-    return int(answer["n_txs"])  # type: ignore[index]
 
 
 def _batch(transactions: Sequence[bytes]) -> bytes:
@@ -275,16 +289,20 @@ class Decided:
         self._place = net.places[0]
         self._next = _height(self._place) + 1
         self.blocks: list[tuple[float, int]] = []
+        self.count = 0
 
     def look(self) -> int:
         """Ask for the blocks since the last look; return the transactions of all."""
-        for height in range(self._next, _height(self._place) + 1):
-            answer = _ask(self._place.rpc, f"/block?height={height}")["result"]
-            block = answer["block"]  # type: ignore[index]
-            transactions = block["data"]["txs"] or ()
-            self.blocks.append((_seconds(block["header"]["time"]), len(transactions)))
-            self._next = height + 1
-        return sum(count for _, count in self.blocks)
+        height = _height(self._place)
+        while self._next <= height:
+            last = min(height, self._next + MOST_HEADERS - 1)
+            path = f"/blockchain?minHeight={self._next}&maxHeight={last}"
+            metas = _ask(self._place.rpc, path)["result"]["block_metas"]  # type: ignore[index]
+            for meta in reversed(metas):
+                self.blocks.append((_seconds(meta["header"]["time"]), int(meta["num_txs"])))
+            self._next = last + 1
+        self.count = sum(count for _, count in self.blocks)
+        return self.count
 
 
 def _seconds(text: str) -> float:
@@ -295,7 +313,7 @@ def _seconds(text: str) -> float:
 def throughput(net: Net, transactions: Sequence[bytes], rate: float) -> float:
     """Return how many transactions a second went into blocks while so many were offered."""
     decided = Decided(net)
-    offer(net.places, transactions, rate)
+    offer(net.places, transactions, rate, decided)
     offered_for = len(transactions) / rate
     end = time.monotonic() + 120
     while decided.look() < len(transactions) and time.monotonic() < end:

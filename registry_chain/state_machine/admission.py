@@ -21,6 +21,7 @@ from registry_chain.state_machine.parameters import (
     OPEN_DID_PER_DAY,
 )
 from registry_chain.state_machine.permissions import OPEN_OPERATIONS
+from registry_chain.state_machine.remembered import RememberedByBytes
 from registry_chain.state_machine.signers import in_force, opens_commitment, transaction_key
 from registry_chain.state_machine.staged import StagedState
 from registry_chain.state_machine.state import CommittedState
@@ -50,8 +51,10 @@ OPEN_DID: Final = "open_did"
 """Name of the counter of transactions that entered today without role and endorser."""
 SECONDS_A_DAY: Final = 86_400
 
-_REMEMBERED_BYTES: Final = 1024
-"""Transactions up to this size are remembered as read, a few thousand of them."""
+_REMEMBERED_BYTES: Final = 16 * 2**20
+"""So many bytes of transactions are remembered as read: those of some blocks and of the pool."""
+_SIGNED_BYTES: Final = 1024
+"""Transactions up to this size are remembered with their signatures, a few thousand of them."""
 
 _BY_RECOVERY_KEY: Final = frozenset({RecoverDid, MarkKeyCompromised})
 _NUMBERED: Final = re.compile(r"(control|next|recovery)-([1-9][0-9]?)\Z")
@@ -202,7 +205,7 @@ def read_transaction(raw: bytes) -> Reading:
     if len(raw) > limits.TRANSACTION_BYTES:
         return ResultCode.TOO_LARGE
     try:
-        return _remembered(raw) if len(raw) <= _REMEMBERED_BYTES else _read(raw)
+        return _remembered(raw)
     except MalformedError:
         return ResultCode.MALFORMED
 
@@ -213,7 +216,7 @@ def _read(raw: bytes) -> tuple[SignedTransaction, Transaction]:
 
 
 # A function of its bytes, remembered: the filter before a block reads what the block reads again.
-_remembered = lru_cache(maxsize=16_384)(_read)
+_remembered = RememberedByBytes(_read, most_bytes=_REMEMBERED_BYTES)
 
 
 # --- Keys ----------------------------------------------------------------------------------------
@@ -320,7 +323,7 @@ def _signatures(
     ) == len(endorser_keys)
     require(fits, ResultCode.SIGNATURE_INVALID)
     keys = (*author_keys, *endorser_keys)
-    small = len(signed.payload) <= _REMEMBERED_BYTES
+    small = len(signed.payload) <= _SIGNED_BYTES
     return _remembered_signatures(signed, keys) if small else _put_together(signed, keys)
 
 

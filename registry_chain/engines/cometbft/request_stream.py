@@ -17,8 +17,10 @@ from registry_chain.engines.cometbft.framing import BrokenFrameError, FrameDecod
 
 READ_BYTES: Final = 256 * 1024
 """Most bytes of one read."""
-WAITING_BYTES: Final = 8 * 2**20
+WAITING_BYTES: Final = 2 * 2**20
 """Most bytes of requests that wait here; the others wait in the socket."""
+TAKEN_EVERY: Final = 8
+"""Requests after which the socket is looked at although others wait: it holds some 200."""
 QUICK_TOGETHER: Final = 32
 """Quick requests that are answered together at most."""
 
@@ -34,6 +36,7 @@ class RequestStream:
         self._decoder = FrameDecoder(most=frame_bytes)
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
+        self._given = 0
         self._ended = False
         self._broken: BrokenFrameError | None = None
 
@@ -44,7 +47,6 @@ class RequestStream:
             BrokenFrameError: the stream breaks the rule of frames, after the requests before.
             OSError: the connection broke.
         """
-        self._take_what_is_there()
         while not self._waiting:
             if self._broken is not None:
                 raise self._broken
@@ -54,17 +56,21 @@ class RequestStream:
             self._feed(self._connection.recv(READ_BYTES))
         payload = self._waiting.popleft()
         self._waiting_bytes -= len(payload)
+        self._given += 1
+        if not self._given % TAKEN_EVERY:
+            self._take_what_is_there()
         return payload
+
+    def has_another(self) -> bool:
+        """Whether another request has come."""
+        if not self._waiting:
+            self._take_what_is_there()
+        return bool(self._waiting)
 
     @property
     def next_is_quick(self) -> bool:
-        """Whether another request is there already that is answered at once."""
+        """Whether the next request is there already, and is answered at once."""
         return bool(self._waiting) and self._waiting[0][:1] in _QUICK
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether no other request is there."""
-        return not self._waiting
 
     def _take_what_is_there(self) -> None:
         if self._ended or self._broken is not None or self._waiting_bytes > WAITING_BYTES:

@@ -194,7 +194,7 @@ class AbciServer:
                 request = decode_request(payload)
                 replies += self._reply(request)
                 held += 1
-                due = requests.is_empty or len(replies) > REPLY_BYTES
+                due = len(replies) > REPLY_BYTES or not requests.has_another()
                 if due or (call_of(request) == "flush" and not _may_wait(requests, held)):
                     connection.sendall(replies)
                     replies.clear()
