@@ -149,3 +149,10 @@ def test_the_empty_file_that_we_hand_out_can_be_filled_in_and_read():
     stream = io.BytesIO()
     book.save(stream)
     assert read_sheet(stream.getvalue()).rows[0].cells == ("Ada", "1815-12-10")
+
+
+def test_the_guarded_reader_of_xml_is_used_whatever_else_is_installed():
+    import openpyxl  # noqa: PLC0415 - after the application has chosen
+
+    assert openpyxl.DEFUSEDXML
+    assert not openpyxl.LXML
