@@ -36,6 +36,7 @@ CHECK_TITLES = {
 
 GENERAL = {
     "malformed": told("the certificate is damaged, not whole, or of an unknown form"),
+    "chain_malformed": told("the issuer's certificate chain cannot be used"),
     "disclosure_wrong": told("the certificate was changed or is damaged"),
     "status_malformed": told("what the certificate says of its status cannot be used"),
     "status_list_wrong": told("the status list of the issuer cannot be trusted"),

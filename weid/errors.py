@@ -3,7 +3,8 @@
     WeidError
     ├─ MalformedError             bytes or values are not what they claim to be
     │  ├─ NoCodeError                the picture shows no code that can be read
-    │  └─ SeveralCodesError          the picture shows more than one code
+    │  ├─ SeveralCodesError          the picture shows more than one code
+    │  └─ CertificateError           carries one word for what is wrong with the chain
     ├─ CryptoError
     │  ├─ UnsupportedAlgorithmError
     │  ├─ InvalidSignatureError
@@ -80,6 +81,18 @@ class UnsupportedAlgorithmError(CryptoError):
 
 class InvalidSignatureError(CryptoError):
     """The signature does not verify with the key."""
+
+
+class CertificateError(MalformedError):
+    """A certificate chain cannot be used.
+
+    `fault` is one word for what is wrong: malformed, self_signed, broken, not_in_force,
+    names_no_key, names_several, of_another, beside_key_id or key_other.
+    """
+
+    def __init__(self, message: str, fault: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.fault = fault
 
 
 class KeyFileError(CryptoError):

@@ -11,18 +11,19 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from weid import limits
 from weid.clock import Clock, SystemClock
 from weid.credential.credential import Credential
 from weid.credential.duration import Duration
+from weid.credential.issuer_chain import require_chain_of
 from weid.credential.status_list import StatusReference
 from weid.credential.template import CredentialTemplate
 from weid.crypto.keys import PublicKey, RandomBytes
 from weid.crypto.signer import InMemorySigner, Signer
 from weid.encoding import JsonObject
-from weid.errors import MalformedError, NotFoundError
+from weid.errors import CertificateError, MalformedError, NotFoundError
 from weid.issuing.issuance import IssueRow, Run, check_rows, sign_rows
 from weid.issuing.issuer_keys import IssuerKeys
 from weid.issuing.status_lists import (
@@ -37,6 +38,9 @@ from weid.registry.operations import AnchorBatch, NameOrganisation, PublishTempl
 from weid.registry.records import TemplateRecord
 from weid.registry.registry import Registry
 
+if TYPE_CHECKING:
+    from weid.crypto.certificates import CertificateChain
+
 __all__ = ["ASSERTION_KEY", "IssueRow", "Issuer", "IssuerKeys"]
 
 CONTROL_KEY: Final = "control-1"
@@ -48,7 +52,11 @@ class Issuer:
     """An issuer at work.
 
     Made by `register` or `open`. `keys` are the private keys that `register` made, for the caller
-    to save; None where the caller brought signers.
+    to save; None where the caller brought signers. `chain` is the certificate chain of the signer's
+    key, for credentials and status lists that wallets of HAIP 1.0 take (VF-46).
+
+    Raises:
+        CertificateError: the chain is of another key or name, or not in force now.
     """
 
     def __init__(  # noqa: PLR0913 - who signs, where it is written and kept
@@ -61,6 +69,7 @@ class Issuer:
         keys: IssuerKeys | None = None,
         status_settings: StatusListSettings | None = None,
         status_store: StatusStore | None = None,
+        chain: CertificateChain | None = None,
         clock: Clock | None = None,
         random: RandomBytes = secrets.token_bytes,
     ) -> None:
@@ -72,6 +81,9 @@ class Issuer:
         self._kid = f"{author.did}#{key_id}"
         self._clock: Clock = clock or SystemClock()
         self._random = random
+        self._chain = chain
+        if chain is not None:
+            require_chain_of(chain, self._kid, signer.public_key, now=self._clock.now())
         self._lists = IssuerStatusLists(
             kid=self._kid,
             signer=signer,
@@ -80,6 +92,7 @@ class Issuer:
             store=status_store or MemoryStatusStore(),
             settings=status_settings or _served_by(registry, author.did),
             clock=self._clock,
+            chain=chain,
             random=random,
         )
 
@@ -146,6 +159,7 @@ class Issuer:
         status_base_uri: str | None = None,
         status_settings: StatusListSettings | None = None,
         status_store: StatusStore | None = None,
+        chain: CertificateChain | None = None,
         clock: Clock | None = None,
         random: RandomBytes = secrets.token_bytes,
     ) -> Issuer:
@@ -153,6 +167,7 @@ class Issuer:
 
         Raises:
             NotFoundError: the registry has no such DID, or it has no such assertion key.
+            CertificateError: the chain is of another key or name, or not in force now.
         """
         clock = clock or SystemClock()
         record = registry.did(did)
@@ -170,6 +185,7 @@ class Issuer:
             key_id=key_id,
             status_settings=status_settings,
             status_store=status_store,
+            chain=chain,
             clock=clock,
             random=random,
         )
@@ -221,27 +237,32 @@ class Issuer:
         *,
         holder_key: PublicKey | None,
         valid_for: timedelta | Duration | None = None,
+        with_chain: bool = False,
     ) -> Credential:
         """Issue one credential, with its status index and its anchor.
 
         `holder_key` is the holder's public key; None makes a credential that anyone may hold.
+        `with_chain` signs it with the certificate chain in the place of the DID: a second copy, of
+        its own salts and status, for wallets that want one. It fits no QR code.
 
         Raises:
             RowsRefusedError: the claims do not conform, the key is refused, or the validity is
                 past what the template allows.
+            CertificateError: `with_chain`, and there is none, or it is not in force any more.
             NotFoundError: the template is not published here, or no more issued.
             TransactionRejectedError: the registry refuses the status list or the anchor.
         """
         row = IssueRow(claims=claims, holder_key=holder_key, valid_for=valid_for)
-        return self.issue_batch(template, [row])[0]
+        return self.issue_batch(template, [row], with_chain=with_chain)[0]
 
     def issue_batch(
-        self, template: CredentialTemplate, rows: Iterable[IssueRow]
+        self, template: CredentialTemplate, rows: Iterable[IssueRow], *, with_chain: bool = False
     ) -> tuple[Credential, ...]:
         """Issue many credentials with one anchor; nothing is signed unless every row is good.
 
         Raises:
             MalformedError: no row, or more than a batch takes.
+            CertificateError: `with_chain`, and there is none, or it is not in force any more.
             RowsRefusedError: which rows are refused and why.
             NotFoundError: the template is not published here, or no more issued.
             TransactionRejectedError: the registry refuses the status list or the anchor.
@@ -251,12 +272,24 @@ class Issuer:
             raise MalformedError(f"a batch has 1 to {limits.BATCH_ROWS} rows")
         self._check_published(template)
         now = self._clock.now()
+        chain = self._chain_at(now) if with_chain else None
         check_rows(template, every, issued_at=now)
         references = self._lists.reserve(template.cpt_id, len(every))
-        run = Run(template, self.did, self._kid, self._signer, now, self._random)
+        run = Run(template, self.did, self._kid, self._signer, now, self._random, chain)
         root, issued = sign_rows(run, every, references)
         self._author.submit(AnchorBatch(root, len(issued), _PURPOSE))
         return issued
+
+    def _chain_at(self, now: int) -> CertificateChain:
+        if self._chain is None:
+            raise CertificateError(
+                "the issuer has no certificate chain to sign with",
+                "malformed",
+                hint="Open the issuer with the chain of its key: `weid key certificate`, "
+                "`weid key request`.",
+            )
+        self._chain.check_in_force(now)
+        return self._chain
 
     def _check_published(self, template: CredentialTemplate) -> None:
         record = self._registry.template(template.cpt_id, template.version)

@@ -34,6 +34,12 @@ SHOWN_AGE: Final = 120
 CREDENTIAL_LIFETIME: Final = 100 * 366 * 86_400
 """Longest distance of exp from iat: catches milliseconds written as seconds."""
 
+# --- Certificates -------------------------------------------------------------------------------
+CHAIN_CERTIFICATES: Final = 5
+"""Certificates in an `x5c` header: real chains have two or three, and each costs a signature."""
+CERTIFICATE_BYTES: Final = 8 * 1024
+"""One certificate in DER: real ones have about 1 to 2 kB."""
+
 # --- Status lists -------------------------------------------------------------------------------
 STATUS_LIST_BYTES: Final = 16 * 1024 * 1024
 """Inflated size at which reading a status list stops."""

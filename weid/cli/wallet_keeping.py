@@ -60,6 +60,8 @@ def list_held(session: Session, *, held: Wallet) -> None:
 
 
 def _summary(one: HeldCredential) -> JsonObject:
+    from weid.credential.issuer_chain import said_issuer  # noqa: PLC0415 - imported when used
+
     credential = one.credential
     used = counted(len(one.uses), "time") if one.uses else "never"
     if one.restored_at is not None:
@@ -69,7 +71,7 @@ def _summary(one: HeldCredential) -> JsonObject:
     return {
         "id": one.id,
         "type": credential.vct,
-        "issuer": credential.issuer,
+        "issuer": said_issuer(credential.sd_jwt.issuer_jws.header, credential.stated_issuer),
         "expires": format_time(credential.expires_at) if credential.expires_at else None,
         "used": used,
         "anchored": one.anchor is not None,

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from weid import limits
 from weid.credential.credential_type import CredentialType
 from weid.credential.issuance_anchor import IssuanceAnchor
+from weid.credential.issuer_chain import MEMBER, read_issuer_chain, require_chain_of
 from weid.credential.reconstruction import Reconstruction, holds_reserved
 from weid.credential.registered_claims import ALWAYS_CLEAR, REGISTERED_CLAIMS
 from weid.credential.sd_jwt import DECOYS, SdJwt, issue_sd_jwt, reconstruct
@@ -26,6 +27,9 @@ from weid.did.syntax import DidUrl
 from weid.encoding import JsonObject
 from weid.errors import MalformedError
 
+if TYPE_CHECKING:
+    from weid.crypto.certificates import CertificateChain
+
 __all__ = ["TYP", "Credential", "IssuanceAnchor", "create_credential"]
 
 TYP: Final = "dc+sd-jwt"
@@ -36,12 +40,13 @@ _WHAT: Final = "the credential"
 class Credential:
     """A credential or presentation whose form is right; nothing of it is verified yet.
 
-    `issuer` is its `iss`; times are seconds, None where the claim is absent; `vct_integrity` is
-    None where it is absent. `anchor` comes beside the text and is never part of it.
+    `stated_issuer` is its `iss`, None where a certificate chain names the issuer; times are
+    seconds, None where the claim is absent; `vct_integrity` is None where it is absent. `anchor`
+    comes beside the text and is never part of it.
     """
 
     sd_jwt: SdJwt = field(repr=False)
-    issuer: str
+    stated_issuer: str | None
     vct: str
     vct_integrity: str | None
     issued_at: int
@@ -62,11 +67,12 @@ class Credential:
         if sd_jwt.issuer_jws.header["typ"] != TYP:
             raise MalformedError(f"typ of {_WHAT} is not {TYP}")
         payload = sd_jwt.payload()
+        chained = MEMBER in sd_jwt.issuer_jws.header
         if "aud" in payload:
             raise MalformedError(f"{_WHAT} is for an audience of its own")
         return cls(
             sd_jwt=sd_jwt,
-            issuer=_text(payload, "iss"),
+            stated_issuer=_text(payload, "iss") if "iss" in payload or not chained else None,
             vct=_text(payload, "vct"),
             vct_integrity=_text(payload, "vct#integrity") if "vct#integrity" in payload else None,
             issued_at=_time(payload, "iat"),
@@ -90,21 +96,34 @@ class Credential:
         return CredentialType.parse(self.vct)
 
     @property
-    def key_url(self) -> DidUrl:
-        """Which key is said to have signed it: a DID URL of the issuer, by `kid`.
+    def issuer(self) -> str:
+        """Who is said to have issued it: `iss`, else the DID that its certificate chain names.
 
-        Nothing else in the header names a key.
+        Raises:
+            CertificateError: there is no `iss`, and the chain names no one.
+        """
+        return str(self.key_url.did) if self.stated_issuer is None else self.stated_issuer
+
+    @property
+    def key_url(self) -> DidUrl:
+        """Which key is said to have signed it: a DID URL of the issuer, by `kid` or `x5c`.
+
+        Nothing else in the header names a key, and none of it is the key (clause VF-40).
 
         Raises:
             MalformedError: `iss` or `kid` is missing or no DID, or of two DIDs.
+            CertificateError: a certificate chain that names no key, or another's.
         """
-        key_id = self.sd_jwt.issuer_jws.header.get("kid")
+        header = self.sd_jwt.issuer_jws.header
+        if MEMBER in header:
+            return read_issuer_chain(header, issuer=self.stated_issuer).url
+        key_id = header.get("kid")
         if not isinstance(key_id, str):
             raise MalformedError(f"the kid of {_WHAT} is missing or not text")
         url = DidUrl.parse(key_id)
         if not url.fragment or url.query:
             raise MalformedError(f"the kid of {_WHAT} does not name one key")
-        if str(url.did) != self.issuer:
+        if str(url.did) != self.stated_issuer:
             raise MalformedError(f"the kid of {_WHAT} is of another DID than iss")
         return url
 
@@ -171,15 +190,18 @@ def create_credential(  # noqa: PLR0913 - what a credential says, each named
     expires_at: int,
     holder_key: PublicKey | None,
     status: StatusReference | None,
+    chain: CertificateChain | None = None,
     random: RandomBytes = secrets.token_bytes,
     decoys: int = DECOYS,
 ) -> Credential:
     """Sign a credential of a published template; whatever the template lets be withheld can be.
 
     `holder_key` None makes one that is bound to nobody (for paper); `status` None one that cannot
-    be revoked. Times are seconds.
+    be revoked. With a `chain` of the signer's key, which must name `kid`, the header has it as
+    `x5c` in the place of `kid`, and there is no `iss`. Times are seconds.
 
     Raises:
+        CertificateError: a chain of another key or name, or not in force at that time.
         MalformedError: claims that do not conform (the faults are named, the values not), a draft,
             times that leave nothing, a kid that is not of the issuer, or a holder's key that is
             not somebody's alone.
@@ -190,8 +212,10 @@ def create_credential(  # noqa: PLR0913 - what a credential says, each named
         raise MalformedError(f"the claims do not conform to the template: {told}")
     if not 0 < expires_at - issued_at <= limits.CREDENTIAL_LIFETIME:
         raise MalformedError(f"the validity of {_WHAT} is empty or too long")
+    if chain is not None:
+        require_chain_of(chain, kid, signer.public_key, now=issued_at)
     payload: JsonObject = {
-        "iss": issuer,
+        **({"iss": issuer} if chain is None else {}),
         "iat": issued_at,
         "exp": expires_at,
         "vct": template.vct,
@@ -208,12 +232,14 @@ def create_credential(  # noqa: PLR0913 - what a credential says, each named
         disclosable=template.withholdable_in(claims),
         signer=signer,
         typ=TYP,
-        kid=kid,
+        kid=kid if chain is None else None,
+        x5c=None if chain is None else chain.to_x5c(),
         random=random,
         decoys=decoys,
     )
     credential = Credential.parse(text)
-    _ = credential.key_url  # the kid must be the issuer's
+    if str(credential.key_url.did) != issuer:
+        raise MalformedError(f"the key of {_WHAT} is of another DID than its issuer")
     return credential
 
 

@@ -34,7 +34,7 @@ from weid.credential.reconstruction import Reconstruction, holds_reserved, recon
 from weid.crypto.jws import ParsedJws, create_jws, parse_jws
 from weid.crypto.keys import RandomBytes
 from weid.crypto.signer import Signer
-from weid.encoding import JsonObject, json_dumps, json_loads_object
+from weid.encoding import JsonObject, JsonValue, json_dumps, json_loads_object
 from weid.errors import CannotDiscloseError, MalformedError
 
 __all__ = ["Reconstruction", "SdJwt", "choose", "issue_sd_jwt", "reconstruct"]
@@ -129,13 +129,15 @@ def issue_sd_jwt(  # noqa: PLR0913 - what an issuer decides, each named
     signer: Signer,
     typ: str,
     kid: str | None = None,
+    x5c: list[JsonValue] | None = None,
     random: RandomBytes = secrets.token_bytes,
     decoys: int = DECOYS,
 ) -> str:
     """Sign a payload as an SD-JWT in which the claims at `disclosable` can be withheld.
 
     A path with None withholds every element of an array by itself; a path below another
-    disclosable one can be withheld while its parent is shown.
+    disclosable one can be withheld while its parent is shown. `x5c` is a certificate chain for the
+    header, in the place of `kid`.
 
     Raises:
         MalformedError: a path leads to nothing, a claim has a reserved name, or a limit.
@@ -147,6 +149,8 @@ def issue_sd_jwt(  # noqa: PLR0913 - what an issuer decides, each named
     if disclosures:
         concealed[ALGORITHM_MEMBER] = HASH_NAME
     header: JsonObject = {"typ": typ} if kid is None else {"typ": typ, "kid": kid}
+    if x5c is not None:
+        header["x5c"] = x5c
     jws = create_jws(header, json_dumps(concealed), signer)
     return "~".join([jws, *disclosures, ""])
 

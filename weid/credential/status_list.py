@@ -11,7 +11,7 @@ import hashlib
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from weid import limits
 from weid.credential.status_reference import StatusReference, check_uri
@@ -26,6 +26,9 @@ from weid.encoding import (
     json_loads_object,
 )
 from weid.errors import MalformedError
+
+if TYPE_CHECKING:
+    from weid.crypto.certificates import CertificateChain
 
 __all__ = [
     "INVALID",
@@ -261,8 +264,12 @@ def create_status_token(  # noqa: PLR0913 - what a token says, each named
     expires_at: int,
     kid: str,
     signer: Signer,
+    chain: CertificateChain | None = None,
 ) -> str:
     """Sign a status list; `uri` is its name, `ttl` how long a copy may be kept (seconds).
+
+    A `chain` of the signer's key stands in the header as `x5c` (HAIP 1.0 section 6.1.1) in the
+    place of `kid`; where it is not in force, `kid` does: a status is never late for its sake.
 
     Raises:
         MalformedError: no URI, or times that leave nothing.
@@ -276,7 +283,10 @@ def create_status_token(  # noqa: PLR0913 - what a token says, each named
         "ttl": ttl,
         "status_list": statuses.encode(),
     }
-    return create_jws({"typ": TYP, "kid": kid}, json_dumps(claims), signer)
+    header: JsonObject = {"typ": TYP, "kid": kid}
+    if chain is not None and chain.is_in_force(issued_at):
+        header = {"typ": TYP, "x5c": chain.to_x5c()}
+    return create_jws(header, json_dumps(claims), signer)
 
 
 def parse_status_token(text: str) -> StatusToken:

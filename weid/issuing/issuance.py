@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from weid.credential.credential import Credential, create_credential
 from weid.credential.duration import Duration
@@ -19,6 +19,9 @@ from weid.crypto.keys import PublicKey, RandomBytes
 from weid.crypto.signer import Signer
 from weid.encoding import JsonObject
 from weid.errors import CryptoError, MalformedError, RowsRefusedError
+
+if TYPE_CHECKING:
+    from weid.crypto.certificates import CertificateChain
 
 _FAULTS_TOLD: Final = 5
 
@@ -38,7 +41,10 @@ class IssueRow:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is the same for every credential of a run; `issued_at` in seconds."""
+    """What is the same for every credential of a run; `issued_at` in seconds.
+
+    With a `chain` they carry it in the place of `kid` and `iss`.
+    """
 
     template: CredentialTemplate
     issuer: str
@@ -46,6 +52,7 @@ class Run:
     signer: Signer
     issued_at: int
     random: RandomBytes
+    chain: CertificateChain | None = None
 
 
 def check_rows(template: CredentialTemplate, rows: Sequence[IssueRow], *, issued_at: int) -> None:
@@ -104,6 +111,7 @@ def sign_rows(
             expires_at=run.template.expires_at(run.issued_at, row.valid_for),
             holder_key=row.holder_key,
             status=reference,
+            chain=run.chain,
             random=run.random,
         )
         for row, reference in zip(rows, references, strict=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weid.crypto.key_file import load_key_file, save_key_file
-from weid.crypto.keys import PrivateKey, RandomBytes
+from weid.crypto.keys import KeyKind, PrivateKey, RandomBytes
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -18,9 +18,15 @@ class IssuerKeys:
     assertion: PrivateKey
 
     @classmethod
-    def generate(cls, *, random: RandomBytes = secrets.token_bytes) -> IssuerKeys:
-        """Return two new Ed25519 keys."""
-        return cls(PrivateKey.generate(random=random), PrivateKey.generate(random=random))
+    def generate(
+        cls, *, signing: KeyKind = KeyKind.ED25519, random: RandomBytes = secrets.token_bytes
+    ) -> IssuerKeys:
+        """Return two new keys: Ed25519 to control, and one of a kind to sign credentials with.
+
+        Wallets of HAIP 1.0 take ES256 only, so an issuer for them signs with P-256.
+        """
+        control = PrivateKey.generate(random=random)
+        return cls(control, PrivateKey.generate(signing, random=random))
 
     def save(self, folder: Path | str, *, passphrase: str) -> None:
         """Save each key into an encrypted file of the folder: control.key and assertion.key."""

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from weid import limits
 from weid.clock import Clock
@@ -31,6 +31,9 @@ from weid.issuing.status_store import StatusStore, StoredStatusList
 from weid.registry.author import Author
 from weid.registry.operations import PublishStatusList
 from weid.registry.registry import RegistryReader
+
+if TYPE_CHECKING:
+    from weid.crypto.certificates import CertificateChain
 
 BITS: Final = 2
 TOKEN_LIFETIME: Final = 7 * 86_400
@@ -86,9 +89,11 @@ class IssuerStatusLists:
         store: StatusStore,
         settings: StatusListSettings,
         clock: Clock,
+        chain: CertificateChain | None = None,
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._kid = kid
+        self._chain = chain
         self._signer = signer
         self._author = author
         self._registry = registry
@@ -201,6 +206,7 @@ class IssuerStatusLists:
             expires_at=now + self._settings.lifetime,
             kid=self._kid,
             signer=self._signer,
+            chain=self._chain,
         )
 
     def _require(self, uri: str) -> StoredStatusList:

@@ -19,7 +19,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from weid import limits
-from weid.encoding import base58_decode, base58_encode, base64url_decode, base64url_encode
+from weid.encoding import (
+    base58_decode,
+    base58_encode,
+    base64url_decode,
+    base64url_encode,
+    json_loads_object,
+)
 from weid.errors import MalformedError
 
 SD_JWT: Final = 0
@@ -127,7 +133,8 @@ def take_apart(text: str) -> Parts:
 
     Raises:
         MalformedError: the text cannot be put together again from parts: base64url in another
-            than its only spelling, no UTF-8, a signature of another length than 64 bytes.
+            than its only spelling, no UTF-8, a signature of another length than 64 bytes; or it
+            carries a certificate chain, which fits no code.
     """
     _require_utf8(text)
     taker = _Taker()
@@ -136,6 +143,7 @@ def take_apart(text: str) -> Parts:
     jws, *rest = text.split("~")
     if not jws or not rest:
         raise MalformedError("the text is neither an SD-JWT nor a request in JSON")
+    _refuse_chain(jws)
     *disclosures, key_binding = rest
     if len(disclosures) > limits.DISCLOSURES:
         raise MalformedError(f"the SD-JWT has more than {limits.DISCLOSURES} disclosures")
@@ -163,6 +171,20 @@ def _require_utf8(text: str) -> None:
         text.encode("utf-8")
     except UnicodeEncodeError:
         raise MalformedError("the text has half a character, which no encoding holds") from None
+
+
+def _refuse_chain(jws: str) -> None:
+    """Refuse what carries certificates: they alone are more than a hand-held camera reads."""
+    try:
+        header = base64url_decode(jws.partition(".")[0], what="the header")
+        has_chain = "x5c" in json_loads_object(header, what="the header")
+    except MalformedError:
+        return  # what a code holds need not be good, and this is no judge of it
+    if has_chain:
+        raise MalformedError(
+            "a copy that carries a certificate chain does not fit a QR code",
+            hint="Show the other copy of the certificate: the one that its issuer's DID signed.",
+        )
 
 
 def _take_jws(jws: str, taker: _Taker, known: Mapping[str, str], what: str) -> list[str]:

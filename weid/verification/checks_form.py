@@ -28,7 +28,6 @@ def check_format(subject: Subject, context: Context) -> Finding:
     subject.credential = credential
     subject.sd_jwt = credential.sd_jwt
     subject.payload = credential.sd_jwt.payload()
-    subject.issuer = credential.issuer
     subject.vct = credential.vct
     subject.issued_at = credential.issued_at
     return good("format_good")

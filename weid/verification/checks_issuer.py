@@ -1,6 +1,6 @@
 """Checks of who issued: `issuer_key`, `issuer_signature`, `issuer_recognition`.
 
-Clauses VF-21 … VF-23, VF-34 and VF-38 of specs/verification.md.
+Clauses VF-21 … VF-23, VF-34, VF-38 and VF-40 … VF-44 of specs/verification.md.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from weid.verification.credential_types import template_of
 from weid.verification.finding import Finding, failed, good
 from weid.verification.issuer_keys import (
     age_warnings,
+    claimed_key,
     find_record,
     find_registered_key,
     find_trust,
-    key_fragment,
     public_key_of,
 )
 from weid.verification.listed_issuers import find_listed_key
@@ -26,21 +26,27 @@ from weid.verification.reasons import reason
 
 
 def check_issuer_key(subject: Subject, context: Context) -> Finding:
-    """The key that `kid` names is the issuer's and was in force at `iat` (VF-21)."""
-    fragment = key_fragment(subject.sd_jwt.issuer_jws.header.get("kid"), issuer=subject.issuer)
+    """The key that is named is the issuer's and was in force at `iat` (VF-21, VF-40)."""
+    header = subject.sd_jwt.issuer_jws.header
+    claimed = claimed_key(header, issuer=subject.credential.stated_issuer)
+    subject.issuer = claimed.issuer
     trust = find_trust(subject.issuer, context)
     subject.trust = trust
+    at = subject.issued_at
     if not isinstance(trust, IssuerInRegistry):
-        subject.issuer_key = find_listed_key(trust.did, fragment, context)
+        listed_key = find_listed_key(trust.did, claimed.fragment, context)
+        claimed.check(listed_key, signed_at=at, context=context)
+        subject.issuer_key = listed_key
         return good("issuer_key_good")
     record = find_record(subject.issuer, trust)
-    at = subject.issued_at
     if record.deactivated_at is not None:
         before = at <= record.deactivated_at + trust.lag
         if not (before and context.policy.accept_deactivated_issuers):
             raise failed("issuer_deactivated", time=format_time(record.deactivated_at))
-    key = find_registered_key(record, fragment, signed_at=at, lag=trust.lag)
-    subject.issuer_key = public_key_of(key)
+    key = find_registered_key(record, claimed.fragment, signed_at=at, lag=trust.lag)
+    public_key = public_key_of(key)
+    claimed.check(public_key, signed_at=at, context=context)
+    subject.issuer_key = public_key
     warnings = age_warnings(trust, context)
     if key.compromised_since is None:
         return good("issuer_key_good", *warnings)

@@ -88,10 +88,10 @@ class Subject:
     credential: Credential
     sd_jwt: SdJwt
     payload: JsonObject
-    issuer: str
     vct: str
     issued_at: int
-    # issuer_key: how the issuer is trusted, and its key
+    # issuer_key: who issued it, how the issuer is trusted, and its key
+    issuer: str
     trust: IssuerInRegistry | ListedIssuer
     issuer_key: PublicKey
     # disclosure_integrity: the claims of the template, and which of them came disclosed

@@ -1,24 +1,31 @@
 """Is this a key with which this issuer could sign at that time?
 
-One answer for credentials and for status list tokens. Clauses VF-12, VF-21 and VF-34 of
-specs/verification.md.
+One answer for credentials and for status list tokens. Clauses VF-12, VF-21, VF-34 and VF-40 … VF-44
+of specs/verification.md.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from weid import limits
 from weid.clock import format_time
+from weid.credential.issuer_chain import MEMBER, read_issuer_chain
 from weid.crypto.keys import PublicKey
 from weid.did.syntax import DidUrl, parse_weid_did
-from weid.errors import CryptoError, MalformedError
+from weid.encoding import JsonObject
+from weid.errors import CertificateError, CryptoError, MalformedError
 from weid.registry.operations import KeyPurpose
 from weid.registry.records import DidRecord, RegisteredKey
 from weid.verification.context import Context, IssuerInRegistry
 from weid.verification.finding import failed, undetermined
 from weid.verification.policy import ListedIssuer
 from weid.verification.reasons import Reason, reason
+
+if TYPE_CHECKING:
+    from weid.crypto.certificates import CertificateChain
 
 _WEID = "did:weid:"
 _HOUR = 3600
@@ -49,6 +56,53 @@ def key_fragment(kid: object, *, issuer: str) -> str:
     if did != issuer:
         raise failed("key_id_of_another")
     return fragment
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedKey:
+    """The key that a header says signed: the issuer's DID, the key's name in it, and its chain.
+
+    `chain` is None where `kid` names the key.
+    """
+
+    issuer: str
+    fragment: str
+    chain: CertificateChain | None
+
+    def check(self, key: PublicKey, *, signed_at: int, context: Context) -> None:
+        """Require that a chain, where there is one, is of the key that the registry has (VF-41)."""
+        chain = self.chain
+        if chain is None:
+            return
+        if chain.public_key != key:
+            raise failed("chain_key_other")
+        policy = context.policy
+        if not chain.is_in_force(signed_at, leeway=policy.leeway):
+            raise failed("chain_not_in_force")
+        trusted = policy.certificate_authorities
+        if trusted and not (
+            chain.is_in_force(context.now, leeway=policy.leeway)
+            and chain.leads_to(trusted, context.now, leeway=policy.leeway)
+        ):
+            raise failed("chain_not_trusted")
+
+
+def claimed_key(header: JsonObject, *, issuer: str | None) -> ClaimedKey:
+    """Return which key a header names, by `kid` or by `x5c` (VF-21, VF-40).
+
+    `issuer` is who must be meant; None leaves that to the chain.
+    """
+    if MEMBER not in header:
+        if issuer is None:
+            raise failed("issuer_malformed")
+        return ClaimedKey(issuer, key_fragment(header.get("kid"), issuer=issuer), None)
+    try:
+        named = read_issuer_chain(header, issuer=issuer)
+    except CertificateError as error:
+        if error.fault == "malformed":
+            raise failed("chain_malformed", problem=error.message) from None
+        raise failed(f"chain_{error.fault}") from None
+    return ClaimedKey(str(named.url.did), named.url.fragment, named.chain)
 
 
 def find_trust(issuer: str, context: Context) -> IssuerInRegistry | ListedIssuer:

@@ -11,13 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from weid import limits
 from weid.credential.template import CredentialTemplate
 from weid.did.resolver import DidResolver
 from weid.registry.registry import RegistryReader
 from weid.verification.report import CHECKS
+
+if TYPE_CHECKING:
+    from weid.crypto.certificates import Certificate
 
 _HOUR: Final = 3600
 _DAY: Final = 24 * _HOUR
@@ -120,6 +123,8 @@ class TrustPolicy:
     `accept_shown_codes`, `accept_unbound_credentials`, `accept_without_status`,
     `accept_deactivated_issuers` (for what was issued before) and `accept_unlinked_credentials`.
     `link_claims` are paths whose values must agree across the credentials of one answer.
+    `certificate_authorities` are those to one of which the certificate chain of an issuer that
+    signs with one must lead; without any the registry alone decides (clause VF-43).
     Times are seconds.
     """
 
@@ -134,6 +139,7 @@ class TrustPolicy:
     accept_unlinked_credentials: bool = False
     accept_without_expiry: bool = False
     link_claims: tuple[tuple[str, ...], ...] = ()
+    certificate_authorities: tuple[Certificate, ...] = ()
     leeway: int = limits.LEEWAY
     key_binding_age: int = limits.KEY_BINDING_AGE
     shown_age: int = limits.SHOWN_AGE
@@ -147,6 +153,8 @@ class TrustPolicy:
                 raise ValueError(f"the registry named {name} calls itself {network.reader.network}")
         if self.issuers and self.resolver is None:
             raise ValueError("listed issuers need a resolver for their DIDs")
+        if not all(one.is_authority for one in self.certificate_authorities):
+            raise ValueError("a certificate that is trusted is not one of a certificate authority")
         dids = [listed.did for listed in self.issuers]
         for listed in self.issuers:
             if dids.count(listed.did) > 1:

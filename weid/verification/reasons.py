@@ -169,6 +169,31 @@ REASONS: Final[Mapping[str, ReasonText]] = MappingProxyType(
             "Ask the holder to present it with its issuance anchor, or to have it issued again.",
         ),
         "key_unusable": ReasonText("the issuer's key cannot be used", _REFUSE),
+        "chain_malformed": ReasonText("the certificate chain cannot be used: {problem}", _REFUSE),
+        "chain_beside_key_id": ReasonText(
+            "two things name the issuer's key, kid and a certificate chain", _REFUSE
+        ),
+        "chain_self_signed": ReasonText("the issuer's certificate is self-signed", _REFUSE),
+        "chain_broken": ReasonText(
+            "a certificate of the chain was not issued by the next one", _REFUSE
+        ),
+        "chain_names_no_key": ReasonText(
+            "the issuer's certificate does not name a key of a DID", _REFUSE
+        ),
+        "chain_names_several": ReasonText(
+            "the issuer's certificate names more than one DID or key", _REFUSE
+        ),
+        "chain_of_another": ReasonText("the certificate names another issuer", _REFUSE),
+        "chain_key_other": ReasonText(
+            "the certificate has another key than the registry has for the issuer", _REFUSE
+        ),
+        "chain_not_in_force": ReasonText(
+            "is dated outside the time of the issuer's certificate", _NEW_COPY
+        ),
+        "chain_not_trusted": ReasonText(
+            "the certificate chain leads to no certificate authority of the trust policy now",
+            "If you mean to trust that authority, add it to the trust policy.",
+        ),
         # --- issuer_signature ---------------------------------------------------------------
         "signature_wrong": ReasonText(
             "the issuer's signature does not hold", "It was changed, or forged. Do not rely on it."

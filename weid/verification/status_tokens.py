@@ -1,6 +1,6 @@
 """Reading a status list token: who signed it, what it is of, until when it may be used.
 
-Clauses VF-27, VF-36 and VF-37 of specs/verification.md.
+Clauses VF-27, VF-36, VF-37 and VF-45 of specs/verification.md.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from weid.errors import CryptoError, MalformedError, RegistryUnavailableError
 from weid.verification.context import Context, IssuerInRegistry, Subject
 from weid.verification.finding import NotPassedError, undetermined
 from weid.verification.issuer_keys import (
+    claimed_key,
     find_record,
     find_registered_key,
-    key_fragment,
     public_key_of,
 )
 from weid.verification.known import KnownStatusList
@@ -67,10 +67,19 @@ def _check_name_and_date(token: StatusToken, uri: str, context: Context) -> None
 
 
 def _signing_key(token: StatusToken, subject: Subject, context: Context) -> PublicKey:
-    fragment = key_fragment(token.key_id, issuer=subject.issuer)
+    claimed = claimed_key(token.jws.header, issuer=subject.issuer)
     trust = subject.trust
-    if not isinstance(trust, IssuerInRegistry):
-        return find_listed_key(trust.did, fragment, context)
+    if isinstance(trust, IssuerInRegistry):
+        public_key = _registered_key(claimed.fragment, token, trust, subject)
+    else:
+        public_key = find_listed_key(trust.did, claimed.fragment, context)
+    claimed.check(public_key, signed_at=token.issued_at, context=context)
+    return public_key
+
+
+def _registered_key(
+    fragment: str, token: StatusToken, trust: IssuerInRegistry, subject: Subject
+) -> PublicKey:
     record = find_record(subject.issuer, trust)
     key = find_registered_key(record, fragment, signed_at=token.issued_at, lag=trust.lag)
     if key.compromised_since is not None:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from weid.clock import format_time
 from weid.credential.claim_path import ClaimPath
+from weid.credential.issuer_chain import said_issuer
 from weid.credential.registered_claims import REGISTERED_CLAIMS
 from weid.credential.sd_jwt import SdJwt, reconstruct
 from weid.encoding import JsonObject, JsonValue
@@ -166,8 +167,7 @@ def consent_to_show(held: str, chosen: str, *, names: OrganisationNames | None =
 
 def _about(credential: SdJwt, names: OrganisationNames | None) -> Iterator[str]:
     payload = credential.payload()
-    issuer = payload.get("iss")
-    did = issuer if isinstance(issuer, str) else ""
+    did = said_issuer(credential.issuer_jws.header, payload.get("iss"))
     record = _confirmed(did, names)
     if record is not None:
         yield f"Issuer: {display_text(record.name)} (confirmed by the registry)"
