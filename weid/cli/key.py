@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from weid.cli.command import SharedGroup
+from weid.cli.command import LazyNoun, SharedCommand
 from weid.cli.output import Session, pass_session
 from weid.cli.passphrases import ask_passphrase, passphrase_option, read_passphrase
 
@@ -15,7 +15,18 @@ NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 OLD_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.group(cls=SharedGroup)
+COMMANDS = {
+    "generate": ("weid.cli.key:generate", "make a key"),
+    "public": ("weid.cli.key:public", "print the public key of a file"),
+    "passwd": ("weid.cli.key:passwd", "give a file another passphrase"),
+    "import": ("weid.cli.key:import_key", "take in a private key from a JWK"),
+    "request": ("weid.cli.key_certificates:request", "ask an authority for a certificate"),
+    "ca": ("weid.cli.key_certificates:ca", "make a certificate authority for development"),
+    "certificate": ("weid.cli.key_certificates:certificate", "certify a key for development"),
+}
+
+
+@click.group(cls=LazyNoun, commands_at=COMMANDS)
 def key() -> None:
     """Make and look after key files.
 
@@ -24,7 +35,7 @@ def key() -> None:
     """
 
 
-@key.command()
+@click.command(cls=SharedCommand)
 @click.argument("file", type=NEW_FILE)
 @click.option("--kind", type=click.Choice(KINDS), default="Ed25519", show_default=True)
 @passphrase_option
@@ -42,7 +53,7 @@ def generate(session: Session, *, file: Path, kind: str, passphrase_file: Path |
     session.show(made.public.to_multikey(), _described(made.public))
 
 
-@key.command()
+@click.command(cls=SharedCommand)
 @click.argument("file", type=OLD_FILE)
 @passphrase_option
 @pass_session
@@ -54,7 +65,7 @@ def public(session: Session, *, file: Path, passphrase_file: Path | None) -> Non
     session.show(opened.public.to_multikey(), _described(opened.public))
 
 
-@key.command()
+@click.command(cls=SharedCommand)
 @click.argument("file", type=OLD_FILE)
 @passphrase_option
 @click.option(
@@ -79,7 +90,7 @@ def passwd(
     session.say(f"{file} has a new passphrase.")
 
 
-@key.command(name="import")
+@click.command(cls=SharedCommand, name="import")
 @click.argument("jwk", type=click.File("rb"))
 @click.argument("file", type=NEW_FILE)
 @passphrase_option

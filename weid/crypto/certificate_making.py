@@ -86,12 +86,17 @@ def create_leaf(
     """
     if not authority.is_authority or not authority.is_self_signed:
         raise CertificateError(
-            "the certificate to sign with is not a development authority's", "malformed"
+            "the certificate to sign with is not a development authority's",
+            "malformed",
+            hint="`weid key ca` makes one; a real authority signs what `weid key request` writes.",
         )
     if authority.parsed.public_key() != _public(authority_key.public):
         raise CertificateError("the authority's certificate is of another key", "key_other")
     if validity.not_after > authority.not_after:
-        raise MalformedError("the certificate would outlive the authority that signs it")
+        raise MalformedError(
+            "the certificate would outlive the authority that signs it",
+            hint="Give it fewer days, or make a new authority.",
+        )
     subject, issuer = _name(names.common_name), authority.parsed.subject
     builder = _builder(key, subject, issuer, validity, random)
     builder = builder.add_extension(

@@ -93,6 +93,10 @@ class Certificate:
         """Return whether a time lies within its validity, give or take the leeway (seconds)."""
         return self.not_before - leeway <= at <= self.not_after + leeway
 
+    def to_pem(self) -> bytes:
+        """Return the certificate as PEM."""
+        return self.parsed.public_bytes(Encoding.PEM)
+
     @property
     def is_self_signed(self) -> bool:
         """Whether its own key signed it, whatever names it bears."""
@@ -178,7 +182,7 @@ class CertificateChain:
 
     def to_pem(self) -> bytes:
         """Return the chain as PEM, leaf first."""
-        return b"".join(one.parsed.public_bytes(Encoding.PEM) for one in self.certificates)
+        return b"".join(one.to_pem() for one in self.certificates)
 
     def is_in_force(self, at: int, *, leeway: int = 0) -> bool:
         """Return whether every certificate is in force at a time, give or take the leeway."""
