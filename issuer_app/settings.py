@@ -49,6 +49,11 @@ class Settings(BaseModel):
     """Folder of the issuer's encrypted key files; by default keys in data_dir."""
     passphrase_file: Path | None = None
     """Passphrase of the issuer's key; by default passphrase in data_dir."""
+    certificate_chain_file: Path | None = None
+    """Certificate chain (PEM, leaf first, without the root) of the key that signs; None for none.
+
+    With one, wallets are offered a second configuration of each template, signed with it.
+    """
     passphrase_descriptor: int | None = None
     """An open file descriptor to read the passphrase from, instead of a file."""
     node_url: str = ""

@@ -24,11 +24,14 @@ from issuer_app.services.templates import Templates
 from issuer_app.settings import Settings, is_loopback, read_secret
 from issuer_app.store.database import Database, Row, new_id
 from weid.clock import Clock, SystemClock
+from weid.credential.issuer_chain import require_chain_of
 from weid.credential.template import CredentialTemplate
+from weid.crypto.certificates import CertificateChain
 from weid.crypto.key_file import load_key_file
+from weid.crypto.keys import KeyKind, PublicKey
 from weid.crypto.signer import InMemorySigner, Signer
-from weid.errors import RegistryUnavailableError
-from weid.issuer import CONTROL_KEY, Issuer, IssuerKeys
+from weid.errors import CertificateError, RegistryUnavailableError
+from weid.issuer import ASSERTION_KEY, CONTROL_KEY, Issuer, IssuerKeys
 from weid.issuing.status_lists import StatusListSettings
 from weid.registry.author import Author
 from weid.registry.http_client import HttpRegistry
@@ -157,6 +160,7 @@ def open_agency(
     keys = IssuerKeys.load(settings.keys_path, passphrase=settings.passphrase())
     clock = clock or SystemClock()
     control, assertion = InMemorySigner(keys.control), InMemorySigner(keys.assertion)
+    chain = open_chain(settings, row["did"], assertion.public_key, now=clock.now())
 
     def confirm() -> None:
         Issuer.open(
@@ -180,20 +184,48 @@ def open_agency(
         status_settings=_status_settings(settings),
         clock=clock,
     )
-    return _agency(settings, row, issuer, signer, registry, clock)
+    return _agency(settings, row, issuer, signer, registry, clock, chain)
+
+
+def open_chain(
+    settings: Settings, did: str, key: PublicKey, *, now: int
+) -> CertificateChain | None:
+    """Return the certificate chain that the settings name, None where they name none.
+
+    Raises:
+        SettingsError: it cannot be read, or cannot be used to sign with this key now.
+    """
+    path = settings.certificate_chain_file
+    if path is None:
+        return None
+    try:
+        chain = CertificateChain.from_pem(path.read_bytes(), what="the file")
+        require_chain_of(chain, f"{did}#{ASSERTION_KEY}", key, now=now)
+    except OSError as error:
+        raise SettingsError(
+            f"the certificate chain {path} cannot be read: {error.strerror}",
+            hint="correct certificate_chain_file, or leave it out to issue without a chain.",
+        ) from None
+    except CertificateError as error:
+        raise SettingsError(
+            f"the certificate chain {path} cannot be used: {error.message}",
+            hint=error.hint or "`weid key request` asks a certificate authority for another one.",
+        ) from None
+    return chain
 
 
 def _status_settings(settings: Settings) -> StatusListSettings:
     return StatusListSettings(base_uri=f"{settings.public_url}/status-lists")
 
 
-def _agency(
+def _agency(  # noqa: PLR0913, PLR0917 - what an agency is made of
     settings: Settings,
     row: Row,
     issuer: Issuer,
     signer: Signer,
     registry: Registry,
     clock: Clock,
+    chain: CertificateChain | None = None,
 ) -> Agency:
     return Agency(
         row["organisation"],
@@ -204,6 +236,7 @@ def _agency(
         clock=clock,
         status_ttl=settings.status_ttl_seconds,
         status_valid=settings.status_valid_seconds,
+        chain=chain,
     )
 
 
@@ -216,9 +249,12 @@ def set_up(  # noqa: PLR0913 - each is an option of the command
     policy: str = "one_person",
     endorser: Endorser | None = None,
     templates: Iterable[Path] = (),
+    signing: KeyKind = KeyKind.ED25519,
     clock: Clock | None = None,
 ) -> NewOffice:
     """Register the organisation's DID, remember it, and publish its templates.
+
+    `signing` is the kind of key that is made to sign credentials with.
 
     Raises:
         RegistryError: the registry refuses, for example without an endorser, or does not answer.
@@ -228,7 +264,7 @@ def set_up(  # noqa: PLR0913 - each is an option of the command
     co_signer = _author(endorser, registry, clock) if endorser else None
     audit = open_audit(settings, database, clock)
     rows = database.query("SELECT organisation, name, did FROM organisations")
-    keys = _keys(settings)
+    keys = _keys(settings, signing)
     if rows:
         row = find_organisation(settings, database)
         issuer = Issuer.open(
@@ -259,12 +295,12 @@ def set_up(  # noqa: PLR0913 - each is an option of the command
     return NewOffice(row["organisation"], issuer.did, tuple(published))
 
 
-def _keys(settings: Settings) -> IssuerKeys:
+def _keys(settings: Settings, signing: KeyKind) -> IssuerKeys:
     """Return the issuer's keys, made and saved before the registry learns of them."""
     passphrase = settings.passphrase()
     if (settings.keys_path / "control.key").exists():
         return IssuerKeys.load(settings.keys_path, passphrase=passphrase)
-    keys = IssuerKeys.generate()
+    keys = IssuerKeys.generate(signing=signing)
     keys.save(settings.keys_path, passphrase=passphrase)
     return keys
 

@@ -20,6 +20,7 @@ from issuer_app.setup import (
 )
 from issuer_app.store.database import Database
 from issuer_app.store.locked import Locked
+from weid.crypto.keys import KeyKind
 
 
 @click.command()
@@ -38,6 +39,13 @@ from issuer_app.store.locked import Locked
     "--endorser-key-id", default="control-1", show_default=True, help="Which key of the registrar."
 )
 @click.option("--template", "templates", type=FILE, multiple=True, help="Publish this template.")
+@click.option(
+    "--signing-key",
+    type=click.Choice(["Ed25519", "P-256"]),
+    default="Ed25519",
+    show_default=True,
+    help="Kind of the key that signs; wallets that ask for ES256 take P-256 only.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
 @with_settings
 def init(  # noqa: PLR0913, PLR0917 - one argument for each option
@@ -49,6 +57,7 @@ def init(  # noqa: PLR0913, PLR0917 - one argument for each option
     endorser_passphrase_file: Path | None,
     endorser_key_id: str,
     templates: tuple[Path, ...],
+    signing_key: str,
     as_json: bool,  # noqa: FBT001 - an option
 ) -> None:
     """Make the data folder, register the agency and publish templates; safe to run again."""
@@ -74,6 +83,7 @@ def init(  # noqa: PLR0913, PLR0917 - one argument for each option
                 policy=policy,
                 endorser=endorser,
                 templates=templates,
+                signing=KeyKind(signing_key),
             )
         finally:
             database.close()

@@ -36,6 +36,13 @@ def server_metadata() -> ResponseReturnValue:
     return _answer(services().wallets.authorization_server())
 
 
+@pages.get("/.well-known/jwt-vc-issuer")
+def web_metadata() -> ResponseReturnValue:
+    """List the issuer's keys as the registry has them (SD-JWT VC section 5)."""
+    services().token_throttle.require(current_peer())
+    return _answer(services().wallets.jwt_vc_issuer())
+
+
 @pages.get("/offers/<offer_id>")
 def offer(offer_id: str) -> ResponseReturnValue:
     """Answer with an offer; reading it does not use it up (section 4.1.3)."""

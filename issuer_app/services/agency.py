@@ -16,11 +16,13 @@ from weid.credential.credential import TYP, create_credential
 from weid.credential.sd_jwt import issue_sd_jwt
 from weid.credential.status_list import StatusList, StatusReference, create_status_token
 from weid.credential.template import CredentialTemplate
+from weid.crypto.certificates import CertificateChain
 from weid.crypto.keys import PublicKey
 from weid.crypto.signer import Signer
 from weid.encoding import JsonObject
-from weid.errors import MalformedError
+from weid.errors import CertificateError, MalformedError, NotFoundError
 from weid.issuer import ASSERTION_KEY, Issuer
+from weid.issuing.jwt_vc_issuer import jwt_vc_issuer_metadata
 from weid.registry.operations import AnchorBatch, PublishStatusList
 from weid.registry.registry import Registry
 
@@ -30,7 +32,10 @@ _SECRETS: Final = secrets.token_bytes
 
 @dataclass(frozen=True, slots=True)
 class NewCredential:
-    """What one credential is made of; `holder` None and `paper` True for one on paper."""
+    """What one credential is made of; `holder` None and `paper` True for one on paper.
+
+    `with_chain` signs it with the agency's certificate chain in the place of its DID.
+    """
 
     template: CredentialTemplate
     claims: JsonObject
@@ -38,6 +43,7 @@ class NewCredential:
     status_uri: str
     status_index: int
     paper: bool = False
+    with_chain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,7 @@ class Agency:
 
     `organisation` is its id in the store; `issuer` its role in the library, `signer` the key that
     signs credentials and lists (`kid` names it); `status_ttl` and `status_valid` are seconds.
+    `chain` is the certificate chain of that key, for wallets that want one.
     """
 
     def __init__(  # noqa: PLR0913 - who it is, what it signs with, where it writes
@@ -78,6 +85,7 @@ class Agency:
         clock: Clock,
         status_ttl: int,
         status_valid: int,
+        chain: CertificateChain | None = None,
     ) -> None:
         self.organisation = organisation
         self.name = name
@@ -89,6 +97,8 @@ class Agency:
         self._clock = clock
         self._status_ttl = status_ttl
         self._status_valid = status_valid
+        self._chain = chain
+        self.algorithm = signer.algorithm
         self._publishing = threading.Lock()
 
     def require_registry(self) -> None:
@@ -98,6 +108,21 @@ class Agency:
             RegistryError: it does not answer, or not with proof.
         """
         self._registry.head()
+
+    def has_chain(self) -> bool:
+        """Tell whether there is a certificate chain that is in force now."""
+        return self._chain is not None and self._chain.is_in_force(self._clock.now())
+
+    def web_metadata(self, address: str) -> JsonObject:
+        """Return the keys that the registry has of this issuer, for its web address (VF-47).
+
+        Raises:
+            RegistryError: it does not answer, or does not have this issuer.
+        """
+        record = self._registry.did(self.did)
+        if record is None:
+            raise NotFoundError(f"the registry does not have {self.did}")
+        return jwt_vc_issuer_metadata(address, record, now=self._clock.now())
 
     def publish_template(self, draft: CredentialTemplate) -> CredentialTemplate:
         """Publish a draft as the next version of its template; the same text is published once.
@@ -113,8 +138,11 @@ class Agency:
         Raises:
             MalformedError: the claims do not conform to the template, which the check before
                 would have found.
+            CertificateError: `with_chain`, and there is none that is in force.
         """
         now = self._clock.now()
+        if new.with_chain and self._chain is None:
+            raise CertificateError("the agency has no certificate chain", "malformed")
         if new.paper:
             return self._sign_paper(new, now)
         return create_credential(
@@ -127,6 +155,7 @@ class Agency:
             expires_at=new.template.expires_at(now),
             holder_key=new.holder,
             status=StatusReference(new.status_uri, new.status_index),
+            chain=self._chain if new.with_chain else None,
         ).text
 
     def _sign_paper(self, new: NewCredential, now: int) -> str:
@@ -181,6 +210,7 @@ class Agency:
                 expires_at=now + self._status_valid,
                 kid=self._kid,
                 signer=self._signer,
+                chain=self._chain,
             )
             return PublishedList(sequence, token, now + self._status_valid)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
 
 from weid.credential.template import CredentialTemplate
 from weid.openid4vci.metadata import (
@@ -15,6 +16,8 @@ from weid.openid4vci.metadata import (
     ProofTypes,
 )
 
+_WITH_CHAIN: Final = "-x5c"
+
 
 def configuration_id(template: CredentialTemplate) -> str:
     """Return the name of the configuration for a template version."""
@@ -26,9 +29,31 @@ def configuration_name(cpt_id: str, version: int) -> str:
     return f"{cpt_id}_{version}"
 
 
+def with_chain(configuration: str) -> str:
+    """Return the name of the second configuration: the same, signed with a certificate chain."""
+    return configuration + _WITH_CHAIN
+
+
+def has_chain(configuration: str) -> bool:
+    """Tell whether a configuration is signed with a certificate chain; else the DID signs it."""
+    return configuration.endswith(_WITH_CHAIN)
+
+
+def describe_configurations(
+    template: CredentialTemplate, algorithm: str, *, chain: bool
+) -> dict[str, CredentialConfiguration]:
+    """Return the configurations of a template by name: one, and with a `chain` a second.
+
+    `algorithm` is the one of the key that signs both.
+    """
+    name = configuration_id(template)
+    names = (name, with_chain(name)) if chain else (name,)
+    return {each: _describe(template, each, algorithm) for each in names}
+
+
 @lru_cache(maxsize=256)
-def describe_configuration(template: CredentialTemplate) -> CredentialConfiguration:
-    """Return the configuration of a template (OpenID4VCI 1.0 appendix A.3)."""
+def _describe(template: CredentialTemplate, name: str, algorithm: str) -> CredentialConfiguration:
+    """Return a configuration of a template (OpenID4VCI 1.0 appendix A.3)."""
     display = tuple(
         Display(
             name=template.name(language),
@@ -51,11 +76,11 @@ def describe_configuration(template: CredentialTemplate) -> CredentialConfigurat
     )
     return CredentialConfiguration(
         vct=template.vct,
-        scope=configuration_id(template),
+        scope=name,
         cryptographic_binding_methods_supported=("jwk",),
         proof_types_supported=ProofTypes(
             jwt=ProofType(proof_signing_alg_values_supported=ALGORITHMS)
         ),
-        credential_signing_alg_values_supported=("EdDSA",),
+        credential_signing_alg_values_supported=(algorithm,),
         credential_metadata=CredentialDescription(display=display, claims=claims),
     )

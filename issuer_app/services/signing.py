@@ -19,7 +19,7 @@ from issuer_app.store.database import Database, Row
 from weid.clock import Clock
 from weid.crypto.keys import PublicKey
 from weid.encoding import json_dumps
-from weid.errors import ProtocolError
+from weid.errors import CertificateError, ProtocolError
 
 SALT_BYTES: Final = 16
 """Salt of an anchor's leaf (128 bits)."""
@@ -46,10 +46,13 @@ class Signing:
         self._templates = templates
         self._clock = clock
 
-    def redeem(self, certificate_id: str, holder_key: PublicKey) -> str:
+    def redeem(
+        self, certificate_id: str, holder_key: PublicKey, *, with_chain: bool = False
+    ) -> str:
         """Return the credential of an offered certificate for the key that proved itself.
 
-        The same key asking again gets the same credential.
+        `with_chain` signs it with the agency's certificate chain, else its DID signs. The same key
+        asking again gets the same credential.
 
         Raises:
             ProtocolError: the certificate is not in force any more, or belongs to another key.
@@ -63,7 +66,7 @@ class Signing:
                 if row["holder_jwk"] != holder_jwk:
                     raise ProtocolError("credential_request_denied", "it is for another key")
                 return str(row["credential"])
-            text = self._sign(row, holder_key)
+            text = self._sign(row, holder_key, with_chain=with_chain)
             self._database.execute(
                 "UPDATE certificates SET state = 'signed', holder_jwk = ?, credential = ?,"
                 " anchor_salt = ?, signed_at = ?, version = version + 1 WHERE id = ?",
@@ -95,16 +98,22 @@ class Signing:
             raise MissingError("no such certificate")
         return row
 
-    def _sign(self, row: Row, holder_key: PublicKey) -> str:
-        return self._agency.sign(
-            NewCredential(
-                self._templates.own_view(row["template_id"]).template,
-                json.loads(row["claims"]),
-                holder_key,
-                row["uri"],
-                row["list_index"],
-            )
+    def _sign(self, row: Row, holder_key: PublicKey, *, with_chain: bool) -> str:
+        new = NewCredential(
+            self._templates.own_view(row["template_id"]).template,
+            json.loads(row["claims"]),
+            holder_key,
+            row["uri"],
+            row["list_index"],
+            with_chain=with_chain,
         )
+        try:
+            return self._agency.sign(new)
+        except CertificateError:
+            # The chain has ended since the offer was made; the offer holds for the next one.
+            raise ProtocolError(
+                "credential_request_denied", "it cannot be signed with a certificate now"
+            ) from None
 
     def observe(self, event: str, issuance_id: str) -> None:
         """Write attempts to misuse an offer into the audit log."""

@@ -10,7 +10,7 @@ from issuer_app.errors import InputRefusedError, MissingError, Problem
 from issuer_app.rows.files import write_csv, write_empty_xlsx
 from issuer_app.services.agency import Agency
 from issuer_app.services.audit import AuditLog
-from issuer_app.services.configurations import configuration_id, describe_configuration
+from issuer_app.services.configurations import describe_configurations
 from issuer_app.services.people import Person, server_person
 from issuer_app.services.template_view import TemplateView
 from issuer_app.store.database import Database, Row, new_id
@@ -192,6 +192,10 @@ class Templates:
     def configurations(self) -> Mapping[str, CredentialConfiguration]:
         """Return what wallets are told of every template version."""
         views = [self._view(row["id"]) for row in self._rows(self._agency.organisation)]
-        return {
-            configuration_id(view.template): describe_configuration(view.template) for view in views
-        }
+        agency = self._agency
+        found: dict[str, CredentialConfiguration] = {}
+        for view in views:
+            found |= describe_configurations(
+                view.template, agency.algorithm, chain=agency.has_chain()
+            )
+        return found

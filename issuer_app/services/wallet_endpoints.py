@@ -15,12 +15,13 @@ from typing import Final
 
 from issuer_app.services.agency import Agency
 from issuer_app.services.anchoring import Anchoring
+from issuer_app.services.configurations import has_chain
 from issuer_app.services.protocol_sessions import StoredSessions
 from issuer_app.services.signing import Signing
 from issuer_app.services.templates import Templates
 from weid.clock import Clock
 from weid.encoding import base64url_encode
-from weid.errors import RegistryError
+from weid.errors import ProtocolError, RegistryError
 from weid.openid4vci.endpoints import IssuerEndpoints
 from weid.openid4vci.issuance_session import code_of_offer, issuance_of_code
 from weid.openid4vci.metadata import Display
@@ -28,6 +29,7 @@ from weid.openid4vci.offer import OfferLink
 from weid.openid4vci.redemption import EventName, IssuanceRequest, IssuedCredential
 from weid.openid4vci.reply import EndpointRequest as MachineRequest
 from weid.openid4vci.reply import Reply as MachineReply
+from weid.openid4vci.reply import error_reply, json_reply
 
 __all__ = ["MachineReply", "MachineRequest", "WalletEndpoints"]
 
@@ -49,6 +51,7 @@ class WalletEndpoints:
         secret: bytes,
         clock: Clock,
     ) -> None:
+        self._agency = agency
         self._signing = signing
         self._anchoring = anchoring
         self._sessions = sessions
@@ -106,11 +109,25 @@ class WalletEndpoints:
         """Forget sessions that are over."""
         self._sessions.remove_expired()
 
+    # --- beside the protocol ---------------------------------------------------------------------
+
+    def jwt_vc_issuer(self) -> MachineReply:
+        """Answer `GET /.well-known/jwt-vc-issuer`."""
+        try:
+            return json_reply(self._agency.web_metadata(self._public_url), may_be_kept=True)
+        except RegistryError:
+            away = ProtocolError(
+                "temporarily_unavailable", "the registry does not answer", status=503
+            )
+            return error_reply(away)
+
     # --- what the endpoints ask for --------------------------------------------------------------
 
     def _issue(self, request: IssuanceRequest) -> IssuedCredential:
         certificate_id = str(request.approved["certificate"])
-        text = self._signing.redeem(certificate_id, request.holder_key)
+        text = self._signing.redeem(
+            certificate_id, request.holder_key, with_chain=has_chain(request.configuration_id)
+        )
         try:
             # Whoever comes first anchors for all who wait; the others find theirs done.
             self._anchoring.run()

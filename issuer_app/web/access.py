@@ -20,6 +20,7 @@ PUBLIC: Final = frozenset(
         "status_lists.show",
         "openid4vci.issuer_metadata",
         "openid4vci.server_metadata",
+        "openid4vci.web_metadata",
         "openid4vci.offer",
         "openid4vci.token",
         "openid4vci.nonce",

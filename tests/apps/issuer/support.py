@@ -19,6 +19,7 @@ from issuer_app.store.database import Database, new_id
 from issuer_app.wiring import KEY
 from registry_chain import LocalRegistry
 from weid.clock import FixedClock
+from weid.crypto.keys import KeyKind
 from weid.crypto.signer import InMemorySigner
 from weid.issuer import Issuer, IssuerKeys
 from weid.issuing.status_lists import StatusListSettings
@@ -128,11 +129,21 @@ class Browser:
 class Office:
     """An organisation that is recognized for one template, with a user for each role."""
 
-    def __init__(self, folder: Path, *, policy="one_person", recognized=True, **settings):
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        policy="one_person",
+        recognized=True,
+        signing=KeyKind.ED25519,
+        certify=None,
+        **settings,
+    ):
+        """`certify` returns the certificate chain of this office's key of the kind `signing`."""
         self.folder = folder
         self.clock = FixedClock(NOW)
         self.registry = LocalRegistry(clock=self.clock)
-        self.keys = IssuerKeys.generate()
+        self.keys = IssuerKeys.generate(signing=signing)
         self.issuer = Issuer.register(
             "Housing Institute",
             registry=self.registry,
@@ -157,6 +168,7 @@ class Office:
             clock=self.clock,
             status_ttl=self.settings.status_ttl_seconds,
             status_valid=self.settings.status_valid_seconds,
+            chain=certify(self) if certify else None,
         )
         self.app = create_app(
             self.settings,

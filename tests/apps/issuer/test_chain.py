@@ -1,0 +1,283 @@
+"""An office with a certificate chain: two configurations, whose signer, and what stops the start."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from issuer_app.errors import SettingsError
+from issuer_app.settings import Settings
+from issuer_app.setup import make_folder, open_agency, open_chain, set_up
+from issuer_app.store.database import Database
+from registry_chain import LocalRegistry
+from tests.apps.issuer.support import NOW, ORIGIN, people, rows_csv
+from tests.apps.issuer.wallets import AppTransport, new_wallet, offer_uri, trust_of, verify
+from tests.support.certificates import YEAR, Authority, certify, pem, x5c
+from tests.support.clauses import clause
+from weid.clock import FixedClock
+from weid.credential.credential import Credential
+from weid.crypto.certificates import CertificateChain
+from weid.crypto.jws import parse_jws
+from weid.crypto.keys import KeyKind, PrivateKey, PublicKey
+from weid.errors import ProtocolError, RegistryUnavailableError
+from weid.issuer import IssuerKeys
+from weid.registry.operations import MarkKeyCompromised, UpdateDid
+
+ROOT = Authority.root(not_before=NOW - YEAR, not_after=NOW + YEAR)
+PLAIN, CHAINED = "residence-test_1", "residence-test_1-x5c"
+DAY = 86_400
+
+
+def chain_of(office, *, days=30) -> CertificateChain:
+    leaf = ROOT.leaf(
+        office.keys.assertion.public,
+        f"{office.issuer.did}#assertion-1",
+        not_before=NOW - DAY,
+        not_after=NOW + days * DAY,
+    )
+    return CertificateChain.parse(x5c(leaf))
+
+
+@pytest.fixture
+def certified(new_office):
+    """An office whose key is of P-256, as wallets of HAIP want it, with two offers."""
+    office = new_office(signing=KeyKind.P256, certify=chain_of)
+    office.issue(rows_csv(*people(2)))
+    return office
+
+
+def configurations(office):
+    metadata = office.browser().get("/.well-known/openid-credential-issuer").json
+    return metadata["credential_configurations_supported"]
+
+
+def offer_of(office, certificate_id, configuration):
+    """Make a certificate's offer one of a configuration, and return its URI."""
+    wallets = office.services.wallets
+    issuance = wallets.open_offer(configuration, certificate_id, generation=9, lifetime=600)
+    return wallets.offer_uri(certificate_id, generation=9, issuance_id=issuance)
+
+
+@clause("VF-46")
+def test_the_metadata_has_two_configurations_of_each_template(certified):
+    found = configurations(certified)
+    assert list(found) == [PLAIN, CHAINED]
+    for name in (PLAIN, CHAINED):
+        assert found[name]["scope"] == name
+        assert found[name]["credential_signing_alg_values_supported"] == ["ES256"]
+    assert {**found[CHAINED], "scope": PLAIN} == found[PLAIN]
+
+
+def test_an_office_without_a_chain_has_one(office):
+    found = configurations(office)
+    assert list(found) == [PLAIN]
+    assert found[PLAIN]["credential_signing_alg_values_supported"] == ["EdDSA"]
+
+
+@clause("VF-44", "VF-46", "CP-55")
+def test_an_offer_gives_the_copy_of_its_configuration(certified):
+    office = certified
+    first, second = (row["id"] for row in office.certificates())
+    wallet = new_wallet(office)
+    for certificate_id, uri, member in (
+        (first, offer_uri(office, first), "kid"),
+        (second, offer_of(office, second, CHAINED), "x5c"),
+    ):
+        held = wallet.accept(uri, transport=AppTransport(office), trust=trust_of(office))
+        header = held.credential.sd_jwt.issuer_jws.header
+        assert set(header) == {"alg", "typ", member}
+        assert header["alg"] == "ES256"
+        assert held.credential.issuer == office.issuer.did
+        kept = next(row for row in office.certificates() if row["id"] == certificate_id)
+        assert Credential.parse(kept["credential"]).text == held.credential.text
+        report = verify(office, wallet, held, "name")
+        assert report.accepted, str(report)
+        wallet.remove(held.id)
+    wallet.close()
+
+
+@clause("VF-45", "VF-46")
+def test_the_status_list_is_signed_with_the_chain_while_it_is_in_force(certified):
+    [uri] = [row["uri"] for row in certified.database.query("SELECT uri FROM status_lists")]
+
+    def header():
+        token = AppTransport(certified).status_token(uri)
+        return parse_jws(token, what="the token", max_bytes=10**6).header
+
+    assert set(header()) == {"alg", "typ", "x5c"}
+    certified.clock.advance(40 * DAY)
+    certified.job.run_once()
+    assert set(header()) == {"alg", "typ", "kid"}
+
+
+@clause("VF-46")
+def test_past_the_chains_end_there_is_only_the_other_configuration(certified):
+    certificate_id = certified.certificates()[0]["id"]
+    certified.clock.advance(31 * DAY)
+    assert list(configurations(certified)) == [PLAIN]
+    wallets = certified.services.wallets
+    with pytest.raises(ProtocolError, match="certificate now") as refused:
+        wallets._signing.redeem(certificate_id, PrivateKey.generate().public, with_chain=True)
+    assert refused.value.code == "credential_request_denied"
+    assert certified.certificates()[0]["state"] == "offered"
+    assert wallets._signing.redeem(certificate_id, PrivateKey.generate().public)
+
+
+# --- Keys for who looks them up on the web -------------------------------------------------------
+
+
+@clause("VF-47")
+def test_the_keys_of_the_registry_are_told_at_the_web_address(certified):
+    answer = certified.browser().get("/.well-known/jwt-vc-issuer")
+    assert answer.status_code == 200
+    assert answer.json["issuer"] == ORIGIN
+    [jwk] = answer.json["jwks"]["keys"]
+    assert PublicKey.from_jwk(jwk) == certified.keys.assertion.public
+    assert (jwk["kid"], jwk["alg"]) == (f"{certified.issuer.did}#assertion-1", "ES256")
+    assert "d" not in jwk
+
+
+@clause("VF-47")
+@pytest.mark.parametrize("how", ["retired", "compromised"])
+def test_a_key_out_of_force_is_not_told(office, how):
+    did = office.issuer.did
+    if how == "retired":
+        number = office.registry.did(did).version.number
+        office.issuer.author.submit(UpdateDid(did, number, retire_keys=("assertion-1",)))
+    else:
+        office.issuer.author.submit(MarkKeyCompromised(did, "assertion-1", NOW))
+    answer = office.browser().get("/.well-known/jwt-vc-issuer")
+    assert answer.json == {"issuer": ORIGIN, "jwks": {"keys": []}}
+
+
+@clause("VF-47")
+def test_a_registry_that_is_away_is_said_and_is_no_server_error(office, monkeypatch):
+    def away(_did):
+        raise RegistryUnavailableError("away")
+
+    monkeypatch.setattr(office.registry, "did", away)
+    answer = office.browser().get("/.well-known/jwt-vc-issuer")
+    assert (answer.status_code, answer.json["error"]) == (503, "temporarily_unavailable")
+
+
+# --- The start -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def set_up_office(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("start")
+    clock = FixedClock(NOW)
+    settings = Settings(
+        public_url=ORIGIN, data_dir=folder / "office", certificate_chain_file=folder / "chain"
+    )
+    make_folder(settings)
+    registry = LocalRegistry(clock=clock)
+    database = Database(settings.database_path)
+    made = set_up(settings, database, registry, name="Office", signing=KeyKind.P256, clock=clock)
+    keys = IssuerKeys.load(settings.keys_path, passphrase=settings.passphrase())
+    yield Start(settings, database, registry, clock, made.did, keys.assertion)
+    database.close()
+    registry.close()
+
+
+@dataclasses.dataclass
+class Start:
+    """An office that is set up, and whose file of certificates a test writes."""
+
+    settings: Settings
+    database: Database
+    registry: LocalRegistry
+    clock: FixedClock
+    did: str
+    key: PrivateKey
+
+    @property
+    def name(self):
+        return f"{self.did}#assertion-1"
+
+    def leaf(self, *uris, key=None, **changes):
+        window = {"not_before": NOW - DAY, "not_after": NOW + DAY, **changes}
+        return ROOT.leaf((key or self.key).public, *(uris or (self.name,)), **window)
+
+    def write(self, content):
+        self.settings.certificate_chain_file.unlink(missing_ok=True)
+        if content is not None:
+            self.settings.certificate_chain_file.write_bytes(content)
+
+    def read(self):
+        return open_chain(self.settings, self.did, self.key.public, now=self.clock.now())
+
+    def begin(self):
+        return open_agency(self.settings, self.database, self.registry, clock=self.clock)
+
+
+def self_signed(start):
+    key = ec.derive_private_key(int.from_bytes(start.key.secret_bytes(), "big"), ec.SECP256R1())
+    window = {"not_before": NOW - DAY, "not_after": NOW + DAY}
+    own = Authority(key, certify(key.public_key(), "Us", issuer=None, key_to_sign=key, **window))
+    return certify(key.public_key(), "Us", issuer=own, uris=(start.name,), **window)
+
+
+def a_key():
+    return ec.derive_private_key(7, ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+BAD = {
+    "missing": (lambda _: None, "cannot be read"),
+    "no PEM": (lambda _: b"hello", "holds no certificate"),
+    "a private key": (lambda s: pem(s.leaf()) + a_key(), "holds a private key"),
+    "another key's": (lambda s: pem(s.leaf(key=PrivateKey.generate())), "does not have the key"),
+    "without the name": (lambda s: pem(s.leaf("https://issuer.example/")), "names a key of a DID"),
+    "of another name": (
+        lambda s: pem(s.leaf("did:weid:test:2VbXfGpnTcQZqYjz9RkWm4sLhDtE#assertion-1")),
+        "names did:weid:test:2VbXfGpnTcQZqYjz9RkWm4sLhDtE#assertion-1 and not",
+    ),
+    "expired": (lambda s: pem(s.leaf(not_after=NOW - 1)), "in force only from"),
+    "not yet in force": (lambda s: pem(s.leaf(not_before=NOW + 1)), "in force only from"),
+    "self-signed": (lambda s: pem(self_signed(s)), "self-signed"),
+    "with the root": (lambda s: pem(s.leaf(), ROOT.certificate), "own root"),
+    "the wrong way round": (
+        lambda s: pem(ROOT.certificate, s.leaf()),
+        "certificate authority's own",
+    ),
+}
+
+
+@clause("VF-46")
+@pytest.mark.parametrize(("content", "words"), BAD.values(), ids=BAD)
+def test_the_start_is_refused_with_a_chain_that_is(set_up_office, content, words):
+    set_up_office.write(content(set_up_office))
+    with pytest.raises(SettingsError) as refused:
+        set_up_office.read()
+    assert words in refused.value.message
+    assert "certificate chain" in refused.value.message
+    assert refused.value.hint
+
+
+@clause("VF-46")
+def test_a_good_chain_is_taken_with_what_stands_above_it(set_up_office):
+    start = set_up_office
+    window = {"not_before": NOW - DAY, "not_after": NOW + DAY}
+    below = ROOT.below(**window)
+    leaf = below.leaf(start.key.public, start.name, **window)
+    start.write(pem(leaf, below.certificate))
+    assert len(start.read().certificates) == 2
+
+
+@clause("VF-46")
+def test_the_server_starts_with_a_good_chain_and_with_none_and_with_no_other(set_up_office):
+    start = set_up_office
+    start.write(pem(start.leaf()))
+    assert start.begin().has_chain()
+    start.write(pem(start.leaf(key=PrivateKey.generate())))
+    with pytest.raises(SettingsError, match="does not have the key"):
+        start.begin()
+    settings = start.settings.model_copy(update={"certificate_chain_file": None})
+    assert not dataclasses.replace(start, settings=settings).begin().has_chain()
