@@ -62,7 +62,7 @@ class Certificate:
     """One certificate of version 3; equal when their bytes are.
 
     `not_before` and `not_after` are seconds, both inclusive. `path_length` is None where it bounds
-    nothing.
+    nothing; `authority_key_id` names the key above it, None where nothing does.
     """
 
     der: bytes
@@ -71,6 +71,7 @@ class Certificate:
     not_after: int = field(compare=False)
     is_authority: bool = field(compare=False)
     path_length: int | None = field(compare=False)
+    authority_key_id: bytes | None = field(compare=False)
     uris: tuple[str, ...] = field(compare=False)
     dns_names: tuple[str, ...] = field(compare=False)
 
@@ -172,6 +173,13 @@ class CertificateChain:
         return self.certificates[0]
 
     @property
+    def authority_key_ids(self) -> tuple[bytes, ...]:
+        """What names the keys above it: what a query's `trusted_authorities` (aki) asks for."""
+        return tuple(
+            one.authority_key_id for one in self.certificates if one.authority_key_id is not None
+        )
+
+    @property
     def ends_in_anchor(self) -> bool:
         """Whether the last certificate is self-signed: HAIP 1.0 section 6.1.1 has it left out."""
         return self.certificates[-1].is_self_signed
@@ -268,6 +276,7 @@ def _read(der: bytes, what: str) -> Certificate:
     if usage is not None and not (usage.key_cert_sign if is_authority else usage.digital_signature):
         raise _malformed(f"{what} has a key usage that does not let it sign")
     names = _value(extensions, x509.SubjectAlternativeName) or ()
+    above = _value(extensions, x509.AuthorityKeyIdentifier)
     return Certificate(
         der=der,
         parsed=parsed,
@@ -275,6 +284,7 @@ def _read(der: bytes, what: str) -> Certificate:
         not_after=int(parsed.not_valid_after_utc.timestamp()),
         is_authority=is_authority,
         path_length=None if constraints is None else constraints.path_length,
+        authority_key_id=None if above is None else above.key_identifier,
         uris=tuple(n.value for n in names if isinstance(n, x509.UniformResourceIdentifier)),
         dns_names=tuple(n.value for n in names if isinstance(n, x509.DNSName)),
     )

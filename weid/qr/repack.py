@@ -143,7 +143,7 @@ def take_apart(text: str) -> Parts:
     jws, *rest = text.split("~")
     if not jws or not rest:
         raise MalformedError("the text is neither an SD-JWT nor a request in JSON")
-    _refuse_chain(jws)
+    refuse_chain(jws)
     *disclosures, key_binding = rest
     if len(disclosures) > limits.DISCLOSURES:
         raise MalformedError(f"the SD-JWT has more than {limits.DISCLOSURES} disclosures")
@@ -173,10 +173,14 @@ def _require_utf8(text: str) -> None:
         raise MalformedError("the text has half a character, which no encoding holds") from None
 
 
-def _refuse_chain(jws: str) -> None:
-    """Refuse what carries certificates: they alone are more than a hand-held camera reads."""
+def refuse_chain(text: str) -> None:
+    """Refuse an SD-JWT with certificates: they alone are more than a hand-held camera reads.
+
+    Raises:
+        MalformedError: its header carries a certificate chain.
+    """
     try:
-        header = base64url_decode(jws.partition(".")[0], what="the header")
+        header = base64url_decode(text.partition(".")[0], what="the header")
         has_chain = "x5c" in json_loads_object(header, what="the header")
     except MalformedError:
         return  # what a code holds need not be good, and this is no judge of it

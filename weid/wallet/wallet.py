@@ -15,6 +15,7 @@ from weid.credential.sd_jwt import SdJwt, reconstruct
 from weid.errors import UndeterminedError, WalletError
 from weid.holder import Answer, Holder
 from weid.openid4vci.client import OfferPreview, ReceivedCredential, WalletClient
+from weid.qr.repack import refuse_chain
 from weid.transport import HttpTransport
 from weid.verification.policy import TrustPolicy
 from weid.verification.received import require_issued, require_verifiable
@@ -200,9 +201,11 @@ class Wallet(Vault):
         Raises:
             CredentialNotHeldError: there is no such credential.
             CannotDiscloseError: it has no such claim.
+            MalformedError: it carries a certificate chain, which fits no code (CP-57).
             WalletError: the person did not agree, or the credential is not verified yet.
         """
         held = _require_verified(self.credential(credential_id))
+        refuse_chain(held.text)
         presentation = Holder.show(
             held.credential,
             disclose=disclose,

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from tests.support.certificates import YEAR, Authority, pem, x5c
 from tests.support.clauses import clause
 from tests.support.world import CLAIMS, START, World, seeded
+from tests.unit.wallet.holding import new_wallet
 from weid.credential.credential import Credential, create_credential
 from weid.credential.issuer_chain import named_key, require_chain_of, said_issuer
 from weid.crypto.certificate_making import (
@@ -137,6 +138,20 @@ def test_a_copy_with_a_chain_goes_into_no_code(world: World):
     assert encode_envelope(world.credential.text).startswith("WI1:")
 
 
+@clause("CP-57")
+def test_a_wallet_shows_no_copy_with_a_chain_and_asks_nothing_about_it(world: World, tmp_path):
+    wallet = new_wallet(tmp_path, clock=world.clock)
+    key = wallet.new_key()
+    held = wallet.add(make(world, chain_of(world), holder_key=key).text)
+    with pytest.raises(MalformedError, match="does not fit a QR code"):
+        wallet.show(held.id, disclose=["name"], agree=lambda _: pytest.fail("asked"))
+    assert wallet.credential(held.id).uses == ()
+    verifier = world.verifier(accept_without_status=True)
+    request = verifier.request(world.template, "name")
+    assert verifier.verify(wallet.present(request), request).accepted
+    wallet.close()
+
+
 # --- Made for development ------------------------------------------------------------------------
 
 
@@ -159,6 +174,7 @@ def test_a_development_authority_certifies_a_key(key: PrivateKey):
     above = leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
     own = read.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     assert above.key_identifier == own.digest
+    assert chain.authority_key_ids == (own.digest,)
     assert leaf.not_valid_before_utc == datetime.fromtimestamp(START, UTC)
     assert leaf.serial_number.bit_length() == read.serial_number.bit_length() == 127
     assert str(named_key(chain)) == NAME
