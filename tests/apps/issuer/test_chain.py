@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
+from click.testing import CliRunner
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from issuer_app.cli.main import cli
 from issuer_app.errors import SettingsError
 from issuer_app.settings import Settings
 from issuer_app.setup import make_folder, open_agency, open_chain, set_up
@@ -281,3 +284,20 @@ def test_the_server_starts_with_a_good_chain_and_with_none_and_with_no_other(set
         start.begin()
     settings = start.settings.model_copy(update={"certificate_chain_file": None})
     assert not dataclasses.replace(start, settings=settings).begin().has_chain()
+
+
+@pytest.mark.parametrize("kind", ["P-256", "Ed25519"])
+def test_init_makes_a_key_of_the_kind_that_is_asked_for(tmp_path, monkeypatch, kind):
+    settings = tmp_path / "issuer.toml"
+    settings.write_text(f'public_url = "{ORIGIN}"\ndata_dir = "{tmp_path / "office"}"\n')
+    registry = LocalRegistry()
+    monkeypatch.setattr("issuer_app.cli.init.open_registry", lambda _: registry)
+    words = ["--settings", str(settings), "init", "--name", "Office", "--json"]
+    if kind != "Ed25519":
+        words += ["--signing-key", kind]
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 0, done.output
+    record = registry.did(json.loads(done.stdout)["did"])
+    kinds = {key.id: PublicKey.from_multicodec(key.multikey).kind for key in record.keys}
+    assert kinds == {"control-1": "Ed25519", "assertion-1": kind}
+    registry.close()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.support.certificates import YEAR, Authority, pem, x5c
@@ -78,6 +81,19 @@ def test_a_credential_with_a_chain_has_neither_kid_nor_iss(world: World):
     assert made.stated_issuer is None
     assert (made.issuer, str(made.key_url)) == (world.issuer.did, kid_of(world))
     assert Credential.parse(made.text) == made
+
+
+@clause("CP-55")
+def test_who_knows_the_authority_verifies_without_the_registry(world: World):
+    # As another wallet does: the leaf from the header, the root from elsewhere, the signature.
+    head, body, signature = make(world, chain_of(world)).text.split("~")[0].split(".")
+    header = json.loads(base64.urlsafe_b64decode(head + "=="))
+    [text] = header["x5c"]
+    leaf = x509.load_der_x509_certificate(base64.b64decode(text))
+    leaf.verify_directly_issued_by(ROOT.certificate)
+    key = leaf.public_key()
+    assert isinstance(key, Ed25519PublicKey)
+    key.verify(base64.urlsafe_b64decode(signature + "=="), f"{head}.{body}".encode())
 
 
 WRONG = {
