@@ -23,10 +23,11 @@ from weid.clock import Clock
 from weid.encoding import base64url_encode
 from weid.errors import ProtocolError, RegistryError
 from weid.openid4vci.endpoints import IssuerEndpoints
+from weid.openid4vci.events import EventName
 from weid.openid4vci.issuance_session import code_of_offer, issuance_of_code
 from weid.openid4vci.metadata import Display
 from weid.openid4vci.offer import OfferLink
-from weid.openid4vci.redemption import EventName, IssuanceRequest, IssuedCredential
+from weid.openid4vci.redemption import IssuanceRequest, IssuedCredential
 from weid.openid4vci.reply import EndpointRequest as MachineRequest
 from weid.openid4vci.reply import Reply as MachineReply
 from weid.openid4vci.reply import error_reply, json_reply

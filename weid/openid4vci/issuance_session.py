@@ -24,6 +24,8 @@ from weid.sessions import SessionStore
 TX_CODE_FAILURES: Final = 5
 """Wrong transaction codes after which a code is dead, from wherever they came."""
 SESSION_BYTES: Final = 1024 * 1024
+ATTEMPTS: Final = 64
+"""How often a transition is tried again when others were quicker."""
 
 _CODE_DOMAIN: Final = b"weid/pre-authorized-code/1\x00"
 

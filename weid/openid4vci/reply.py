@@ -65,3 +65,8 @@ def error_reply(error: ProtocolError) -> Reply:
     if status == 503:
         headers["Retry-After"] = str(RETRY_SECONDS)
     return Reply(status, headers, json_dumps(body))
+
+
+def busy() -> ProtocolError:
+    """Return the refusal of a request that lost every race for its session."""
+    return ProtocolError("temporarily_unavailable", "too many requests at once", status=503)

@@ -1,0 +1,68 @@
+"""What the two halves of an issuer share: who it is, its stores, time, chance, and how it answers.
+
+The authorization server (`authorization_server`, `offering`, `code_redemption`, `access`) and the
+credential issuer (`credential_issuer`, `redemption`) know each other through this only.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from weid.clock import Clock
+from weid.crypto.keys import RandomBytes
+from weid.encoding import base64url_encode
+from weid.errors import ProtocolError
+from weid.openid4vci.events import Observe
+from weid.openid4vci.issuance_session import IssuanceSessions
+from weid.openid4vci.metadata import CredentialConfiguration
+from weid.openid4vci.reply import Reply, error_reply
+from weid.sessions import SessionStore
+
+SECRET_BYTES: Final = 32
+"""Entropy of what nobody may guess: offer ids, tokens, secrets drawn by default."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Circumstances:
+    """What one credential issuer stands on; see `IssuerEndpoints` for the meaning of each."""
+
+    credential_issuer: str
+    configurations: Callable[[], Mapping[str, CredentialConfiguration]]
+    sessions: SessionStore
+    clock: Clock
+    random: RandomBytes = secrets.token_bytes
+    observe: Observe = lambda _event, _issuance_id: None
+    paused: Callable[[], bool] = lambda: False
+
+    @property
+    def issuances(self) -> IssuanceSessions:
+        """Return this issuer's issuance sessions."""
+        return IssuanceSessions(self.sessions, credential_issuer=self.credential_issuer)
+
+    def url(self, path: str) -> str:
+        """Return the URL of an endpoint, such as `/token`."""
+        return self.credential_issuer.removesuffix("/") + path
+
+    def draw_secret(self) -> str:
+        """Return 256 random bits in base64url."""
+        return base64url_encode(self.random(SECRET_BYTES))
+
+    def require_running(self) -> None:
+        """Refuse while issuing is paused.
+
+        Raises:
+            ProtocolError: temporarily_unavailable, status 503.
+        """
+        if self.paused():
+            raise ProtocolError("temporarily_unavailable", "issuing is paused", status=503)
+
+    def answer(self, make: Callable[[], Reply]) -> Reply:
+        """Return what an endpoint answers; a refusal becomes the reply that the standard names."""
+        try:
+            self.require_running()
+            return make()
+        except ProtocolError as error:
+            return error_reply(error)
