@@ -1,20 +1,24 @@
 """What the two halves of an issuer share: who it is, its stores, time, chance, and how it answers.
 
-The authorization server (`authorization_server`, `offering`, `code_redemption`, `access`) and the
-credential issuer (`credential_issuer`, `redemption`) know each other through this only.
+The authorization server (`authorization_server`, `authorization`, `offering`, `code_redemption`,
+`access`) and the credential issuer (`credential_issuer`, `redemption`) know each other through this
+only.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from weid.clock import Clock
 from weid.crypto.keys import RandomBytes
 from weid.encoding import base64url_encode
 from weid.errors import ProtocolError
+from weid.oauth.client_attestation import CHALLENGE_HEADER
+from weid.oauth.timed_nonce import TimedNonces
+from weid.openid4vci.authorization_policy import AuthorizationPolicy
 from weid.openid4vci.events import Observe
 from weid.openid4vci.issuance_session import IssuanceSessions
 from weid.openid4vci.metadata import CredentialConfiguration
@@ -33,6 +37,8 @@ class Circumstances:
     configurations: Callable[[], Mapping[str, CredentialConfiguration]]
     sessions: SessionStore
     clock: Clock
+    secret: bytes = field(repr=False)
+    policy: AuthorizationPolicy = field(default_factory=AuthorizationPolicy)
     random: RandomBytes = secrets.token_bytes
     observe: Observe = lambda _event, _issuance_id: None
     paused: Callable[[], bool] = lambda: False
@@ -41,6 +47,16 @@ class Circumstances:
     def issuances(self) -> IssuanceSessions:
         """Return this issuer's issuance sessions."""
         return IssuanceSessions(self.sessions, credential_issuer=self.credential_issuer)
+
+    @property
+    def dpop_nonces(self) -> TimedNonces:
+        """Return the nonces for DPoP proofs."""
+        return TimedNonces("dpop", self.secret, self.clock, self.random)
+
+    @property
+    def challenges(self) -> TimedNonces:
+        """Return the challenges for proofs beside a client attestation."""
+        return TimedNonces("attestation", self.secret, self.clock, self.random)
 
     def url(self, path: str) -> str:
         """Return the URL of an endpoint, such as `/token`."""
@@ -60,9 +76,19 @@ class Circumstances:
             raise ProtocolError("temporarily_unavailable", "issuing is paused", status=503)
 
     def answer(self, make: Callable[[], Reply]) -> Reply:
-        """Return what an endpoint answers; a refusal becomes the reply that the standard names."""
+        """Return what an endpoint answers; a refusal becomes the reply that the standard names.
+
+        Whatever no cache may keep brings the nonce for the next DPoP proof (RFC 9449 section
+        8.2), and the challenge for the next attestation where attestations count.
+        """
         try:
             self.require_running()
-            return make()
+            reply = make()
         except ProtocolError as error:
-            return error_reply(error)
+            reply = error_reply(error)
+        if reply.headers.get("Cache-Control") != "no-store":
+            return reply
+        fresh = {"DPoP-Nonce": self.dpop_nonces.create()}
+        if self.policy.attesters:
+            fresh[CHALLENGE_HEADER] = self.challenges.create()
+        return replace(reply, headers={**reply.headers, **fresh})

@@ -1,8 +1,12 @@
-"""From a code to a token: one token for one code, however many ask at once (IP-03 to IP-05)."""
+"""From an approval to a token: one token for one code, however many ask at once (IP-03 to IP-05).
+
+What was approved is an `Offered` session; a pre-authorized code or the authorization page leads
+to it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from weid.clock import Clock
 from weid.errors import ProtocolError
@@ -25,6 +29,27 @@ from weid.openid4vci.token import TokenRequest
 
 
 @dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token to be given out: its secret part, the key it is bound to, its life in seconds.
+
+    `configuration_ids` are those that the wallet asks for; empty means whatever was approved.
+    """
+
+    secret: str = field(repr=False)
+    lifetime: int
+    key: str = ""
+    configuration_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GivenToken:
+    """A token that was given out, and for which configuration."""
+
+    text: str = field(repr=False)
+    configuration_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class CodeRedemption:
     """The transitions from an offer to a token over one issuer's sessions."""
 
@@ -32,42 +57,78 @@ class CodeRedemption:
     clock: Clock
     observe: Observe
 
-    def redeem_code(self, request: TokenRequest, *, secret: str, lifetime: int) -> str:
-        """Turn a code into an access token, whose secret part is given; return the token.
+    def redeem_code(self, request: TokenRequest, token: NewToken) -> GivenToken:
+        """Turn a pre-authorized code into an access token.
 
         Raises:
             ProtocolError: invalid_grant (unknown, used, expired or dead code, wrong transaction
-                code) or invalid_request (a transaction code is missing, or none is expected).
+                code), invalid_request (a transaction code is missing, or none is expected), or
+                invalid_authorization_details.
         """
         issuance_id = issuance_of_code(request.code)
         for _ in range(ATTEMPTS):
-            stored = self.sessions.load(issuance_id)
-            offered = self._require_offered(stored, issuance_id)
+            stored, offered = self._load(issuance_id)
             _require_tx_code_form(request, offered)
-            if stored is None:  # told to the type checker: _require_offered has refused it
-                raise _invalid_grant()
-            if not _tx_code_matches(request, offered):
+            if not _tx_code_matches(offered, request.tx_code, request.code):
                 if self._count_failure(stored, offered):
                     raise ProtocolError("invalid_grant", "the transaction code does not match")
                 continue
-            token = TokenIssued(
-                offered.configuration_id,
-                offered.approved,
-                hash_token(secret),
-                self.clock.now() + lifetime,
-            )
-            if self.sessions.replace(stored, token):
-                self.observe("token_issued", issuance_id)
-                return f"{issuance_id}.{secret}"
+            given = self._give(stored, offered, token)
+            if given is not None:
+                return given
         raise busy()
 
-    def _require_offered(self, stored: Stored | None, issuance_id: str) -> Offered:
+    def redeem_approval(self, issuance_id: str, token: NewToken) -> GivenToken:
+        """Turn what the authorization page approved into an access token.
+
+        Raises:
+            ProtocolError: invalid_grant or invalid_authorization_details.
+        """
+        for _ in range(ATTEMPTS):
+            stored, offered = self._load(issuance_id)
+            given = self._give(stored, offered, token)
+            if given is not None:
+                return given
+        raise busy()
+
+    def judge_tx_code(self, issuance_id: str, typed: str, *, secret: str) -> None:
+        """Judge a transaction code that was typed on a page, where the offer has one.
+
+        `secret` is what the code's hash is keyed with. Wrong ones count as at the token endpoint.
+
+        Raises:
+            ProtocolError: invalid_grant: wrong, or there is no such offer any more.
+        """
+        for _ in range(ATTEMPTS):
+            stored, offered = self._load(issuance_id)
+            if _tx_code_matches(offered, typed, secret):
+                return
+            if not typed.strip() or self._count_failure(stored, offered):
+                raise ProtocolError("invalid_grant", "the transaction code does not match")
+        raise busy()
+
+    def _load(self, issuance_id: str) -> tuple[Stored, Offered]:
+        stored = self.sessions.load(issuance_id)
         if stored is None:
             raise _invalid_grant()
         if not isinstance(stored.session, Offered):
             self.observe("code_used_again", issuance_id)
             raise _invalid_grant()
-        return stored.session
+        return stored, stored.session
+
+    def _give(self, stored: Stored, offered: Offered, token: NewToken) -> GivenToken | None:
+        if token.configuration_ids and offered.configuration_id not in token.configuration_ids:
+            raise ProtocolError("invalid_authorization_details", "another credential was approved")
+        issued = TokenIssued(
+            offered.configuration_id,
+            offered.approved,
+            hash_token(token.secret, key=token.key),
+            self.clock.now() + token.lifetime,
+        )
+        if not self.sessions.replace(stored, issued):
+            return None
+        self.observe("token_issued", stored.issuance_id)
+        return GivenToken(f"{stored.issuance_id}.{token.secret}", offered.configuration_id)
 
     def _count_failure(self, stored: Stored, offered: Offered) -> bool:
         failures = offered.failures + 1
@@ -90,10 +151,10 @@ def _require_tx_code_form(request: TokenRequest, offered: Offered) -> None:
         raise ProtocolError("invalid_request", "no tx_code is expected")
 
 
-def _tx_code_matches(request: TokenRequest, offered: Offered) -> bool:
+def _tx_code_matches(offered: Offered, typed: str | None, secret: str) -> bool:
     if not offered.tx_code_hash:
         return True
-    return same(offered.tx_code_hash, hash_tx_code(request.tx_code or "", code=request.code))
+    return same(offered.tx_code_hash, hash_tx_code(typed or "", code=secret))
 
 
 def _invalid_grant() -> ProtocolError:

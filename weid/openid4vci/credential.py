@@ -22,9 +22,13 @@ class Proofs(Message):
 
 
 class CredentialRequest(Message):
-    """A wallet's request for a credential of a configuration that its token covers."""
+    """A wallet's request for a credential that its token covers.
 
-    credential_configuration_id: Annotated[str, Field(min_length=1, max_length=512)]
+    It names a configuration, or the identifier that the token response gave; never both.
+    """
+
+    credential_configuration_id: Annotated[str, Field(min_length=1, max_length=512)] | None = None
+    credential_identifier: Annotated[str, Field(min_length=1, max_length=512)] | None = None
     proofs: Proofs
 
 
@@ -68,10 +72,8 @@ def parse_credential_request(body: bytes, *, content_type: str) -> CredentialReq
 def _check_selector(value: JsonObject) -> None:
     if ("credential_identifier" in value) == ("credential_configuration_id" in value):
         raise _refused("exactly one of credential_configuration_id and credential_identifier")
-    if "credential_identifier" in value:
-        raise ProtocolError(
-            "unknown_credential_identifier", "this issuer gives out no credential identifiers"
-        )
+    if value.get("credential_configuration_id", value.get("credential_identifier")) is None:
+        raise _refused("what is asked for is null")
 
 
 def _check_proofs(value: JsonObject) -> None:

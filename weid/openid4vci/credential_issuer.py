@@ -9,6 +9,7 @@ from weid.errors import ProtocolError
 from weid.openid4vci.access import TokenAccess
 from weid.openid4vci.circumstances import SECRET_BYTES, Circumstances
 from weid.openid4vci.credential import (
+    CredentialRequest,
     CredentialResponse,
     IssuedCredentialEntry,
     parse_credential_request,
@@ -78,7 +79,7 @@ class CredentialIssuer:
         here = self._circumstances
         stored = self._access.require(request, "/credential")
         wanted = parse_credential_request(request.body, content_type=request.header("Content-Type"))
-        self._check_configuration(stored, wanted.credential_configuration_id)
+        self._check_wanted(stored, wanted)
         proof = check_key_proof(
             wanted.proofs.jwt[0], expected_audience=here.credential_issuer, clock=here.clock
         )
@@ -87,13 +88,20 @@ class CredentialIssuer:
         entry = IssuedCredentialEntry(credential=issued.credential, anchor=issued.anchor)
         return json_reply(CredentialResponse(credentials=(entry,)).to_json())
 
-    def _check_configuration(self, stored: Stored, wanted: str) -> None:
+    def _check_wanted(self, stored: Stored, wanted: CredentialRequest) -> None:
         session = stored.session
-        if wanted not in self._circumstances.configurations():
+        covered = session.configuration_id if isinstance(session, Redeemable) else ""
+        if wanted.credential_identifier is not None:
+            # The identifier of a token's one credential is its configuration's name.
+            if wanted.credential_identifier != covered:
+                raise ProtocolError(
+                    "unknown_credential_identifier", "the access token has no such identifier"
+                )
+        elif wanted.credential_configuration_id not in self._circumstances.configurations():
             raise ProtocolError(
                 "unknown_credential_configuration", "there is no such credential configuration"
             )
-        if not isinstance(session, Redeemable) or session.configuration_id != wanted:
+        elif wanted.credential_configuration_id != covered:
             raise ProtocolError(
                 "insufficient_scope", "the access token is for another credential", status=403
             )

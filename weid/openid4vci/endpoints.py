@@ -16,8 +16,10 @@ from weid.clock import Clock
 from weid.crypto.keys import RandomBytes
 from weid.encoding import JsonObject
 from weid.openid4vci.access import TokenAccess
+from weid.openid4vci.authorization import Authorization
+from weid.openid4vci.authorization_policy import AuthorizationPolicy
 from weid.openid4vci.authorization_server import AuthorizationServer
-from weid.openid4vci.circumstances import Circumstances
+from weid.openid4vci.circumstances import SECRET_BYTES, Circumstances
 from weid.openid4vci.credential_issuer import CredentialIssuer
 from weid.openid4vci.events import Observe
 from weid.openid4vci.metadata import (
@@ -27,9 +29,11 @@ from weid.openid4vci.metadata import (
     IssuerMetadata,
 )
 from weid.openid4vci.offer import OfferLink
-from weid.openid4vci.offering import OFFER_SECONDS, NewOffer, Offering
+from weid.openid4vci.offer_approval import OfferApproval
+from weid.openid4vci.offering import OFFER_SECONDS, NewOffer, Offering, OfferTerms
 from weid.openid4vci.redemption import IssueCredential
 from weid.openid4vci.reply import EndpointRequest, Reply
+from weid.openid4vci.signed_metadata import MetadataSigner, wants_signed
 from weid.sessions import SessionStore
 
 
@@ -41,6 +45,8 @@ class IssuerEndpoints:
     (`/offers/…`, `/token`, `/nonce`, `/credential`). `configurations` is asked each time, so that
     a template published later appears. `paused` true answers everything with 503.
     `nonce_secret` is shared by all processes of this issuer; by default each makes its own.
+    `policy` says what is demanded of wallets and whether there is an authorization code flow
+    (`/par`, `/authorize`). With `metadata_signer` metadata is also given out signed.
     """
 
     credential_issuer: str
@@ -53,13 +59,18 @@ class IssuerEndpoints:
     nonce_secret: bytes | None = field(default=None, repr=False)
     observe: Observe = lambda _event, _issuance_id: None
     paused: Callable[[], bool] = lambda: False
+    policy: AuthorizationPolicy = field(default_factory=AuthorizationPolicy)
+    metadata_signer: MetadataSigner | None = None
 
     def __post_init__(self) -> None:
+        secret = self.nonce_secret or self.random(SECRET_BYTES)
         here = Circumstances(
             credential_issuer=self.credential_issuer,
             configurations=self.configurations,
             sessions=self.sessions,
             clock=self.clock,
+            secret=secret,
+            policy=self.policy,
             random=self.random,
             observe=self.observe,
             paused=self.paused,
@@ -72,12 +83,12 @@ class IssuerEndpoints:
             TokenAccess(here),
             self.issue,
             display=self.display,
-            nonce_secret=self.nonce_secret,
+            nonce_secret=secret,
         )
 
     # --- What the issuer's own people do ---------------------------------------------------------
 
-    def offer(
+    def offer(  # noqa: PLR0913 - the terms of an offer
         self,
         configuration_id: str,
         approved: JsonObject,
@@ -85,25 +96,25 @@ class IssuerEndpoints:
         with_tx_code: bool = False,
         lifetime: int = OFFER_SECONDS,
         offer_id: str | None = None,
+        tx_code: str | None = None,
+        by_page: bool = False,
     ) -> NewOffer:
         """Offer a credential of what was approved: claims, or a reference to them.
 
-        With `with_tx_code` the wallet must also send six digits that travel by another way.
+        With `with_tx_code` the wallet must also send six digits that travel by another way; an
+        issuer that wants to show them again gives `tx_code`, derived like `offer_id`.
         `offer_id` is drawn unless it is given: 32 bytes in base64url that nobody can guess, for
         an issuer that derives them from a secret of its own, to show an offer again later
-        (`offer_link`) although it is kept nowhere.
+        (`offer_link`) although it is kept nowhere. With `by_page` the offer is for the
+        authorization code flow: its holder is sent to the issuer's page.
 
         Raises:
-            MalformedError: there is no such configuration, or an offer of that id is open.
+            MalformedError: there is no such configuration or no such flow, or an offer of that id
+                is open.
             ProtocolError: issuing is paused.
         """
-        return self._offering.offer(
-            configuration_id,
-            approved,
-            with_tx_code=with_tx_code,
-            lifetime=lifetime,
-            offer_id=offer_id,
-        )
+        terms = OfferTerms(lifetime, offer_id, with_tx_code, tx_code, by_page)
+        return self._offering.offer(configuration_id, approved, terms)
 
     def offer_link(self, offer_id: str) -> OfferLink:
         """Return where the offer of an id is read."""
@@ -123,9 +134,14 @@ class IssuerEndpoints:
 
     # --- What the web asks -----------------------------------------------------------------------
 
-    def metadata(self) -> Reply:
-        """Answer `GET /.well-known/openid-credential-issuer{path}`."""
-        return self._issuer.metadata()
+    def metadata(self, request: EndpointRequest | None = None) -> Reply:
+        """Answer `GET /.well-known/openid-credential-issuer{path}`, signed if that is wanted."""
+        signer = self.metadata_signer
+        if request is None or signer is None or not wants_signed(request.header("Accept")):
+            return self._issuer.metadata()
+        return self._circumstances.answer(
+            lambda: signer.sign(self._issuer.issuer_metadata(), self.clock)
+        )
 
     def authorization_server(self) -> Reply:
         """Answer `GET /.well-known/oauth-authorization-server{path}`."""
@@ -139,6 +155,18 @@ class IssuerEndpoints:
         """Answer `POST /token`."""
         return self._server.token(request)
 
+    def push(self, request: EndpointRequest) -> Reply:
+        """Answer `POST /par`."""
+        return self._server.push(request)
+
+    def challenge(self) -> Reply:
+        """Answer `POST /challenge`."""
+        return self._server.challenge()
+
+    def authorize(self, query: str) -> Reply:
+        """Answer `GET /authorize`; a redirect, or an error that has no trusted address."""
+        return self._server.authorize(query)
+
     def nonce(self) -> Reply:
         """Answer `POST /nonce`, with any body."""
         return self._issuer.nonce()
@@ -146,3 +174,15 @@ class IssuerEndpoints:
     def credential(self, request: EndpointRequest) -> Reply:
         """Answer `POST /credential`."""
         return self._issuer.credential(request)
+
+    # --- What the authorization page asks --------------------------------------------------------
+
+    @property
+    def authorization(self) -> Authorization:
+        """Return the authorization code flow, whose page is the application's."""
+        return self._server.authorization
+
+    @property
+    def approve_by_offer(self) -> OfferApproval:
+        """Return the `FindApproval` for agencies that have no sign-in of citizens."""
+        return OfferApproval(self._circumstances)

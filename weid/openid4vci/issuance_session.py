@@ -28,6 +28,8 @@ ATTEMPTS: Final = 64
 """How often a transition is tried again when others were quicker."""
 
 _CODE_DOMAIN: Final = b"weid/pre-authorized-code/1\x00"
+_STATE_DOMAIN: Final = b"weid/issuer-state/1\x00"
+_STATE_ID_DOMAIN: Final = b"weid/issuance-of-issuer-state/1\x00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +159,30 @@ def code_of_offer(offer_id: str) -> str:
     return _hash(_CODE_DOMAIN + offer_id.encode("utf-8", "surrogatepass"))
 
 
+def issuer_state_of_offer(offer_id: str) -> str:
+    """Return the issuer_state of an offer for the authorization code flow."""
+    return _hash(_STATE_DOMAIN + offer_id.encode("utf-8", "surrogatepass"))
+
+
+def issuance_of_issuer_state(issuer_state: str) -> str:
+    """Return the issuance id of an issuer_state.
+
+    No code has that id, so that whoever reads such an offer cannot get round the page.
+    """
+    return _hash(_STATE_ID_DOMAIN + issuer_state.encode("utf-8", "surrogatepass"))
+
+
 def issuance_of_code(code: str) -> str:
     """Return the issuance id of a code: its hash, which is no secret."""
     return _hash(code.encode("utf-8"))
 
 
-def hash_token(secret: str) -> str:
-    """Return the hash by which the secret part of an access token is kept."""
-    return _hash(secret.encode("utf-8"))
+def hash_token(secret: str, *, key: str = "") -> str:
+    """Return the hash by which the secret part of an access token is kept.
+
+    `key` is the thumbprint of the key that the token is bound to; empty for a Bearer token.
+    """
+    return _hash(f"{secret}.{key}".encode() if key else secret.encode("utf-8"))
 
 
 def hash_tx_code(tx_code: str, *, code: str) -> str:

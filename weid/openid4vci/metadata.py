@@ -14,6 +14,7 @@ from weid.openid4vci.offer import PRE_AUTHORIZED_CODE
 FORMAT: Final = "dc+sd-jwt"
 CREDENTIAL_ISSUER: Final = "openid-credential-issuer"
 AUTHORIZATION_SERVER: Final = "oauth-authorization-server"
+OPENID_CONFIGURATION: Final = "openid-configuration"
 ALGORITHMS: Final = ("EdDSA", "ES256")
 
 _Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=2048)]
@@ -105,9 +106,21 @@ class AuthorizationServerMetadata(Message):
 
     issuer: _Text
     token_endpoint: _Text
+    authorization_endpoint: _Text | None = None
+    pushed_authorization_request_endpoint: _Text | None = None
+    require_pushed_authorization_requests: bool | None = None
     response_types_supported: tuple[str, ...] = ()
+    response_modes_supported: tuple[str, ...] | None = None
     grant_types_supported: tuple[str, ...] | None = None
+    code_challenge_methods_supported: tuple[str, ...] | None = None
+    authorization_details_types_supported: tuple[str, ...] | None = None
+    scopes_supported: tuple[str, ...] | None = None
+    authorization_response_iss_parameter_supported: bool | None = None
     token_endpoint_auth_methods_supported: tuple[str, ...] | None = None
+    dpop_signing_alg_values_supported: tuple[str, ...] | None = None
+    challenge_endpoint: _Text | None = None
+    client_attestation_signing_alg_values_supported: tuple[str, ...] | None = None
+    client_attestation_pop_signing_alg_values_supported: tuple[str, ...] | None = None
     anonymous_access: bool | None = Field(
         default=None,
         validation_alias="pre-authorized_grant_anonymous_access_supported",
@@ -131,6 +144,16 @@ def well_known_url(identifier: str, kind: str) -> str:
     parts = urlsplit(identifier)
     path = parts.path.removesuffix("/")
     return f"{parts.scheme}://{parts.netloc}/.well-known/{kind}{path}"
+
+
+def well_known_urls(identifier: str, kind: str) -> tuple[str, ...]:
+    """Return where metadata may be, the place of the standards first: some put it behind the path.
+
+    For an identifier without a path both are one.
+    """
+    first = well_known_url(identifier, kind)
+    second = f"{identifier.removesuffix('/')}/.well-known/{kind}"
+    return (first,) if first == second else (first, second)
 
 
 def pick_name(display: tuple[Display, ...] | None, language: str) -> str | None:

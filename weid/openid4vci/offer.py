@@ -14,6 +14,7 @@ from weid.qr.content import parse_link
 
 SCHEME: Final = "openid-credential-offer://"
 PRE_AUTHORIZED_CODE: Final = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
+AUTHORIZATION_CODE: Final = "authorization_code"
 OFFER_BYTES: Final = 16 * 1024
 """An offer as JSON, and a URI that carries one."""
 TX_CODE_CHARACTERS: Final = 32
@@ -41,12 +42,20 @@ class PreAuthorizedGrant(Message):
     authorization_server: _ShortText | None = None
 
 
+class AuthorizationCodeGrant(Message):
+    """The grant of an offer that its holder redeems through the issuer's page."""
+
+    issuer_state: _ShortText | None = Field(default=None, repr=False)
+    authorization_server: _ShortText | None = None
+
+
 class Grants(Message):
     """The grants of an offer that we know; others are ignored."""
 
     pre_authorized: PreAuthorizedGrant | None = Field(
         default=None, validation_alias=PRE_AUTHORIZED_CODE, serialization_alias=PRE_AUTHORIZED_CODE
     )
+    authorization_code: AuthorizationCodeGrant | None = None
 
 
 class CredentialOffer(Message):

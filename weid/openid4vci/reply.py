@@ -38,20 +38,33 @@ class Reply:
 
 
 class UnauthorizedError(ProtocolError):
-    """No access token, or one that opens nothing (RFC 6750 section 3).
+    """No access token, or one that opens nothing (RFC 6750 section 3, RFC 9449 section 7.1).
 
-    `given` says whether there was one: a request without any learns no error code.
+    `given` says whether there was one: a request without any learns no error code. `scheme` is
+    how the token came, `code` what is wrong.
     """
 
-    def __init__(self, *, given: bool) -> None:
-        super().__init__("invalid_token", "an access token is needed", status=401)
-        self.challenge = 'Bearer error="invalid_token"' if given else "Bearer"
+    def __init__(
+        self,
+        *,
+        given: bool,
+        scheme: str = "Bearer",
+        code: str = "invalid_token",
+        description: str = "an access token is needed",
+    ) -> None:
+        super().__init__(code, description, status=401)
+        self.challenge = f'{scheme} error="{code}"' if given else scheme
 
 
-def json_reply(value: JsonObject, *, may_be_kept: bool = False) -> Reply:
+def json_reply(value: JsonObject, *, status: int = 200, may_be_kept: bool = False) -> Reply:
     """Return a JSON reply; unless it `may_be_kept`, no cache may keep it."""
     headers = {"Content-Type": _JSON, **({} if may_be_kept else _NEVER_KEPT)}
-    return Reply(200, headers, json_dumps(value))
+    return Reply(status, headers, json_dumps(value))
+
+
+def redirect_reply(url: str) -> Reply:
+    """Return a redirect that a browser follows with GET."""
+    return Reply(303, {"Location": url, **_NEVER_KEPT}, b"")
 
 
 def error_reply(error: ProtocolError) -> Reply:

@@ -1,21 +1,20 @@
-"""Token request and token response of the pre-authorized code flow (OpenID4VCI 1.0 section 6)."""
+"""Token request and token response (OpenID4VCI 1.0 section 6)."""
 
 from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass, field
-from typing import Annotated, Final
-from urllib.parse import parse_qsl, urlencode
+from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from pydantic import Field
 
 from weid.errors import ProtocolError
+from weid.oauth.form import FORM, Parameters, parse_form
 from weid.openid4vci.message import Message
-from weid.openid4vci.offer import PRE_AUTHORIZED_CODE, TX_CODE_CHARACTERS
+from weid.openid4vci.offer import AUTHORIZATION_CODE, PRE_AUTHORIZED_CODE, TX_CODE_CHARACTERS
 
-FORM: Final = "application/x-www-form-urlencoded"
-REQUEST_BYTES: Final = 16 * 1024
-_FIELDS: Final = 32
+__all__ = ["FORM", "CodeTokenRequest", "TokenRequest", "TokenResponse", "parse_token_request"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,38 +38,49 @@ class TokenResponse(Message):
     access_token: Annotated[str, Field(min_length=1, max_length=8192, repr=False)]
     token_type: str
     expires_in: Annotated[int, Field(ge=0)] | None = None
+    scope: str | None = None
+    authorization_details: tuple[dict[str, Any], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTokenRequest:
+    """A wallet's request to turn an authorization code into an access token."""
+
+    code: str = field(repr=False)
+    redirect_uri: str
+    client_id: str | None
+    code_verifier: str | None = field(repr=False)
 
 
 def parse_token_request(body: bytes, *, content_type: str) -> TokenRequest:
-    """Read a token request (RFC 6749 section 3.2: no parameter twice, unknown ones ignored).
+    """Read a token request of the pre-authorized code flow.
 
     Raises:
         ProtocolError: invalid_request or unsupported_grant_type.
     """
-    if content_type.partition(";")[0].strip().lower() != FORM:
-        raise ProtocolError("invalid_request", f"the request is not a form ({FORM})")
-    if len(body) > REQUEST_BYTES:
-        raise ProtocolError("invalid_request", "the request is too large", status=413)
-    try:
-        text = body.decode("ascii")
-        pairs = parse_qsl(
-            text, keep_blank_values=True, strict_parsing=True, max_num_fields=_FIELDS,
-            errors="strict",
-        )  # fmt: skip
-    except ValueError:
-        raise ProtocolError("invalid_request", "the form cannot be read") from None
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ProtocolError("invalid_request", "a parameter is there twice")
-    grant_type = fields.get("grant_type")
-    if not grant_type:
-        raise ProtocolError("invalid_request", "grant_type is missing")
-    if grant_type != PRE_AUTHORIZED_CODE:
+    read = read_token_request(parse_form(body, content_type=content_type))
+    if not isinstance(read, TokenRequest):
         raise ProtocolError("unsupported_grant_type", "only the pre-authorized code is taken")
-    code = fields.get("pre-authorized_code")
-    if not code:
-        raise ProtocolError("invalid_request", "pre-authorized_code is missing")
-    return TokenRequest(code, fields.get("tx_code"))
+    return read
+
+
+def read_token_request(form: Parameters) -> TokenRequest | CodeTokenRequest:
+    """Read the grant of a token request (RFC 6749 section 4.1.3, OpenID4VCI 1.0 section 6.1).
+
+    Raises:
+        ProtocolError: invalid_request or unsupported_grant_type.
+    """
+    grant_type = form.require("grant_type")
+    if grant_type == PRE_AUTHORIZED_CODE:
+        return TokenRequest(form.require("pre-authorized_code"), form.values.get("tx_code"))
+    if grant_type == AUTHORIZATION_CODE:
+        return CodeTokenRequest(
+            form.require("code"),
+            form.require("redirect_uri"),
+            form.get("client_id"),
+            form.get("code_verifier"),
+        )
+    raise ProtocolError("unsupported_grant_type", "there is no such grant here")
 
 
 def plain_tx_code(typed: str) -> str:

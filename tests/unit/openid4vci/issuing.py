@@ -14,6 +14,7 @@ from weid.crypto.keys import PrivateKey
 from weid.crypto.signer import InMemorySigner
 from weid.encoding import JsonObject
 from weid.errors import ProtocolError, TransportError
+from weid.openid4vci.authorization_policy import AuthorizationPolicy
 from weid.openid4vci.endpoints import IssuerEndpoints
 from weid.openid4vci.metadata import (
     ALGORITHMS,
@@ -26,6 +27,7 @@ from weid.openid4vci.metadata import (
 )
 from weid.openid4vci.redemption import IssuanceRequest, IssuedCredential
 from weid.openid4vci.reply import EndpointRequest, Reply
+from weid.openid4vci.signed_metadata import MetadataSigner
 from weid.sessions import MemorySessionStore, SessionStore
 from weid.transport import HttpReply
 
@@ -97,6 +99,8 @@ class Setting:
         sessions: SessionStore | None = None,
         clock: FixedClock | None = None,
         diploma: CredentialConfiguration = DIPLOMA,
+        policy: AuthorizationPolicy | None = None,
+        metadata_signer: MetadataSigner | None = None,
     ) -> None:
         self.clock = clock or FixedClock(NOW)
         self.sessions = sessions or MemorySessionStore(self.clock)
@@ -112,6 +116,8 @@ class Setting:
             display=(Display(name="Education Bureau", locale="en"),),
             observe=lambda name, issuance_id: self.events.append((name, issuance_id)),
             paused=lambda: self.paused,
+            policy=policy or AuthorizationPolicy(),
+            metadata_signer=metadata_signer,
         )
 
     def named(self) -> list[str]:

@@ -21,6 +21,7 @@ from weid.openid4vci.metadata import (
     CREDENTIAL_ISSUER,
     IssuerMetadata,
     well_known_url,
+    well_known_urls,
 )
 from weid.openid4vci.offer import PRE_AUTHORIZED_CODE, parse_offer_uri
 from weid.openid4vci.offering import NewOffer
@@ -143,13 +144,17 @@ def test_the_metadata_names_every_endpoint_under_the_final_names():
     assert IssuerMetadata.from_bytes(endpoints.metadata().body, what="it").configuration("licence")
 
 
-@clause("IP-12")
+@clause("IP-12", "IP-47")
 def test_the_well_known_part_stands_before_the_path():
     assert well_known_url(ISSUER, CREDENTIAL_ISSUER) == (
         "https://issuer.gov.example/.well-known/openid-credential-issuer/tenants/edu"
     )
-    assert well_known_url("https://i.example/", AUTHORIZATION_SERVER) == (
-        "https://i.example/.well-known/oauth-authorization-server"
+    at_root = "https://i.example/.well-known/oauth-authorization-server"
+    assert well_known_url("https://i.example/", AUTHORIZATION_SERVER) == at_root
+    assert well_known_urls("https://i.example/", AUTHORIZATION_SERVER) == (at_root,)
+    assert well_known_urls(ISSUER, CREDENTIAL_ISSUER) == (
+        well_known_url(ISSUER, CREDENTIAL_ISSUER),
+        "https://issuer.gov.example/tenants/edu/.well-known/openid-credential-issuer",
     )
 
 
@@ -346,7 +351,8 @@ def test_a_token_is_needed_and_must_be_a_live_one():
         body=asking(setting, token).body, headers={"Content-Type": "application/json"}
     )
     reply = setting.endpoints.credential(bare)
-    assert (reply.status, reply.headers["WWW-Authenticate"]) == (401, "Bearer")
+    challenge = reply.headers["WWW-Authenticate"]
+    assert (reply.status, challenge) == (401, 'Bearer, DPoP algs="ES256 EdDSA"')
     wrong = [
         "x",
         token[:-1] + ("A" if token[-1] != "A" else "B"),

@@ -1,0 +1,1 @@
+"""What an authorization server needs of OAuth 2.0, without a word about credentials."""
