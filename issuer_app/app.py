@@ -15,6 +15,7 @@ from issuer_app.services.agency import Agency
 from issuer_app.services.anchoring import Anchoring
 from issuer_app.services.api_tokens import ApiTokens
 from issuer_app.services.audit import AuditLog
+from issuer_app.services.authorizations import Authorizations
 from issuer_app.services.batch_pages import BatchPages
 from issuer_app.services.batches import Batches
 from issuer_app.services.certificates import Certificates
@@ -114,7 +115,7 @@ def build_services(
         sessions=StoredSessions(
             database, organisation=organisation, kind="openid4vci", clock=clock
         ),
-        public_url=settings.public_url,
+        settings=settings,
         secret=derive_secret(secret_key, "openid4vci"),
         clock=clock,
     )
@@ -148,6 +149,7 @@ def build_services(
         offers=offers,
         status_lists=status_lists,
         wallets=wallets,
+        authorizations=Authorizations(wallets),
         readiness=Readiness(database, agency, job, status_lists),
         sign_in_throttle=Throttle(per_minute=settings.sign_ins_per_minute, clock=clock),
         token_throttle=Throttle(per_minute=settings.tokens_per_minute, clock=clock),

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from issuer_app.errors import SettingsError
 from issuer_app.listening import split_address
+from issuer_app.wallet_settings import WalletSettings
 from weid import limits
 
 SECRET_BYTES: Final = 32
@@ -81,6 +82,9 @@ class Settings(BaseModel):
     tokens_per_minute: Annotated[int, Field(ge=1)] = 300
     api_calls_per_minute: Annotated[int, Field(ge=1)] = 600
     """Requests to /api/v1 that one address may make."""
+
+    wallets: WalletSettings = WalletSettings()
+    """What is demanded of wallets, and which may use the authorization page."""
 
     @field_validator("public_url")
     @classmethod

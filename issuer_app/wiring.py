@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from issuer_app.services.accounts import Accounts
     from issuer_app.services.api_tokens import ApiTokens
     from issuer_app.services.audit import AuditLog
+    from issuer_app.services.authorizations import Authorizations
     from issuer_app.services.batch_pages import BatchPages
     from issuer_app.services.batches import Batches
     from issuer_app.services.certificates import Certificates
@@ -43,6 +44,7 @@ class Services:
     offers: Offers
     status_lists: StatusLists
     wallets: WalletEndpoints
+    authorizations: Authorizations
     readiness: Readiness
     sign_in_throttle: Throttle
     token_throttle: Throttle

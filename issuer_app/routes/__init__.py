@@ -10,6 +10,7 @@ from flask import Flask
 from issuer_app.routes import (
     api,
     audit,
+    authorization,
     batches,
     certificates,
     health,
@@ -25,6 +26,7 @@ from issuer_app.routes import (
 _ALL = (
     api,
     audit,
+    authorization,
     batches,
     certificates,
     health,

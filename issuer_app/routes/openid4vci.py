@@ -13,11 +13,18 @@ pages = Blueprint("openid4vci", __name__)
 
 
 def _asked() -> MachineRequest:
-    headers = {name: value for name, value in request.headers.items() if name in _HEADERS}
+    headers = {name: request.headers[name] for name in _HEADERS if name in request.headers}
     return MachineRequest(request.get_data(), headers, request.query_string.decode("latin-1"))
 
 
-_HEADERS = frozenset({"Authorization", "Content-Type", "Accept"})
+_HEADERS = (
+    "Authorization",
+    "Content-Type",
+    "Accept",
+    "DPoP",
+    "OAuth-Client-Attestation",
+    "OAuth-Client-Attestation-PoP",
+)
 
 
 def _answer(reply: MachineReply) -> Response:
@@ -27,10 +34,11 @@ def _answer(reply: MachineReply) -> Response:
 @pages.get("/.well-known/openid-credential-issuer")
 def issuer_metadata() -> ResponseReturnValue:
     """Describe the credential issuer (section 12.2)."""
-    return _answer(services().wallets.metadata())
+    return _answer(services().wallets.metadata(_asked()))
 
 
 @pages.get("/.well-known/oauth-authorization-server")
+@pages.get("/.well-known/openid-configuration")
 def server_metadata() -> ResponseReturnValue:
     """Describe the authorization server (RFC 8414)."""
     return _answer(services().wallets.authorization_server())
@@ -55,6 +63,20 @@ def token() -> ResponseReturnValue:
     """Turn a code into an access token, once (section 6)."""
     services().token_throttle.require(current_peer())
     return _answer(services().wallets.token(_asked()))
+
+
+@pages.post("/par")
+def push() -> ResponseReturnValue:
+    """Keep a wallet's authorization request (RFC 9126)."""
+    services().token_throttle.require(current_peer())
+    return _answer(services().wallets.push(_asked()))
+
+
+@pages.post("/challenge")
+def challenge() -> ResponseReturnValue:
+    """Give a challenge for the proof beside a wallet's attestation."""
+    services().token_throttle.require(current_peer())
+    return _answer(services().wallets.challenge())
 
 
 @pages.post("/nonce")

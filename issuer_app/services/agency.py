@@ -23,6 +23,7 @@ from weid.encoding import JsonObject
 from weid.errors import CertificateError, MalformedError, NotFoundError
 from weid.issuer import ASSERTION_KEY, Issuer
 from weid.issuing.jwt_vc_issuer import jwt_vc_issuer_metadata
+from weid.openid4vci.signed_metadata import MetadataSigner
 from weid.registry.operations import AnchorBatch, PublishStatusList
 from weid.registry.registry import Registry
 
@@ -100,6 +101,11 @@ class Agency:
         self._chain = chain
         self.algorithm = signer.algorithm
         self._publishing = threading.Lock()
+
+    @property
+    def metadata_signer(self) -> MetadataSigner:
+        """Return who signs the issuer's metadata: the key that signs its credentials."""
+        return MetadataSigner(self._signer, lambda: {"kid": self._kid})
 
     def require_registry(self) -> None:
         """Ask the registry for its head.

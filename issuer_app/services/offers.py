@@ -13,7 +13,7 @@ from issuer_app.services.batch_pages import BatchPages
 from issuer_app.services.certificates import Certificates
 from issuer_app.services.configurations import configuration_name
 from issuer_app.services.people import Person
-from issuer_app.services.wallet_endpoints import WalletEndpoints
+from issuer_app.services.wallet_endpoints import FoundOffer, WalletEndpoints
 from issuer_app.settings import Settings
 from issuer_app.store.database import Database, Row
 from weid.clock import Clock, format_time
@@ -24,11 +24,15 @@ from weid.qr.envelope import encode_envelope
 
 @dataclass(frozen=True, slots=True)
 class ShownOffer:
-    """An offer as it is handed out; `uri` and `picture` are empty when it has to be made anew."""
+    """An offer as it is handed out; `uri` and `picture` are empty when it has to be made anew.
+
+    `tx_code` is what the citizen gets by another way and types on the page; empty without a page.
+    """
 
     uri: str
     picture: Markup
     expires_at: int
+    tx_code: str = ""
 
 
 class Offers:
@@ -76,11 +80,12 @@ class Offers:
             ConflictError: the certificate is signed already, or not in force.
         """
         offer = self._offer(person, certificate_id)
-        uri = self._uri(offer)
+        found = self._find(offer)
+        uri = found.uri
         with self._database.write():
             self._audit.record(person, "offer_shown", certificate_id)
         picture = Markup(draw_svg(uri, label=label)) if uri else Markup()  # noqa: S704 - ours
-        return ShownOffer(uri, picture, offer["expires_at"])
+        return ShownOffer(uri, picture, offer["expires_at"], found.tx_code)
 
     def _offer(self, person: Person, certificate_id: str) -> Row:
         certificate = self._certificates.find(person, certificate_id)
@@ -95,15 +100,15 @@ class Offers:
             raise ConflictError("this certificate has no offer any more", Problem("offer_gone"))
         return offer
 
-    def _uri(self, offer: Row) -> str:
+    def _find(self, offer: Row) -> FoundOffer:
         if offer["expires_at"] <= self._clock.now():
-            return ""
-        found = self._wallets.offer_uri(
+            return FoundOffer("")
+        found = self._wallets.find_offer(
             offer["certificate_id"],
             generation=offer["generation"],
             issuance_id=offer["issuance_id"],
         )
-        return found or ""
+        return found or FoundOffer("")
 
     def renew(self, person: Person, certificate_id: str) -> None:
         """Make a certificate's offer anew; the one before is dead."""
@@ -136,22 +141,27 @@ class Offers:
         )
         with self._database.write():
             self._audit.record(person, "offers_downloaded", batch_id, offers=len(rows))
-        return [
-            {
-                "certificate": row["certificate_id"],
-                "row": row["row_number"],
-                "holder": row["label"],
-                "offer": self._uri(row),
-                "valid_until": format_time(row["expires_at"]),
-            }
-            for row in rows
-        ]
+        return [self._handed_out(row) for row in rows]
+
+    def _handed_out(self, row: Row) -> Row:
+        found = self._find(row)
+        # A column of its own, where offers have codes: they must not travel together.
+        code = {"tx_code": found.tx_code} if found.tx_code else {}
+        return {
+            "certificate": row["certificate_id"],
+            "row": row["row_number"],
+            "holder": row["label"],
+            "offer": found.uri,
+            **code,
+            "valid_until": format_time(row["expires_at"]),
+        }
 
     def file_of_batch(self, person: Person, batch_id: str) -> bytes:
-        """Return the open offers of a batch as CSV."""
-        columns = ("row", "holder", "offer", "valid_until")
+        """Return the open offers of a batch as CSV, with the codes where there are any."""
         offers = self.of_batch(person, batch_id)
-        return write_csv(columns, ([str(offer[name]) for name in columns] for offer in offers))
+        code = ("tx_code",) if any("tx_code" in offer for offer in offers) else ()
+        columns = ("row", "holder", "offer", *code, "valid_until")
+        return write_csv(columns, ([str(offer.get(c, "")) for c in columns] for offer in offers))
 
     def paper_picture(self, person: Person, certificate_id: str, *, label: str) -> Markup:
         """Return the code of a paper form; empty where the certificate does not fit one code.

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from issuer_app.services.agency import Agency
@@ -19,22 +19,37 @@ from issuer_app.services.configurations import has_chain
 from issuer_app.services.protocol_sessions import StoredSessions
 from issuer_app.services.signing import Signing
 from issuer_app.services.templates import Templates
+from issuer_app.settings import Settings
 from weid.clock import Clock
 from weid.encoding import base64url_encode
 from weid.errors import ProtocolError, RegistryError
+from weid.openid4vci.authorization_policy import Approval, AuthorizationQuestion
 from weid.openid4vci.endpoints import IssuerEndpoints
 from weid.openid4vci.events import EventName
-from weid.openid4vci.issuance_session import code_of_offer, issuance_of_code
+from weid.openid4vci.issuance_session import (
+    code_of_offer,
+    issuance_of_code,
+    issuance_of_issuer_state,
+    issuer_state_of_offer,
+)
 from weid.openid4vci.metadata import Display
-from weid.openid4vci.offer import OfferLink
+from weid.openid4vci.offering import TX_CODE_DIGITS
 from weid.openid4vci.redemption import IssuanceRequest, IssuedCredential
 from weid.openid4vci.reply import EndpointRequest as MachineRequest
 from weid.openid4vci.reply import Reply as MachineReply
 from weid.openid4vci.reply import error_reply, json_reply
 
-__all__ = ["MachineReply", "MachineRequest", "WalletEndpoints"]
+__all__ = ["FoundOffer", "MachineReply", "MachineRequest", "WalletEndpoints"]
 
 _LOG: Final = logging.getLogger("issuer_app.wallets")
+
+
+@dataclass(frozen=True, slots=True)
+class FoundOffer:
+    """An open offer; `tx_code` is what the officer gives the citizen separately, if anything."""
+
+    uri: str = field(repr=False)
+    tx_code: str = field(default="", repr=False)
 
 
 class WalletEndpoints:
@@ -48,7 +63,7 @@ class WalletEndpoints:
         templates: Templates,
         *,
         sessions: StoredSessions,
-        public_url: str,
+        settings: Settings,
         secret: bytes,
         clock: Clock,
     ) -> None:
@@ -56,10 +71,11 @@ class WalletEndpoints:
         self._signing = signing
         self._anchoring = anchoring
         self._sessions = sessions
-        self._public_url = public_url
+        self._public_url = settings.public_url
+        self._by_page = settings.wallets.offer_grant == "authorization_code"
         self._secret = secret
         self.endpoints = IssuerEndpoints(
-            credential_issuer=public_url,
+            credential_issuer=settings.public_url,
             configurations=templates.configurations,
             sessions=sessions,
             issue=self._issue,
@@ -67,12 +83,17 @@ class WalletEndpoints:
             display=(Display(name=agency.name),),
             nonce_secret=hmac.new(secret, b"nonce", hashlib.sha256).digest(),
             observe=self._observe,
+            policy=settings.wallets.policy(self._find_approval),
+            metadata_signer=agency.metadata_signer,
         )
-        self.metadata: Callable[[], MachineReply] = self.endpoints.metadata
+        self.metadata: Callable[[MachineRequest], MachineReply] = self.endpoints.metadata
         self.authorization_server: Callable[[], MachineReply] = (
             self.endpoints.authorization_server
         )  # fmt: skip
         self.credential_offer: Callable[[str], MachineReply] = self.endpoints.credential_offer
+        self.push: Callable[[MachineRequest], MachineReply] = self.endpoints.push
+        self.challenge: Callable[[], MachineReply] = self.endpoints.challenge
+        self.authorize: Callable[[str], MachineReply] = self.endpoints.authorize
         self.token: Callable[[MachineRequest], MachineReply] = self.endpoints.token
         self.nonce: Callable[[], MachineReply] = self.endpoints.nonce
         self.credential: Callable[[MachineRequest], MachineReply] = self.endpoints.credential
@@ -83,11 +104,13 @@ class WalletEndpoints:
         self, configuration_id: str, certificate_id: str, *, generation: int, lifetime: int
     ) -> str:
         """Make a certificate's offer redeemable for `lifetime` seconds; return its issuance id."""
-        endpoints = replace(
-            self.endpoints, random=lambda _count: self._offer_bytes(certificate_id, generation)
-        )
-        offer = endpoints.offer(
-            configuration_id, {"certificate": certificate_id}, lifetime=lifetime
+        offer = self.endpoints.offer(
+            configuration_id,
+            {"certificate": certificate_id},
+            lifetime=lifetime,
+            offer_id=self._offer_id(certificate_id, generation),
+            tx_code=self._tx_code(certificate_id, generation) if self._by_page else None,
+            by_page=self._by_page,
         )
         return offer.issuance_id
 
@@ -95,16 +118,29 @@ class WalletEndpoints:
         """Make an offer unusable."""
         self.endpoints.withdraw(issuance_id)
 
-    def offer_uri(self, certificate_id: str, *, generation: int, issuance_id: str) -> str | None:
-        """Return the URI of an offer, or None where the server's secret was changed since."""
-        offer_id = base64url_encode(self._offer_bytes(certificate_id, generation))
-        if issuance_of_code(code_of_offer(offer_id)) != issuance_id:
-            return None
-        return OfferLink(f"{self._public_url}/offers/{offer_id}").to_uri()
+    def find_offer(
+        self, certificate_id: str, *, generation: int, issuance_id: str
+    ) -> FoundOffer | None:
+        """Return an offer that is open, or None where the server's secret was changed since."""
+        offer_id = self._offer_id(certificate_id, generation)
+        uri = self.endpoints.offer_link(offer_id).to_uri()
+        if issuance_of_code(code_of_offer(offer_id)) == issuance_id:
+            return FoundOffer(uri)
+        if issuance_of_issuer_state(issuer_state_of_offer(offer_id)) == issuance_id:
+            return FoundOffer(uri, self._tx_code(certificate_id, generation))
+        return None
 
-    def _offer_bytes(self, certificate_id: str, generation: int) -> bytes:
-        body = b"offer/" + certificate_id.encode("ascii") + b"/" + str(generation).encode("ascii")
-        return hmac.new(self._secret, body, hashlib.sha256).digest()
+    def _offer_id(self, certificate_id: str, generation: int) -> str:
+        return base64url_encode(self._derive(b"offer", certificate_id, generation))
+
+    def _tx_code(self, certificate_id: str, generation: int) -> str:
+        # From another branch of the secret than the offer's id, which its holder has.
+        number = int.from_bytes(self._derive(b"tx_code", certificate_id, generation), "big")
+        return f"{number % 10**TX_CODE_DIGITS:0{TX_CODE_DIGITS}}"
+
+    def _derive(self, purpose: bytes, certificate_id: str, generation: int) -> bytes:
+        name = f"/{certificate_id}/{generation}".encode("ascii")
+        return hmac.new(self._secret, purpose + name, hashlib.sha256).digest()
 
     def tidy(self) -> None:
         """Forget sessions that are over."""
@@ -123,6 +159,16 @@ class WalletEndpoints:
             return error_reply(away)
 
     # --- what the endpoints ask for --------------------------------------------------------------
+
+    def _find_approval(
+        self, question: AuthorizationQuestion, answers: Mapping[str, str], /
+    ) -> Approval:
+        """Say what was approved for who sits before the page: an officer's offer, and its code.
+
+        An agency that signs its citizens in puts its own callable here: it looks up what was
+        approved for the person of that sign-in and returns `Approved` (see `FindApproval`).
+        """
+        return self.endpoints.approve_by_offer(question, answers)
 
     def _issue(self, request: IssuanceRequest) -> IssuedCredential:
         certificate_id = str(request.approved["certificate"])

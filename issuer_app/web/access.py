@@ -25,11 +25,24 @@ PUBLIC: Final = frozenset(
         "openid4vci.token",
         "openid4vci.nonce",
         "openid4vci.credential",
+        "openid4vci.push",
+        "openid4vci.challenge",
+        "authorization.begin",
+        "authorization.show",
+        "authorization.answer",
     }
 )
 """Routes for anybody."""
 
-MACHINES: Final = frozenset({"openid4vci.token", "openid4vci.nonce", "openid4vci.credential"})
+MACHINES: Final = frozenset(
+    {
+        "openid4vci.token",
+        "openid4vci.nonce",
+        "openid4vci.credential",
+        "openid4vci.push",
+        "openid4vci.challenge",
+    }
+)
 """POST routes that wallets call without a cookie: no form token, no Origin."""
 
 UPLOADS: Final = frozenset({"batches.upload", "templates.publish", "api.check", "api.upload"})

@@ -32,6 +32,17 @@ PROBLEMS: Final[Mapping[str, LazyString]] = {
     "roles_missing": _l("Choose at least one role."),
     "own_access": _l("Nobody can end his or her own access."),
     "access_ended": _l("The access of this user has ended already."),
+    # The page for a citizen's wallet
+    "offer_code_wrong": _l(
+        "This does not fit, or the offer is used or has run out. After five wrong codes it is dead;"
+        " then ask the office for a new one."
+    ),
+    "authorization_gone": _l(
+        "This request was answered before or is too old. Begin again in your wallet."
+    ),
+    "authorization_refused": _l(
+        "The wallet's request cannot be used, or was used before. Begin again in your wallet."
+    ),
     # API tokens
     "token_name": _l("Name the token in at most %(most)s characters."),
     "token_days": _l("A token lives between 1 and %(most)s days."),

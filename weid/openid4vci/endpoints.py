@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from weid.clock import Clock
 from weid.crypto.keys import RandomBytes
@@ -137,8 +137,11 @@ class IssuerEndpoints:
     def metadata(self, request: EndpointRequest | None = None) -> Reply:
         """Answer `GET /.well-known/openid-credential-issuer{path}`, signed if that is wanted."""
         signer = self.metadata_signer
-        if request is None or signer is None or not wants_signed(request.header("Accept")):
+        if request is None or signer is None:
             return self._issuer.metadata()
+        if not wants_signed(request.header("Accept")):
+            plain = self._issuer.metadata()
+            return replace(plain, headers={**plain.headers, "Vary": "Accept"})
         return self._circumstances.answer(
             lambda: signer.sign(self._issuer.issuer_metadata(), self.clock)
         )

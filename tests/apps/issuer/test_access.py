@@ -37,6 +37,7 @@ def paths(office):
         "list_id": office.list_id,
         "user_id": office.user_id,
         "offer_id": "x",
+        "authorization_id": "x",
         "code": "en",
         "kind": "csv",
         "action": "suspend",

@@ -61,7 +61,7 @@ def offer_of(office, certificate_id, configuration):
     """Make a certificate's offer one of a configuration, and return its URI."""
     wallets = office.services.wallets
     issuance = wallets.open_offer(configuration, certificate_id, generation=9, lifetime=600)
-    return wallets.offer_uri(certificate_id, generation=9, issuance_id=issuance)
+    return wallets.find_offer(certificate_id, generation=9, issuance_id=issuance).uri
 
 
 @clause("VF-46")

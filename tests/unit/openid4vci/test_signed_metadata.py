@@ -39,6 +39,7 @@ def test_all_others_get_it_plain():
     for setting, accept in ((signing(), "application/json"), (Setting(), "application/jwt")):
         reply = setting.endpoints.metadata(EndpointRequest(headers={"Accept": accept}))
         assert reply.headers["Content-Type"] == "application/json"
+        assert (reply.headers.get("Vary") == "Accept") is (accept == "application/json")
         assert json.loads(reply.body)["credential_issuer"] == ISSUER
     paused = signing()
     paused.paused = True

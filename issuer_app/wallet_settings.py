@@ -1,0 +1,88 @@
+"""The settings about wallets: which are known, what is demanded of them, how offers reach them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from weid.crypto.keys import PublicKey
+from weid.errors import WeidError
+from weid.oauth.client_attestation import TrustedAttesters
+from weid.oauth.clients import PublicClient
+from weid.openid4vci.authorization_policy import AuthorizationPolicy, FindApproval
+
+
+class KnownWallet(BaseModel):
+    """A wallet that may send citizens to the authorization page."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    client_id: str = Field(min_length=1, max_length=512)
+    redirect_uris: tuple[str, ...] = Field(min_length=1)
+    """Where it may be sent back to, compared character by character."""
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        try:
+            PublicClient(self.client_id, self.redirect_uris)
+        except WeidError as error:
+            raise ValueError(error.message) from None
+        return self
+
+
+class WalletSettings(BaseModel):
+    """The table `[wallets]`; without known wallets and attesters there is no page for citizens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    known: tuple[KnownWallet, ...] = ()
+    attesters: tuple[dict[str, Any], ...] = ()
+    """Public JWKs of makers of wallets whose attestations count."""
+    attestation_required: bool = False
+    attestation_challenge_required: bool = False
+    dpop_required: bool = False
+    """Refuse Bearer tokens."""
+    dpop_nonce_required: bool = True
+    pushed_required: bool = True
+    """Refuse authorization requests that were not pushed (RFC 9126)."""
+    offer_grant: Literal["pre-authorized_code", "authorization_code"] = "pre-authorized_code"
+    """How new offers are redeemed: by themselves, or on the page with a code of six digits."""
+
+    @field_validator("attesters")
+    @classmethod
+    def _keys(cls, keys: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+        for key in keys:
+            try:
+                PublicKey.from_jwk(key).check_subgroup()
+            except WeidError as error:
+                raise ValueError(error.message) from None
+        return keys
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if self.attestation_required and not self.attesters:
+            raise ValueError("attestation_required needs attesters, else no wallet can come in")
+        if self.offer_grant == "authorization_code" and not self.has_page:
+            raise ValueError("offers for the page need known wallets or attesters")
+        return self
+
+    @property
+    def has_page(self) -> bool:
+        """Whether any wallet could use the authorization page."""
+        return bool(self.known or self.attesters)
+
+    def policy(self, find_approval: FindApproval) -> AuthorizationPolicy:
+        """Return the policy of the authorization server."""
+        return AuthorizationPolicy(
+            find_approval=find_approval if self.has_page else None,
+            clients=tuple(
+                PublicClient(known.client_id, known.redirect_uris) for known in self.known
+            ),
+            attesters=TrustedAttesters(tuple(PublicKey.from_jwk(key) for key in self.attesters)),
+            attestation_required=self.attestation_required,
+            attestation_challenge_required=self.attestation_challenge_required,
+            dpop_required=self.dpop_required,
+            dpop_nonce_required=self.dpop_nonce_required,
+            pushed_required=self.pushed_required,
+        )
