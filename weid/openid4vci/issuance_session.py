@@ -190,7 +190,7 @@ def hash_tx_code(tx_code: str, *, code: str) -> str:
 
     Six digits alone could be found from any hash of them; without the code they cannot.
     """
-    typed = plain_tx_code(tx_code).encode("utf-8")
+    typed = plain_tx_code(tx_code).encode("utf-8", "surrogatepass")
     return base64url_encode(hmac.digest(code.encode("utf-8"), typed, hashlib.sha256))
 
 

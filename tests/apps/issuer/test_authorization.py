@@ -383,3 +383,48 @@ def test_the_settings_reach_the_policy(tmp_path):
     assert policy.dpop_required
     assert policy.find_approval is not None
     assert policy.clients[0].redirect_uris == (REDIRECT,)
+
+
+# --- Hostile requests -------------------------------------------------------------------------
+
+HOSTILE = {
+    "nothing": (b"", FORM),
+    "no form": (b"{}", "application/json"),
+    "no type": (b"a=b", ""),
+    "broken percent signs": (b"grant_type=%zz&code=%ff%fe", FORM),
+    "NUL": (b"grant_type=\x00&client_id=%00&redirect_uri=%00", FORM),
+    "bytes": (bytes(range(256)), FORM),
+    "a thousand fields": (b"&".join(b"a%d=1" % n for n in range(1000)), FORM),
+    "one field a thousand times": (b"&".join([b"grant_type=x"] * 1000), FORM),
+    "20 kB": (b"grant_type=" + b"x" * 20_000, FORM),
+    "100 kB": (b"grant_type=" + b"x" * 100_000, FORM),
+    "deep JSON": (b"[" * 5000, "application/json"),
+    "JSON that is no object": (b"null", "application/json"),
+    "deep details": (
+        urlencode({"client_id": CLIENT, "authorization_details": "[" * 5000}).encode(),
+        FORM,
+    ),
+}
+
+
+@clause("I13", "I16", "IP-38", "IP-43", "IP-45")
+@pytest.mark.parametrize("path", ["/par", "/token", "/credential"])
+def test_no_request_of_a_stranger_is_a_fault_of_ours(paged, path):
+    transport = AppTransport(paged)
+    headers = (
+        {},
+        {"DPoP": "x", "Authorization": "DPoP x"},
+        {"Authorization": "Bearer " + "x" * 4000},
+        {"Authorization": "DPoP"},
+        {"OAuth-Client-Attestation": "a.b.c", "OAuth-Client-Attestation-PoP": "\u00e9"},
+    )
+    for name, (body, content_type) in HOSTILE.items():
+        for sent in headers:
+            reply = transport.post(f"{ORIGIN}{path}", body, content_type=content_type, headers=sent)
+            assert 400 <= reply.status < 500, (name, sent, reply.body)
+            assert json.loads(reply.body)["error"], (name, sent)
+            assert (
+                ("www-authenticate" in reply.headers)
+                or reply.status != 401
+                or path != ("/credential")
+            )

@@ -22,6 +22,8 @@ from weid.errors import MalformedError, ProtocolError
 from weid.openid4vci.authorization_policy import Approved, AuthorizationPolicy, TryAgainError
 from weid.openid4vci.issuance_session import code_of_offer
 from weid.openid4vci.offer import parse_offer_uri
+from weid.openid4vci.reply import EndpointRequest
+from weid.openid4vci.token import FORM
 
 DETAILS = json.dumps(
     [{"type": "openid_credential", "credential_configuration_id": "diploma", "locations": [ISSUER]}]
@@ -260,7 +262,7 @@ def test_five_wrong_transaction_codes_on_the_page_end_the_offer():
     walk = Walk()
     made, issuer_state = walk.offer(with_tx_code=True)
     page = walk.page(issuer_state=issuer_state)
-    for wrong in ("nope", "", "000 00", "12", "x", "y"):
+    for wrong in ("nope", "", "000 00", "12", "half a character \ud800", "y"):
         with pytest.raises(TryAgainError):
             walk.endpoints.authorization.decide(page, {"tx_code": wrong})
     assert walk.setting.named().count("tx_code_wrong") == 4
@@ -274,6 +276,8 @@ def test_after_a_wrong_code_the_right_one_passes_and_the_reference_may_be_typed(
     walk = Walk()
     made, issuer_state = walk.offer(with_tx_code=True)
     page = walk.page()
+    with pytest.raises(TryAgainError):
+        walk.endpoints.authorization.decide(page, {"reference": "\ud800", "tx_code": "1"})
     answers = {"reference": f" {issuer_state} ", "tx_code": "nope"}
     with pytest.raises(TryAgainError):
         walk.endpoints.authorization.decide(page, answers)
@@ -529,6 +533,23 @@ def test_a_bound_token_opens_only_beside_a_proof_of_its_key():
 
 
 @clause("IP-44")
+def test_the_token_of_an_offer_may_be_bound_too():
+    walk = Walk()
+    offer = walk.endpoints.offer("diploma", {"name": "Ada"}, with_tx_code=True)
+    code = parse_offer_uri(offer.uri_by_value).grants.pre_authorized.code
+    plain = form(code=code, tx_code=offer.tx_code)
+    bare = type(plain)(plain.body, {**plain.headers, **walk.dpop("/token", nonce="")})
+    assert refusal(walk.endpoints.token(bare)) == (400, "use_dpop_nonce")
+    reply = walk.endpoints.token(type(plain)(plain.body, {**plain.headers, **walk.dpop("/token")}))
+    token = members(reply)
+    assert set(token) == {"access_token", "token_type", "expires_in"}
+    assert token["token_type"] == "DPoP"
+    assert ask(walk, token["access_token"], {}, "Bearer").status == 401
+    proof = walk.dpop("/credential", access_token=token["access_token"])
+    assert ask(walk, token["access_token"], proof).status == 200
+
+
+@clause("IP-44")
 def test_a_bearer_token_is_not_taken_as_a_bound_one():
     walk = Walk()
     token = token_of(walk.setting)
@@ -703,3 +724,39 @@ def test_a_pause_closes_the_new_endpoints_too():
     walk.setting.paused = True
     for reply in (walk.push(), walk.endpoints.authorize("a=b"), walk.endpoints.challenge()):
         assert refusal(reply) == (503, "temporarily_unavailable")
+
+
+# --- Whatever comes ---------------------------------------------------------------------------
+
+NASTY = (
+    "", " ", "\x00", "\ud800", "\u202e", "x" * 3000, "[]", "{}", "null", "[{}]", "[[]]", "1e999",
+    '[{"type":"openid_credential"}]', '[{"type":"openid_credential","credential_configuration_id":{}}]',
+    "https://evil.example", "https://[", "https://a:99999/", "//x", "S256", "plain", "code", "token",
+    "a b c", "%", "urn:ietf:params:oauth:request_uri:", "urn:ietf:params:oauth:request_uri:\u00e9",
+)  # fmt: skip
+
+
+@clause("I15", "I16", "IP-38", "IP-39")
+def test_strange_parameters_are_refused_and_nothing_else_happens():
+    walk = Walk(pushed_required=False)
+    walk.approve()
+    names = [*walk.fields(), "authorization_details", "issuer_state", "resource", "dpop_jkt"]
+    names += ["request", "request_uri", "response_mode", "grant_type", "code", "code_verifier"]
+    for name in names:
+        for value in NASTY:
+            fields = walk.fields(**{name: value})
+            sent = urlencode(fields, errors="surrogatepass")
+            pushed = EndpointRequest(sent.encode(), {"Content-Type": FORM})
+            for reply in (
+                walk.endpoints.push(pushed),
+                walk.endpoints.authorize(sent),
+                walk.token(**{"code": "x" * 43, name: value.encode("utf-8", "surrogatepass")}),
+            ):
+                assert reply.status < 500
+                if reply.status == 303:
+                    target = reply.headers["Location"]
+                    assert target.startswith((REDIRECT + "?", f"{ISSUER}/authorize/"))
+                    assert target.isascii()
+                elif reply.status != 201:
+                    assert reply.status >= 400
+                    assert members(reply)["error"]
