@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from issuer_app.errors import SettingsError
+from weid.clock import Clock
+from weid.crypto.certificates import Certificate, certificates_from_pem
 from weid.crypto.keys import PublicKey
-from weid.errors import WeidError
+from weid.errors import CertificateError, WeidError
+from weid.oauth.attester_chains import AttesterChains
 from weid.oauth.client_attestation import TrustedAttesters
 from weid.oauth.clients import PublicClient
 from weid.openid4vci.authorization_policy import AuthorizationPolicy, FindApproval
@@ -39,6 +44,8 @@ class WalletSettings(BaseModel):
     known: tuple[KnownWallet, ...] = ()
     attesters: tuple[dict[str, Any], ...] = ()
     """Public JWKs of makers of wallets whose attestations count."""
+    attester_authorities: tuple[Path, ...] = ()
+    """Certificates (PEM) of authorities that certify makers of wallets, and nobody else."""
     attestation_required: bool = False
     attestation_challenge_required: bool = False
     dpop_required: bool = False
@@ -61,7 +68,7 @@ class WalletSettings(BaseModel):
 
     @model_validator(mode="after")
     def _together(self) -> Self:
-        if self.attestation_required and not self.attesters:
+        if self.attestation_required and not (self.attesters or self.attester_authorities):
             raise ValueError("attestation_required needs attesters, else no wallet can come in")
         if self.offer_grant == "authorization_code" and not self.has_page:
             raise ValueError("offers for the page need known wallets or attesters")
@@ -70,19 +77,40 @@ class WalletSettings(BaseModel):
     @property
     def has_page(self) -> bool:
         """Whether any wallet could use the authorization page."""
-        return bool(self.known or self.attesters)
+        return bool(self.known or self.attesters or self.attester_authorities)
 
-    def policy(self, find_approval: FindApproval) -> AuthorizationPolicy:
-        """Return the policy of the authorization server."""
+    def policy(self, find_approval: FindApproval, clock: Clock) -> AuthorizationPolicy:
+        """Return the policy of the authorization server.
+
+        Raises:
+            SettingsError: a file of `attester_authorities` cannot be used.
+        """
+        authorities = tuple(one for path in self.attester_authorities for one in _authorities(path))
         return AuthorizationPolicy(
             find_approval=find_approval if self.has_page else None,
             clients=tuple(
                 PublicClient(known.client_id, known.redirect_uris) for known in self.known
             ),
-            attesters=TrustedAttesters(tuple(PublicKey.from_jwk(key) for key in self.attesters)),
+            attesters=TrustedAttesters(
+                tuple(PublicKey.from_jwk(key) for key in self.attesters),
+                AttesterChains(authorities, clock) if authorities else None,
+            ),
             attestation_required=self.attestation_required,
             attestation_challenge_required=self.attestation_challenge_required,
             dpop_required=self.dpop_required,
             dpop_nonce_required=self.dpop_nonce_required,
             pushed_required=self.pushed_required,
         )
+
+
+def _authorities(path: Path) -> tuple[Certificate, ...]:
+    what = f"wallets.attester_authorities: {path}"
+    try:
+        found = certificates_from_pem(path.read_bytes(), what=what)
+    except OSError as error:
+        raise SettingsError(f"{what} cannot be read: {error.strerror}") from error
+    except CertificateError as error:
+        raise SettingsError(error.message, hint=error.hint) from None
+    if not all(one.is_authority for one in found):
+        raise SettingsError(f"{what} holds a certificate that is no authority's")
+    return found

@@ -105,7 +105,13 @@ class Agency:
     @property
     def metadata_signer(self) -> MetadataSigner:
         """Return who signs the issuer's metadata: the key that signs its credentials."""
-        return MetadataSigner(self._signer, lambda: {"kid": self._kid})
+        return MetadataSigner(self._signer, self._key_header)
+
+    def _key_header(self) -> JsonObject:
+        """Return how strangers find the key: by its chain while there is one in force."""
+        if self._chain is not None and self._chain.is_in_force(self._clock.now()):
+            return {"x5c": self._chain.to_x5c()}
+        return {"kid": self._kid}
 
     def require_registry(self) -> None:
         """Ask the registry for its head.

@@ -83,7 +83,7 @@ class WalletEndpoints:
             display=(Display(name=agency.name),),
             nonce_secret=hmac.new(secret, b"nonce", hashlib.sha256).digest(),
             observe=self._observe,
-            policy=settings.wallets.policy(self._find_approval),
+            policy=settings.wallets.policy(self._find_approval, clock),
             metadata_signer=agency.metadata_signer,
         )
         self.metadata: Callable[[MachineRequest], MachineReply] = self.endpoints.metadata

@@ -10,9 +10,13 @@ import pytest
 
 from issuer_app.errors import SettingsError
 from issuer_app.settings import load_settings
-from tests.apps.issuer.support import ORIGIN, people, rows_csv
+from issuer_app.wallet_settings import WalletSettings
+from tests.apps.issuer.support import NOW, ORIGIN, people, rows_csv
 from tests.apps.issuer.wallets import AppTransport, offer_uri
+from tests.support.certificates import Authority, pem, x5c
 from tests.support.clauses import clause
+from tests.support.world import START
+from weid.clock import FixedClock
 from weid.crypto.jws import parse_jws, verify_jws
 from weid.crypto.keys import PrivateKey
 from weid.crypto.signer import InMemorySigner
@@ -373,13 +377,34 @@ def test_settings_of_wallets_that_are_refused(tmp_path, wallets, why):
     assert "AAAA" not in str(refused.value)
 
 
+def test_authorities_of_attesters_are_read_from_their_files(tmp_path):
+    root = Authority.root()
+    leaf = root.leaf(KEY.public_key)
+    good, wrong, none = tmp_path / "ca.pem", tmp_path / "leaf.pem", tmp_path / "none.pem"
+    good.write_bytes(pem(root.certificate))
+    wrong.write_bytes(pem(leaf))
+    for path, why in ((wrong, "no authority"), (none, "cannot be read")):
+        settings = WalletSettings(attester_authorities=(path,), attestation_required=True)
+        with pytest.raises(SettingsError, match=why):
+            settings.policy(lambda _question, _answers: None, FixedClock(START))
+    none.write_text("nothing")
+    with pytest.raises(SettingsError):
+        WalletSettings(attester_authorities=(none,)).policy(lambda _q, _a: None, FixedClock(START))
+    settings = WalletSettings(attester_authorities=(good,))
+    policy = settings.policy(lambda _question, _answers: None, FixedClock(START))
+    assert policy.find_approval is not None
+    assert policy.attesters.read_chain(x5c(leaf)) == KEY.public_key
+
+
 def test_the_settings_reach_the_policy(tmp_path):
     path = tmp_path / "settings.toml"
     path.write_text(
         f'public_url = "{ORIGIN}"\ndata_dir = "x"\n[wallets]\ndpop_required = true\n'
         f'[[wallets.known]]\nclient_id = "w"\nredirect_uris = ["{REDIRECT}"]\n'
     )
-    policy = load_settings(path, {}).wallets.policy(lambda _question, _answers: None)
+    policy = load_settings(path, {}).wallets.policy(
+        lambda _question, _answers: None, FixedClock(NOW)
+    )
     assert policy.dpop_required
     assert policy.find_approval is not None
     assert policy.clients[0].redirect_uris == (REDIRECT,)

@@ -301,3 +301,20 @@ def test_init_makes_a_key_of_the_kind_that_is_asked_for(tmp_path, monkeypatch, k
     kinds = {key.id: PublicKey.from_multicodec(key.multikey).kind for key in record.keys}
     assert kinds == {"control-1": "Ed25519", "assertion-1": kind}
     registry.close()
+
+
+@clause("IP-48")
+def test_metadata_is_signed_with_the_chain_while_it_is_in_force(certified):
+    transport = AppTransport(certified)
+    url = f"{ORIGIN}/.well-known/openid-credential-issuer"
+
+    def header():
+        reply = transport.get(url, accept="application/jwt")
+        return parse_jws(reply.body.decode(), what="it", max_bytes=10**6).header
+
+    signed = header()
+    key = CertificateChain.parse(signed["x5c"]).public_key
+    assert (key, signed["alg"]) == (certified.keys.assertion.public, "ES256")
+    certified.clock.advance(31 * DAY)
+    assert "x5c" not in header()
+    assert header()["kid"].startswith(certified.issuer.did)
