@@ -47,6 +47,7 @@ class IssuerEndpoints:
     `nonce_secret` is shared by all processes of this issuer; by default each makes its own.
     `policy` says what is demanded of wallets and whether there is an authorization code flow
     (`/par`, `/authorize`). With `metadata_signer` metadata is also given out signed.
+    What is changed later is not seen: `dataclasses.replace` makes other endpoints.
     """
 
     credential_issuer: str

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from tests.support.clauses import clause
@@ -71,7 +73,8 @@ def test_a_registry_that_cannot_be_asked_confirms_nothing():
 @clause("Q12", "I18", "IP-22")
 def test_what_an_offer_says_of_itself_is_marked_as_unconfirmed():
     issuer = Setting()
-    issuer.endpoints.display = (Display(name="Bank\u202e\nIssuer: real", locale="en"),)
+    display = (Display(name="Bank\u202e\nIssuer: real", locale="en"),)
+    issuer.endpoints = dataclasses.replace(issuer.endpoints, display=display)
     client = WalletClient(EndpointsTransport(issuer), clock=issuer.clock)
     preview = client.read_offer(issuer.endpoints.offer("diploma", APPROVED, with_tx_code=True).uri)
     text = consent_to_offer(preview).text()
