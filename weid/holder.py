@@ -2,7 +2,7 @@
 
 Functions of values: the credentials, the request, what the person agreed to disclose and the
 holder's signer come in; the text of a presentation goes out. Nothing is kept here.
-Clauses PP-17 … PP-19 of specs/presentation-profile.md.
+Clauses PP-17 … PP-19, PP-31 … PP-33, PP-52 and PP-64 of specs/presentation-profile.md.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ from weid.credential.registered_claims import REGISTERED_CLAIMS
 from weid.credential.sd_jwt import SdJwt, choose, reconstruct
 from weid.crypto.keys import RandomBytes
 from weid.crypto.signer import Signer
-from weid.encoding import base64url_encode
+from weid.encoding import JsonObject, base64url_encode
 from weid.errors import CannotDiscloseError, CredentialNotHeldError
 from weid.verification.dcql import CredentialQuery
 from weid.verification.request import SHOWN_AUDIENCE, PresentationRequest
 from weid.verification.selection import Selection, select_claims
+from weid.verification.transaction_data import TransactionData, binding_claims
+from weid.verification.trusted_authorities import comes_from_authority
+from weid.verification.type_names import TypeMetadata, names_of_type
 
 _NONCE_BYTES: Final = 16
 
@@ -48,19 +51,46 @@ class Holder:
 
     @staticmethod
     def answers(
-        credentials: Iterable[Credential], request: PresentationRequest
+        credentials: Iterable[Credential],
+        request: PresentationRequest,
+        *,
+        type_metadata: TypeMetadata | None = None,
     ) -> tuple[Answer, ...]:
-        """Return every credential that answers a query of the request, in the query's order."""
+        """Return every credential that answers a query of the request, in the query's order.
+
+        `type_metadata` are believed when they say that a type goes by another name.
+        """
         held = tuple(credentials)
         return tuple(
             answer
             for query in request.query.credentials
             for credential in held
-            for answer in _answer(credential, query)
+            for answer in _answer(credential, query, type_metadata)
         )
 
     @staticmethod
-    def present(
+    def plan(answers: Iterable[Answer], request: PresentationRequest) -> tuple[Answer, ...]:
+        """Return which of the answers to send, so that the request as a whole is answered.
+
+        For each credential query that must be answered the first answer to it; of alternatives
+        the verifier's first (section 6.4.2). What need not be shown is not in it.
+
+        Raises:
+            CredentialNotHeldError: the answers are not enough for the request.
+        """
+        first: dict[str, Answer] = {}
+        for answer in answers:
+            first.setdefault(answer.query.id, answer)
+        chosen = request.query.choose(frozenset(first))
+        if chosen is None:
+            raise CredentialNotHeldError(
+                "the credentials do not answer the request as a whole",
+                hint=f"Missing: {request.query.missing(frozenset(first))}",
+            )
+        return tuple(first[query_id] for query_id in chosen)
+
+    @staticmethod
+    def present(  # noqa: PLR0913 - what a presentation is made of, each named
         credential: Credential,
         request: PresentationRequest,
         *,
@@ -68,20 +98,24 @@ class Holder:
         disclose: Iterable[str | tuple[Step, ...]] | None = None,
         clock: Clock | None = None,
         query_id: str | None = None,
+        agreed_to: Iterable[TransactionData] = (),
+        type_metadata: TypeMetadata | None = None,
     ) -> str:
         """Return the presentation that answers a request.
 
         `disclose` are the claims that the person agreed to, by path; None agrees to exactly what
-        the request asks for.
+        the request asks for. `agreed_to` are the transactions of the request that the person saw
+        and agreed to with this credential.
 
         Raises:
             CredentialNotHeldError: the credential is not one that the request asks for.
             CannotDiscloseError: a claim that was not asked for, or one that is required is not
-                among those agreed to, or the key is not the credential's.
+                among those agreed to, or the key is not the credential's; a transaction that
+                only this credential could agree to was not agreed to, or another was.
         """
         query = request.credential_query(query_id)
         sd_jwt = SdJwt.parse(credential.text)
-        found = _select(credential, sd_jwt, query)
+        found = _select(credential, sd_jwt, query, type_metadata)
         if not found.answered:
             raise CredentialNotHeldError(
                 "the credential does not have everything that the request asks for",
@@ -90,8 +124,13 @@ class Holder:
         asked = tuple(claim.path for claim in found.chosen)
         if disclose is not None:
             _check_agreed(tuple(as_path(path) for path in disclose), asked)
+        agreed = _check_transactions(tuple(agreed_to), request, query)
         shown = choose(sd_jwt, asked)
-        return _bind(credential, shown, request.audience, request.nonce, signer, clock)
+        _check_shown(shown, query)
+        if credential.holder_key is None and not query.holder_binding:
+            return shown
+        place = (request.audience, request.nonce)
+        return _bind(credential, shown, place, signer, clock, further=binding_claims(agreed))
 
     @staticmethod
     def show(
@@ -109,13 +148,15 @@ class Holder:
         """
         shown = choose(SdJwt.parse(credential.text), [as_path(path) for path in disclose])
         nonce = base64url_encode(random(_NONCE_BYTES))
-        return _bind(credential, shown, SHOWN_AUDIENCE, nonce, signer, clock)
+        return _bind(credential, shown, (SHOWN_AUDIENCE, nonce), signer, clock)
 
 
-def _answer(credential: Credential, query: CredentialQuery) -> Iterator[Answer]:
+def _answer(
+    credential: Credential, query: CredentialQuery, metadata: TypeMetadata | None
+) -> Iterator[Answer]:
     sd_jwt = SdJwt.parse(credential.text)
     try:
-        found = _select(credential, sd_jwt, query)
+        found = _select(credential, sd_jwt, query, metadata)
     except CredentialNotHeldError:
         return
     if found.answered:
@@ -128,10 +169,42 @@ def _always(sd_jwt: SdJwt) -> tuple[str, ...]:
     return tuple(name for name in payload if name not in REGISTERED_CLAIMS)
 
 
-def _select(credential: Credential, sd_jwt: SdJwt, query: CredentialQuery) -> Selection:
-    if credential.vct not in query.types:
+def _select(
+    credential: Credential, sd_jwt: SdJwt, query: CredentialQuery, metadata: TypeMetadata | None
+) -> Selection:
+    if credential.vct not in query.types and names_of_type(credential.vct, metadata).isdisjoint(
+        query.types
+    ):
         raise CredentialNotHeldError("the credential is of another type than the request asks for")
+    if not comes_from_authority(sd_jwt.issuer_jws.header, query):
+        raise CredentialNotHeldError("the credential is of no authority that the request names")
+    if query.holder_binding and credential.holder_key is None:
+        raise CredentialNotHeldError("the credential has no holder's key, which the request wants")
     return select_claims(reconstruct(sd_jwt).claims, query)
+
+
+def _check_shown(shown: str, query: CredentialQuery) -> None:
+    """Require that what is shown answers by itself: an index counts the elements that are shown."""
+    if not select_claims(reconstruct(SdJwt.parse(shown)).claims, query).answered:
+        raise CredentialNotHeldError(
+            "what the request asks for cannot be shown without showing more",
+            hint="It names one element of a list by its place; ask the verifier for the list.",
+        )
+
+
+def _check_transactions(
+    agreed: tuple[TransactionData, ...], request: PresentationRequest, query: CredentialQuery
+) -> tuple[TransactionData, ...]:
+    for entry in agreed:
+        if entry not in request.transaction_data or query.id not in entry.credential_ids:
+            raise CannotDiscloseError("the request has no such transaction for this credential")
+    for entry in request.transaction_data:
+        if entry.credential_ids == (query.id,) and entry not in agreed:
+            raise CannotDiscloseError(
+                f"the request wants agreement to a transaction of the type {entry.type}",
+                hint="Agree to it, or do not answer the request.",
+            )
+    return agreed
 
 
 def _check_agreed(agreed: tuple[ClaimPath, ...], asked: tuple[ClaimPath, ...]) -> None:
@@ -152,14 +225,21 @@ def _check_agreed(agreed: tuple[ClaimPath, ...], asked: tuple[ClaimPath, ...]) -
 def _bind(
     credential: Credential,
     shown: str,
-    audience: str,
-    nonce: str,
+    place: tuple[str, str],
     signer: Signer,
     clock: Clock | None,
+    *,
+    further: JsonObject | None = None,
 ) -> str:
+    audience, nonce = place
     if credential.holder_key != signer.public_key:
         raise CannotDiscloseError("the key is not the one that the credential is bound to")
     binding = create_key_binding(
-        shown, audience=audience, nonce=nonce, signer=signer, clock=clock or SystemClock()
+        shown,
+        audience=audience,
+        nonce=nonce,
+        signer=signer,
+        clock=clock or SystemClock(),
+        further=further,
     )
     return shown + binding

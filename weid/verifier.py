@@ -72,6 +72,22 @@ class Verifier:
         self._replay: ReplayMemory = replay_memory or MemoryReplayMemory()
         self._known = Known()
 
+    def named(self, audience: str, *, replay_memory: ReplayMemory | None = None) -> Verifier:
+        """Return the same verifier under another identifier, such as a `client_id`.
+
+        `replay_memory` takes the place of this verifier's own: for a caller whose sessions make
+        each nonce count once by themselves.
+        """
+        other = Verifier(
+            audience,
+            policy=self.policy,
+            clock=self._clock,
+            random=self._random,
+            replay_memory=replay_memory or self._replay,
+        )
+        other._known = self._known
+        return other
+
     # --- Asking ----------------------------------------------------------------------------------
 
     def request(

@@ -14,7 +14,7 @@ def world() -> World:
     return World.begin()
 
 
-@clause("PP-07", "PP-08", "PP-09")
+@clause("PP-07", "PP-08", "PP-09", "PP-41")
 def test_a_request_says_what_for_whom_and_until_when(world: World):
     request = world.verifier().request(
         world.template,
@@ -26,6 +26,7 @@ def test_a_request_says_what_for_whom_and_until_when(world: World):
     )
     value = request.to_json()
     del value["nonce"]
+    assert list(value.pop("client_metadata")) == ["vp_formats_supported"]  # type: ignore[arg-type]
     assert value == {
         "response_type": "vp_token",
         "response_mode": "direct_post",

@@ -79,11 +79,18 @@ def sd_hash(sd_jwt_text: str) -> str:
 
 
 def create_key_binding(
-    sd_jwt_text: str, *, audience: str, nonce: str, signer: Signer, clock: Clock
+    sd_jwt_text: str,
+    *,
+    audience: str,
+    nonce: str,
+    signer: Signer,
+    clock: Clock,
+    further: JsonObject | None = None,
 ) -> str:
     """Sign a KB-JWT for an SD-JWT; the presentation is the one text followed by the other.
 
-    `sd_jwt_text` ends with a tilde and has the disclosures to present, and no others.
+    `sd_jwt_text` ends with a tilde and has the disclosures to present, and no others. `further`
+    claims are signed too, such as the hashes of transaction data.
 
     Raises:
         MalformedError: the text has a key binding already, or is no SD-JWT; an empty audience or
@@ -94,6 +101,7 @@ def create_key_binding(
     if not audience or not nonce:
         raise MalformedError(f"{_WHAT} needs an audience and a nonce")
     claims: JsonObject = {
+        **(further or {}),
         "iat": clock.now(),
         "aud": audience,
         "nonce": nonce,

@@ -1,13 +1,14 @@
 """The request as a link: `openid4vp://?…`, with the parameters in it or a reference to them.
 
-Unsigned requests only, so the verifier's identifier is where the answer goes: the prefix
-`redirect_uri:` and the response URI (section 5.9.3). A wallet can then check that the answer goes
-to the one that it names.
-Clauses PP-11 … PP-13 of specs/presentation-profile.md.
+A link with parameters is unsigned, so the verifier's identifier is where the answer goes: the
+prefix `redirect_uri:` and the response URI (section 5.9.3). A link by reference names where a
+signed request object is fetched (`request_object`); nothing else in it counts (section 5.10.1).
+Clauses PP-11 … PP-13 and PP-39 of specs/presentation-profile.md.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -18,26 +19,47 @@ from weid.verification.request import PresentationRequest
 
 __all__ = [
     "PresentationRequest",
+    "RequestReference",
     "check_response_place",
     "client_id_for",
     "create_request_uri",
+    "parse_request_link",
     "parse_request_uri",
 ]
 
 SCHEME: Final = "openid4vp"
+_SCHEMES: Final = frozenset({SCHEME, "haip-vp"})
 _PREFIX: Final = "redirect_uri:"
 _WHAT: Final = "the request link"
 # Parameters that are JSON in a link and a member of their own in a request object.
-_JSON_PARAMETERS: Final = frozenset({"dcql_query", "client_metadata"})
+_JSON_PARAMETERS: Final = frozenset({"dcql_query", "client_metadata", "transaction_data"})
+_METHODS: Final = frozenset({"get", "post"})
+_URI_CHARS: Final = 2 * limits.TEXT_FIELD
 _TIME_PARAMETERS: Final = frozenset({"iat", "exp"})
 _REFUSED: Final = {
-    "request": "signed requests are not taken here",
-    "request_uri": "requests by reference are not taken here",
-    "request_uri_method": "requests by reference are not taken here",
+    "request": "signed requests are taken by reference only",
     "presentation_definition": "only DCQL queries are taken",
     "scope": "only DCQL queries are taken",
-    "transaction_data": "requests with transaction data are not taken",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReference:
+    """Where a signed request is fetched, who is to have signed it, and by which method.
+
+    `method` is `get` or `post`; a wallet may always use GET.
+    """
+
+    client_id: str
+    request_uri: str
+    method: str = "get"
+
+    def to_link(self) -> str:
+        """Return the reference as a link that opens a wallet."""
+        parameters = {"client_id": self.client_id, "request_uri": self.request_uri}
+        if self.method != "get":
+            parameters["request_uri_method"] = self.method
+        return f"{SCHEME}://?{urlencode(parameters, quote_via=quote)}"
 
 
 def client_id_for(response_uri: str) -> str:
@@ -55,18 +77,43 @@ def create_request_uri(request: PresentationRequest) -> str:
 
 
 def parse_request_uri(uri: str) -> PresentationRequest:
-    """Read a request link.
+    """Read a request link with the parameters in it.
 
     Raises:
         MalformedError: with what is wrong; a wallet shows nothing of such a request.
     """
+    found = parse_request_link(uri)
+    if isinstance(found, RequestReference):
+        raise MalformedError(f"{_WHAT} has request_uri: requests by reference are not taken here")
+    return found
+
+
+def parse_request_link(uri: str) -> PresentationRequest | RequestReference:
+    """Read a request link of either kind.
+
+    Raises:
+        MalformedError: with what is wrong; a wallet shows nothing of such a request.
+        ProtocolError: a method that is neither get nor post.
+    """
+    parameters = _parameters(uri)
+    for name, why in _REFUSED.items():
+        if name in parameters:
+            raise MalformedError(f"{_WHAT} has {name}: {why}")
+    if "request_uri" in parameters:
+        return _reference(parameters)
+    if "request_uri_method" in parameters:
+        raise MalformedError(f"{_WHAT} has request_uri_method without request_uri")
+    return PresentationRequest.from_json(_members(parameters))
+
+
+def _parameters(uri: str) -> dict[str, str]:
     if len(uri) > limits.PRESENTATION_BYTES:
         raise MalformedError(f"{_WHAT} is too long")
     try:
         parts = urlsplit(uri)
     except ValueError:
         raise MalformedError(f"{_WHAT} is not a link") from None
-    if parts.scheme != SCHEME or parts.netloc or parts.path not in ("", "/"):
+    if parts.scheme not in _SCHEMES or parts.netloc or parts.path not in ("", "/"):
         raise MalformedError(f"{_WHAT} does not start with {SCHEME}://?")
     try:
         pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True, errors="strict")
@@ -75,10 +122,17 @@ def parse_request_uri(uri: str) -> PresentationRequest:
     parameters = dict(pairs)
     if len(parameters) != len(pairs):
         raise MalformedError(f"{_WHAT} has a parameter twice")
-    for name, why in _REFUSED.items():
-        if name in parameters:
-            raise MalformedError(f"{_WHAT} has {name}: {why}")
-    return PresentationRequest.from_json(_members(parameters))
+    return parameters
+
+
+def _reference(parameters: dict[str, str]) -> RequestReference:
+    client_id, place = parameters.get("client_id", ""), parameters["request_uri"]
+    method = parameters.get("request_uri_method", "get")
+    if method not in _METHODS:
+        raise ProtocolError("invalid_request_uri_method", "the method is neither get nor post")
+    if not 0 < len(client_id) <= limits.TEXT_FIELD or not 0 < len(place) <= _URI_CHARS:
+        raise MalformedError(f"client_id or request_uri of {_WHAT} is missing or too long")
+    return RequestReference(client_id, place, method)
 
 
 def _members(parameters: dict[str, str]) -> JsonObject:

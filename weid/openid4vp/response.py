@@ -1,17 +1,18 @@
 """The response: a `vp_token` with the presentations by query id, or an error (section 8).
 
-Clauses PP-14 … PP-16 of specs/presentation-profile.md.
+Clauses PP-14 … PP-16 and PP-47 of specs/presentation-profile.md.
 """
 
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from weid import limits
-from weid.encoding import JsonValue, json_dumps, json_loads_object
+from weid.encoding import JsonObject, JsonValue, json_dumps, json_loads_object
 from weid.errors import MalformedError, ProtocolError
 from weid.verification.dcql import MAX_CREDENTIALS
 from weid.verification.request import PresentationRequest
@@ -30,6 +31,9 @@ ERRORS: Final = frozenset(
     }
 )
 """What a wallet may say instead of an answer (section 8.5)."""
+OTHER_ERROR: Final = "other"
+"""What stands for a code that the protocol does not have: strangers' text is not kept."""
+_CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,13 @@ class PresentationResponse:
 
     presentations: Mapping[str, tuple[str, ...]]
     state: str | None = None
+
+    def to_json(self) -> JsonObject:
+        """Return the members of the answer, which a wallet encrypts (direct_post.jwt)."""
+        value: JsonObject = {
+            "vp_token": {name: list(texts) for name, texts in self.presentations.items()}
+        }
+        return value if self.state is None else {**value, "state": self.state}
 
     def to_form(self) -> dict[str, str]:
         """Return the fields that a wallet posts (response_mode direct_post)."""
@@ -81,23 +92,49 @@ def parse_response(
         raise ProtocolError("invalid_request", "the response needs vp_token or error")
     if "error" in fields:
         error = fields["error"][0]
-        if error not in ERRORS:
-            raise ProtocolError("invalid_request", "error is not one that a wallet may send")
-        return ErrorResponse(error, state)
+        return ErrorResponse(_known_error(error), state)
     try:
-        presentations = parse_vp_token(fields["vp_token"][0])
+        value = json_loads_object(fields["vp_token"][0], what="vp_token", max_bytes=MAX_BYTES)
+        return PresentationResponse(parse_vp_token(value), state)
     except MalformedError as error:
         raise ProtocolError("invalid_request", error.message) from None
-    return PresentationResponse(presentations, state)
 
 
-def parse_vp_token(text: str) -> dict[str, tuple[str, ...]]:
+def parse_members(
+    members: JsonObject, *, expected: PresentationRequest
+) -> PresentationResponse | ErrorResponse:
+    """Read the members of an answer that came encrypted (section 8.3): JSON, not form fields.
+
+    Raises:
+        ProtocolError: another state, neither answer nor known error, or both.
+    """
+    state = members.get("state")
+    if not isinstance(state, str | None) or not _same_state(state, expected.state):
+        raise ProtocolError("invalid_request", "state is not the one of this request")
+    if ("vp_token" in members) == ("error" in members):
+        raise ProtocolError("invalid_request", "the response needs vp_token or error")
+    if "error" in members:
+        return ErrorResponse(_known_error(members["error"]), state)
+    try:
+        return PresentationResponse(parse_vp_token(members["vp_token"]), state)
+    except MalformedError as error:
+        raise ProtocolError("invalid_request", error.message) from None
+
+
+def _known_error(error: JsonValue) -> str:
+    if not isinstance(error, str) or _CODE.match(error) is None:
+        raise ProtocolError("invalid_request", "error is not a code that a wallet may send")
+    return error if error in ERRORS else OTHER_ERROR
+
+
+def parse_vp_token(value: JsonValue) -> dict[str, tuple[str, ...]]:
     """Read a vp_token: an object of arrays of presentations by query id.
 
     Raises:
         MalformedError: with what is wrong.
     """
-    value = json_loads_object(text, what="vp_token", max_bytes=MAX_BYTES)
+    if not isinstance(value, dict):
+        raise MalformedError("vp_token is not an object")
     if not value or len(value) > MAX_CREDENTIALS:
         raise MalformedError(f"vp_token does not hold 1 to {MAX_CREDENTIALS} answers")
     return {query_id: _texts(texts) for query_id, texts in value.items()}

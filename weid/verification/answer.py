@@ -9,16 +9,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Never
 
+from weid.credential.key_binding import KeyBinding
 from weid.credential.reconstruction import find_values
+from weid.credential.sd_jwt import SdJwt
 from weid.errors import RejectedError
 from weid.verification.checks_holder import use_request
 from weid.verification.context import Context
 from weid.verification.dcql import DcqlQuery
 from weid.verification.examine import examine
-from weid.verification.policy import TrustPolicy
+from weid.verification.policy import Mode, TrustPolicy
 from weid.verification.presentation import VerifiedPresentation
 from weid.verification.reasons import Reason, reason
 from weid.verification.report import Check, Conclusion, Outcome, Verdict, VerificationReport
+from weid.verification.request import PresentationRequest
+from weid.verification.transaction_data import agreed_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,13 +118,19 @@ def examine_answer(
     for query_id, texts in presentations.items():
         asked = query.credential(query_id)
         if asked is not None:
-            part = replace(context, query=asked, replay=_WithTheWhole())
-            reports[query_id] = tuple(examine(text, part) for text in texts)
+            part = replace(context, query=asked, replay=_WithTheWhole(), part_of_answer=True)
+            reports[query_id] = tuple(examine(text, _as_shown(text, part)) for text in texts)
     report = AnswerReport(reports=reports, problems=tuple(problems))
     if report.accepted:
-        problems += _problems_of_the_whole(report, context)
+        problems += _problems_of_the_whole(report, presentations, context)
         report = AnswerReport(reports=reports, problems=tuple(problems))
     return report if report.accepted else _without_claims(report)
+
+
+def _as_shown(text: str, part: Context) -> Context:
+    """Return the context of a part: one without a key binding, where the query lets it be so."""
+    waived = part.query is not None and not part.query.holder_binding
+    return replace(part, mode=Mode.UNBOUND) if waived and text.endswith("~") else part
 
 
 def _without_claims(report: AnswerReport) -> AnswerReport:
@@ -143,7 +153,11 @@ def _kept_back(part: VerificationReport, report: AnswerReport) -> VerificationRe
     return replace(part, checks=checks, _verified=None)
 
 
-def _problems_of_the_whole(report: AnswerReport, context: Context) -> list[Reason]:
+def _problems_of_the_whole(
+    report: AnswerReport, presentations: Mapping[str, Sequence[str]], context: Context
+) -> list[Reason]:
+    if not _all_agreed(presentations, context.request):
+        return [reason("transaction_not_agreed")]
     verified = [one for many in report.require().values() for one in many]
     if not context.policy.accept_unlinked_credentials and not _linked(verified, context.policy):
         return [reason("holders_not_linked")]
@@ -167,7 +181,23 @@ def _shape_problems(presentations: Mapping[str, Sequence[str]], query: DcqlQuery
     return problems
 
 
+def _all_agreed(
+    presentations: Mapping[str, Sequence[str]], request: PresentationRequest | None
+) -> bool:
+    """Return whether every transaction of the request is agreed to; each part is verified."""
+    entries = () if request is None else request.transaction_data
+    agreed: set[str] = set()
+    for query_id, texts in presentations.items() if entries else ():
+        for key_binding in (SdJwt.parse(text).key_binding for text in texts):
+            if key_binding is not None:
+                binding = KeyBinding.parse(key_binding)
+                agreed |= agreed_in(binding, entries, query_id) or frozenset()
+    return agreed == {entry.text for entry in entries}
+
+
 def _linked(verified: Sequence[VerifiedPresentation], policy: TrustPolicy) -> bool:
+    if len(verified) == 1:
+        return True
     keys = {one.facts.holder_key for one in verified}
     if len(keys) == 1 and None not in keys:
         return True

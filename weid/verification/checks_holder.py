@@ -14,12 +14,16 @@ from weid.crypto.keys import PublicKey
 from weid.encoding import JsonObject
 from weid.errors import CryptoError, MalformedError
 from weid.verification.context import Context, SingleUse, Subject
+from weid.verification.dcql import CredentialQuery
 from weid.verification.finding import Finding, failed, good
 from weid.verification.issuer_keys import age_text
 from weid.verification.policy import Mode
 from weid.verification.reasons import reason
 from weid.verification.request import SHOWN_AUDIENCE, PresentationRequest
 from weid.verification.selection import keep_only, select_claims
+from weid.verification.transaction_data import agreed_in
+from weid.verification.trusted_authorities import comes_from_authority
+from weid.verification.type_names import names_of_type
 
 _SHOWN_NONCE_CHARS: Final = 22
 """128 bits in base64url."""
@@ -28,7 +32,10 @@ _SHOWN_NONCE_CHARS: Final = 22
 def check_key_binding(subject: Subject, context: Context) -> Finding:
     """The holder's key signed exactly what is presented (VF-28, VF-33)."""
     if context.mode is Mode.UNBOUND:
-        if "cnf" in subject.payload or subject.sd_jwt.key_binding is not None:
+        # Where the query lets the key be left out, one that could have been used may be unused.
+        waived = context.query is not None and not context.query.holder_binding
+        bound = "cnf" in subject.payload and not waived
+        if bound or subject.sd_jwt.key_binding is not None:
             raise failed("key_binding_missing")
         if not context.policy.accept_unbound_credentials:
             raise failed("unbound_not_allowed")
@@ -69,8 +76,23 @@ def check_request_binding(subject: Subject, context: Context) -> Finding:
     if context.now > ends_at:
         raise failed("request_expired", time=format_time(ends_at))
     _check_age(binding, context, context.policy.key_binding_age)
+    _check_transactions(binding, request, context)
     subject.single_use = _use_of_request(request, context)
     return good("request_binding_good")
+
+
+def _check_transactions(
+    binding: KeyBinding, request: PresentationRequest, context: Context
+) -> None:
+    """Require that the holder agreed to the transactions of the request, and to no others."""
+    if not request.transaction_data:
+        return
+    query_id = "" if context.query is None else context.query.id
+    agreed = agreed_in(binding, request.transaction_data, query_id)
+    # Of an answer with several parts it is enough that one of them agrees (`answer`).
+    every = frozenset(entry.text for entry in request.transaction_data)
+    if agreed is None or (agreed != every and not context.part_of_answer):
+        raise failed("transaction_not_agreed")
 
 
 def _end_of(request: PresentationRequest, context: Context) -> int:
@@ -143,8 +165,10 @@ def _same(text: str, expected: str) -> bool:
 def check_requested_claims(subject: Subject, context: Context) -> Finding:
     """What was asked for is there; what was not is dropped (VF-30)."""
     query = context.query
-    if query is None or subject.vct not in query.types:
+    if query is None or not _is_of_type(subject.vct, query, context):
         raise failed("type_not_requested")
+    if not comes_from_authority(subject.sd_jwt.issuer_jws.header, query):
+        raise failed("authority_not_requested")
     claims = subject.claims
     selection = select_claims(claims, query)
     if selection.missing:
@@ -156,6 +180,12 @@ def check_requested_claims(subject: Subject, context: Context) -> Finding:
     else:
         subject.kept = without_disclosed(claims, subject)
     return good("requested_claims_good")
+
+
+def _is_of_type(vct: str, query: CredentialQuery, context: Context) -> bool:
+    if vct in query.types:
+        return True
+    return not names_of_type(vct, context.policy.type_metadata).isdisjoint(query.types)
 
 
 def without_disclosed(claims: JsonObject, subject: Subject) -> JsonObject:

@@ -40,6 +40,8 @@ class Context:
     anchor: IssuanceAnchor | None
     replay: ReplayMemory
     known: Known
+    part_of_answer: bool = False
+    """Whether other presentations come beside this one, and are judged together with it."""
 
 
 @dataclass(frozen=True, slots=True)

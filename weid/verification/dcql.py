@@ -1,8 +1,10 @@
 """The query of a request: DCQL of OpenID for Verifiable Presentations 1.0, section 6.
 
-The part of it that `dc+sd-jwt` credentials need: credentials, claims, claim_sets, values and
-credential_sets. Unknown members are ignored, as section 6 demands of every reader.
-Clauses PP-01 … PP-06 of specs/presentation-profile.md.
+All of it for `dc+sd-jwt` credentials: claims, claim_sets, values, multiple, trusted_authorities,
+holder binding and credential_sets. A query for another format is kept and answered by nothing, so
+that a request can offer such a credential beside one of ours. Unknown members are ignored, as
+section 6 demands of every reader.
+Clauses PP-01 … PP-06 and PP-30 … PP-33 and PP-65 of specs/presentation-profile.md.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ MAX_CREDENTIALS: Final = 16
 """Credential queries of one request: more than any counter asks, few enough to read."""
 MAX_CLAIMS: Final = 128
 """Claims, claim sets, values or credential sets in one place of a query."""
+_FORMAT_CHARS: Final = 64
 Scalar: TypeAlias = str | int | bool
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -50,12 +53,26 @@ class ClaimQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class TrustedAuthority:
+    """Who is to have certified the issuer: one of `values`, whose meaning `type` says (6.1.1)."""
+
+    type: str
+    values: tuple[str, ...]
+
+    def to_json(self) -> JsonObject:
+        """Return the query as a JSON object."""
+        return {"type": self.type, "values": list(self.values)}
+
+
+@dataclass(frozen=True, slots=True)
 class CredentialQuery:
     """One credential that is asked for.
 
     Without `claims` nothing that may be withheld is asked for. `claim_sets` are alternatives by
     claim id, the most wanted first; without them every claim is asked for. `multiple` lets
-    several credentials answer; `holder_binding` asks for the holder's key (section 6.1).
+    several credentials answer; `holder_binding` asks for the holder's key (section 6.1); one of
+    `trusted_authorities`, where there are any, is to have certified the issuer. A query for
+    another `format` than ours has no `types`, so that no credential of ours answers it.
     """
 
     id: str
@@ -64,6 +81,8 @@ class CredentialQuery:
     claim_sets: tuple[tuple[str, ...], ...] = ()
     multiple: bool = False
     holder_binding: bool = True
+    trusted_authorities: tuple[TrustedAuthority, ...] = ()
+    format: str = FORMAT
 
     def alternatives(self) -> tuple[tuple[ClaimQuery, ...], ...]:
         """Return the sets of claims of which one is needed, the most wanted first."""
@@ -74,11 +93,8 @@ class CredentialQuery:
 
     def to_json(self) -> JsonObject:
         """Return the query as a JSON object."""
-        value: JsonObject = {
-            "id": self.id,
-            "format": FORMAT,
-            "meta": {"vct_values": list(self.types)},
-        }
+        meta: JsonObject = {"vct_values": list(self.types)} if self.types else {}
+        value: JsonObject = {"id": self.id, "format": self.format, "meta": meta}
         if self.claims:
             value["claims"] = [claim.to_json() for claim in self.claims]
         if self.claim_sets:
@@ -87,6 +103,8 @@ class CredentialQuery:
             value["multiple"] = True
         if not self.holder_binding:
             value["require_cryptographic_holder_binding"] = False
+        if self.trusted_authorities:
+            value["trusted_authorities"] = [one.to_json() for one in self.trusted_authorities]
         return value
 
 
@@ -125,6 +143,22 @@ class DcqlQuery:
             if wanted.required and not any(answered.issuperset(ids) for ids in wanted.options):
                 return " or ".join(" and ".join(ids) for ids in wanted.options)
         return None
+
+    def choose(self, answerable: frozenset[str]) -> tuple[str, ...] | None:
+        """Return which query ids a wallet answers that can answer these; None where too few.
+
+        Of each required set the first option that can be answered whole (section 6.4.2). Sets
+        that are not required are left out: nobody shows what need not be shown.
+        """
+        if self.missing(answerable) is not None:
+            return None
+        if not self.credential_sets:
+            return tuple(query.id for query in self.credentials)
+        needed: set[str] = set()
+        for wanted in self.credential_sets:
+            if wanted.required:
+                needed.update(next(ids for ids in wanted.options if answerable.issuperset(ids)))
+        return tuple(query.id for query in self.credentials if query.id in needed)
 
     def to_json(self) -> JsonObject:
         """Return the query as a JSON object."""
@@ -201,28 +235,49 @@ def _ids(value: JsonValue, known: set[str], what: str) -> tuple[str, ...]:
 def _credential(value: JsonValue, what: str) -> CredentialQuery:
     members = _object(value, what)
     query_id = _id(members.get("id"), what)
-    if members.get("format") != FORMAT:
-        raise MalformedError(f"format of {what} is not {FORMAT}")
+    form = members.get("format")
+    if not isinstance(form, str) or not 0 < len(form) <= _FORMAT_CHARS:
+        raise MalformedError(f"format of {what} is missing or no short text")
     meta = _object(members.get("meta"), f"meta of {what}")
-    claims: tuple[ClaimQuery, ...] = ()
-    if "claims" in members:
-        items = _list(members, "claims", what, MAX_CLAIMS)
-        claims = tuple(_claim(item, f"claim {place} of {what}") for place, item in enumerate(items))
-    named = [claim.id for claim in claims if claim.id is not None]
-    if len(set(named)) != len(named):
-        raise MalformedError(f"{what} names two claims alike")
+    multiple = _flag(members, "multiple", what, default=False)
+    bound = _flag(members, "require_cryptographic_holder_binding", what, default=True)
+    if form != FORMAT:
+        # What its claims mean, only those know who know the format.
+        return CredentialQuery(query_id, (), (), (), multiple, bound, (), form)
+    claims = _claims(members, what)
+    named = {claim.id for claim in claims if claim.id is not None}
     sets: tuple[tuple[str, ...], ...] = ()
     if "claim_sets" in members:
         items = _list(members, "claim_sets", what, MAX_CLAIMS)
-        sets = tuple(_ids(item, set(named), f"claim_sets of {what}") for item in items)
-    return CredentialQuery(
-        query_id,
-        _types(meta, what),
-        claims,
-        sets,
-        multiple=_flag(members, "multiple", what, default=False),
-        holder_binding=_flag(members, "require_cryptographic_holder_binding", what, default=True),
-    )
+        sets = tuple(_ids(item, named, f"claim_sets of {what}") for item in items)
+    authorities = _authorities(members, what)
+    return CredentialQuery(query_id, _types(meta, what), claims, sets, multiple, bound, authorities)
+
+
+def _claims(members: JsonObject, what: str) -> tuple[ClaimQuery, ...]:
+    if "claims" not in members:
+        return ()
+    items = _list(members, "claims", what, MAX_CLAIMS)
+    claims = tuple(_claim(item, f"claim {place} of {what}") for place, item in enumerate(items))
+    named = [claim.id for claim in claims if claim.id is not None]
+    if len(set(named)) != len(named):
+        raise MalformedError(f"{what} names two claims alike")
+    return claims
+
+
+def _authorities(members: JsonObject, what: str) -> tuple[TrustedAuthority, ...]:
+    name = "trusted_authorities"
+    if name not in members:
+        return ()
+    found: list[TrustedAuthority] = []
+    for item in _list(members, name, what, MAX_CLAIMS):
+        authority = _object(item, f"{name} of {what}")
+        kind, values = authority.get("type"), _list(authority, "values", name, MAX_CLAIMS)
+        texts = tuple(value for value in values if isinstance(value, str))
+        if not isinstance(kind, str) or not kind or len(texts) != len(values):
+            raise MalformedError(f"{name} of {what} is not a type with values that are text")
+        found.append(TrustedAuthority(kind, texts))
+    return tuple(found)
 
 
 def _types(meta: JsonObject, what: str) -> tuple[str, ...]:

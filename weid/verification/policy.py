@@ -18,6 +18,7 @@ from weid.credential.template import CredentialTemplate
 from weid.did.resolver import DidResolver
 from weid.registry.registry import RegistryReader
 from weid.verification.report import CHECKS
+from weid.verification.type_names import TypeMetadata
 
 if TYPE_CHECKING:
     from weid.crypto.certificates import Certificate
@@ -125,6 +126,7 @@ class TrustPolicy:
     `link_claims` are paths whose values must agree across the credentials of one answer.
     `certificate_authorities` are those to one of which the certificate chain of an issuer that
     signs with one must lead; without any the registry alone decides (clause VF-43).
+    `type_metadata` are believed when they say that a type goes by another name or extends another.
     Times are seconds.
     """
 
@@ -140,6 +142,7 @@ class TrustPolicy:
     accept_without_expiry: bool = False
     link_claims: tuple[tuple[str, ...], ...] = ()
     certificate_authorities: tuple[Certificate, ...] = ()
+    type_metadata: TypeMetadata | None = None
     leeway: int = limits.LEEWAY
     key_binding_age: int = limits.KEY_BINDING_AGE
     shown_age: int = limits.SHOWN_AGE

@@ -290,12 +290,18 @@ REASONS: Final[Mapping[str, ReasonText]] = MappingProxyType(
         "request_endless": ReasonText(
             "the request does not say until when it may be answered", _ASK_AGAIN
         ),
+        "transaction_not_agreed": ReasonText(
+            "does not agree to the transaction that was asked for", _ASK_AGAIN
+        ),
         "already_used": ReasonText("was presented before", _ASK_AGAIN),
         "shown_not_allowed": ReasonText(
             "is a shown code, and the trust policy does not allow those", _ASK_AGAIN
         ),
         # --- requested_claims ---------------------------------------------------------------
         "type_not_requested": ReasonText("is of another type than was asked for", _ASK_AGAIN),
+        "authority_not_requested": ReasonText(
+            "comes from another authority than was asked for", _ASK_AGAIN
+        ),
         "claims_missing": ReasonText("lacks what was asked for: {paths}", _ASK_AGAIN),
         "values_not_accepted": ReasonText(
             "has other values than were asked for at {paths}", _ASK_AGAIN

@@ -1,6 +1,6 @@
 """Which claims answer a query, for the holder who chooses and the verifier who checks.
 
-Clauses PP-04 … PP-06 of specs/presentation-profile.md.
+Clauses PP-04 … PP-06 and PP-30 of specs/presentation-profile.md.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from weid.credential.claim_path import ClaimPath, Step
-from weid.credential.reconstruction import find_values
 from weid.encoding import JsonObject, JsonValue
 from weid.verification.dcql import ClaimQuery, CredentialQuery
 
@@ -36,7 +35,7 @@ class Selection:
 def select_claims(claims: Mapping[str, JsonValue], query: CredentialQuery) -> Selection:
     """Return which claims answer a credential query."""
     first: Selection | None = None
-    for wanted in query.alternatives():
+    for wanted in map(_each_once, query.alternatives()):
         selection = _select(claims, wanted)
         if selection.answered:
             return selection
@@ -56,12 +55,37 @@ def _select(claims: Mapping[str, JsonValue], wanted: tuple[ClaimQuery, ...]) -> 
     return Selection(wanted, tuple(missing), tuple(unaccepted))
 
 
+def _each_once(wanted: tuple[ClaimQuery, ...]) -> tuple[ClaimQuery, ...]:
+    """Return a set of claims without those that point where an earlier one does (6.1)."""
+    by_path: dict[ClaimPath, ClaimQuery] = {}
+    for claim in wanted:
+        by_path.setdefault(claim.path, claim)
+    return tuple(by_path.values())
+
+
 def _find(claims: Mapping[str, JsonValue], path: ClaimPath) -> list[JsonValue]:
     # Most queries ask for claims at the top by name: that needs no walk.
     name = path[0]
     if isinstance(name, str) and len(path) == 1:
         return [claims[name]] if name in claims else []
-    return list(find_values(dict(claims), path))
+    found: list[JsonValue] = [dict(claims)]
+    for step in path:
+        found = _step(found, step)
+    return found
+
+
+def _step(selected: list[JsonValue], step: Step) -> list[JsonValue]:
+    """Return what a step leads to; nothing once one of the selected is of another kind (7.1.1)."""
+    if isinstance(step, str):
+        if not all(isinstance(value, dict) for value in selected):
+            return []
+        return [value[step] for value in selected if isinstance(value, dict) and step in value]
+    if not all(isinstance(value, list) for value in selected):
+        return []
+    arrays = [value for value in selected if isinstance(value, list)]
+    if step is None:
+        return [item for array in arrays for item in array]
+    return [array[step] for array in arrays if step < len(array)]
 
 
 def keep_only(claims: Mapping[str, JsonValue], paths: Iterable[tuple[Step, ...]]) -> JsonObject:

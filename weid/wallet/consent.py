@@ -3,14 +3,15 @@
 Pure: values in, text out. Names and values are strangers' text, so each is cut, stripped of what
 is invisible, and isolated (`weid.qr.content.display_text`): it cannot reorder or fake the words
 around it. The issuer's name comes from a registry or is said to be unconfirmed; never from the
-credential. Clauses IP-22 to IP-25.
+credential. Clauses IP-22 to IP-25 and PP-53.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from weid.credential.sd_jwt import SdJwt, reconstruct
 from weid.encoding import JsonObject, JsonValue
 from weid.errors import WeidError
 from weid.openid4vci.client import OfferPreview
+from weid.openid4vp.transaction_types import TransactionType, describe_transactions
 from weid.qr.content import display_text
 from weid.registry.records import OrganisationRecord
 from weid.verification.request import PresentationRequest
@@ -134,21 +136,28 @@ def consent_to_present(
     chosen: str,
     *,
     names: OrganisationNames | None = None,
+    transactions: Mapping[str, TransactionType] = MappingProxyType({}),
 ) -> Consent:
     """Return the question before a request is answered.
 
-    `held` is the whole credential, `chosen` the same with the disclosures that would be shown.
+    `held` is the whole credential, `chosen` the same with the disclosures that would be shown;
+    `transactions` are the types of transaction that this wallet can show, by name.
+
+    Raises:
+        ProtocolError: the request wants agreement to a transaction that the wallet cannot show.
     """
+    agreeing = describe_transactions(request.transaction_data, transactions)
+    lines = (f"You would also agree to: {'; '.join(entry)}" for entry in agreeing)
     asker = f"Asked by {display_text(request.audience)}"
     if request.client_name:
         asker += f", which calls itself {display_text(request.client_name)} (not confirmed)"
     shown, hidden = _split(held, chosen)
     return Consent(
         ConsentKind.REQUEST,
-        (f"{asker}.", *_about(SdJwt.parse(held), names)),
+        (f"{asker}.", *_about(SdJwt.parse(held), names), *lines),
         shown,
         hidden,
-        "Show these claims to this verifier?",
+        f"Show these claims to this verifier{', and agree' if agreeing else ''}?",
     )
 
 

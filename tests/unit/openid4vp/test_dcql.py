@@ -70,7 +70,7 @@ def test_a_set_that_is_required_is_written_short():
 
 @clause("PP-01")
 def test_unknown_members_are_ignored():
-    value = query(trusted_authorities=[{"type": "aki", "values": ["x"]}], nobody="knows")
+    value = query(future=[{"type": "x"}], nobody="knows")
     assert DcqlQuery.from_json(value).to_json() == query()
 
 
@@ -86,7 +86,13 @@ REFUSED: dict[str, JsonValue] = {
     "id a number": query(id=1),
     "id too long": query(id="a" * 65),
     "two of one id": {"credentials": query()["credentials"] * 2},  # type: ignore[operator]
-    "another format": query(format="mso_mdoc"),
+    "no format": query(format=None),
+    "an empty format": query(format=""),
+    "trusted_authorities empty": query(trusted_authorities=[]),
+    "a trusted authority that is text": query(trusted_authorities=["aki"]),
+    "a trusted authority without a type": query(trusted_authorities=[{"values": ["x"]}]),
+    "a trusted authority without values": query(trusted_authorities=[{"type": "aki"}]),
+    "a trusted authority of numbers": query(trusted_authorities=[{"type": "aki", "values": [1]}]),
     "no meta": query(meta=None),
     "no types": query(meta={}),
     "types empty": query(meta={"vct_values": []}),

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import replace
 
 import pytest
 
@@ -9,9 +9,11 @@ from tests.unit.openid4vci.issuing import ADA as APPROVED
 from tests.unit.openid4vci.issuing import EndpointsTransport, Setting
 from tests.unit.wallet.holding import ISSUER, SIGNER, ask, issue, registry
 from weid.credential.sd_jwt import SdJwt, choose
-from weid.errors import RegistryUnavailableError
+from weid.errors import ProtocolError, RegistryUnavailableError
 from weid.openid4vci.client import WalletClient
 from weid.openid4vci.metadata import Display
+from weid.openid4vp.transaction_types import TransactionType
+from weid.verification.transaction_data import TransactionData
 from weid.wallet.consent import (
     PAGE_LINES,
     consent_to_keep,
@@ -47,6 +49,23 @@ def test_a_request_is_asked_about_in_words():
     ]
 
 
+@clause("PP-53", "IP-24", "V14")
+def test_a_transaction_is_shown_before_it_is_agreed_to_and_an_unknown_one_refused():
+    held = issue(SIGNER.public_key, {"name": "Ada", "born": "1815"})
+    chosen = choose(SdJwt.parse(held), ("name",))
+    request = ask("name")
+    (query,) = request.query.credentials
+    entry = TransactionData.create("payment", [query.id], {"payee": "Library\u202e"})
+    request = replace(request, transaction_data=(entry,))
+    known = {"payment": TransactionType("A payment", {"payee": "To"})}
+    text = consent_to_present(request, held, chosen, transactions=known).text()
+    assert "You would also agree to: A payment; To: \u2068Library" in text
+    assert "\u202e" not in text
+    assert text.endswith("Show these claims to this verifier, and agree?")
+    with pytest.raises(ProtocolError, match="does not know"):
+        consent_to_present(request, held, chosen)
+
+
 @clause("Q12", "IP-23")
 def test_the_issuers_name_comes_from_the_registry_and_not_from_the_credential():
     claims = {"name": "Ada", "issuer_name": "Identification Bureau (confirmed by the registry)"}
@@ -74,7 +93,7 @@ def test_a_registry_that_cannot_be_asked_confirms_nothing():
 def test_what_an_offer_says_of_itself_is_marked_as_unconfirmed():
     issuer = Setting()
     display = (Display(name="Bank\u202e\nIssuer: real", locale="en"),)
-    issuer.endpoints = dataclasses.replace(issuer.endpoints, display=display)
+    issuer.endpoints = replace(issuer.endpoints, display=display)
     client = WalletClient(EndpointsTransport(issuer), clock=issuer.clock)
     preview = client.read_offer(issuer.endpoints.offer("diploma", APPROVED, with_tx_code=True).uri)
     text = consent_to_offer(preview).text()
