@@ -26,6 +26,7 @@ from weid.crypto.request_certificates import (
     leaf_key,
     parse_x5c,
 )
+from weid.did.syntax import DidUrl
 from weid.encoding import JsonObject, json_loads_object
 from weid.errors import CryptoError, MalformedError, ProtocolError
 from weid.openid4vp.client_id import SIGNED, ClientId, Prefix
@@ -50,16 +51,30 @@ ResolveKey = Callable[[str], PublicKey | None]
 class RequestTrust:
     """Whom a wallet believes about who asks.
 
-    `anchors` are certificates of authorities; without any, no certificate is believed, unless
-    `accept_unanchored` lets one vouch for the host in it alone. `resolve_key` finds the keys of
-    DIDs; without it none is believed. `allow_loopback_http` lets an answer go to this machine by
-    plain http, for development.
+    `anchors` are certificates of authorities. `resolve_key` finds the keys of DIDs; without it
+    none is believed. `did_methods` are those whose registries say who a DID is. Whoever is known
+    to none of these is refused, unless `accept_unconfirmed`: a certificate then vouches for the
+    host in it alone, did:web for its host, and other DIDs for nothing but themselves.
+    `allow_loopback_http` lets an answer go to this machine by plain http, for development.
     """
 
     anchors: tuple[Certificate, ...] = ()
     resolve_key: ResolveKey | None = None
-    accept_unanchored: bool = False
+    did_methods: frozenset[str] = frozenset({"weid"})
+    accept_unconfirmed: bool = False
     allow_loopback_http: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    """The key that must have signed, and whether somebody trusted vouches for it.
+
+    `hosts` are those that the answer may go to, None for any.
+    """
+
+    key: PublicKey
+    confirmed: bool
+    hosts: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +137,13 @@ def check_request_object(
         payload = json_loads_object(jws.payload, what=_WHAT, max_bytes=MAX_BYTES)
         _check_form(jws, payload, client_id, wallet_nonce)
         _check_time(payload, now)
-        key, confirmed = _key_of(sender, jws, trust, now)
-        verify_jws(jws, key)
+        known = _sender(sender, jws, trust, now)
+        verify_jws(jws, known.key)
         request = PresentationRequest.from_json(payload)
     except (MalformedError, CryptoError) as error:
         raise _refused(error.message) from None
-    _check_place(request, sender, jws, trust, confirmed=confirmed)
-    return AuthenticRequest(request, sender, confirmed)
+    _check_place(request, known.hosts, trust)
+    return AuthenticRequest(request, sender, known.confirmed)
 
 
 def check_unsigned_request(request: PresentationRequest, trust: RequestTrust) -> AuthenticRequest:
@@ -186,12 +201,9 @@ def _check_time(payload: JsonObject, now: int) -> None:
         raise MalformedError(f"{_WHAT} has expired")
 
 
-def _key_of(
-    sender: ClientId, jws: ParsedJws, trust: RequestTrust, now: int
-) -> tuple[PublicKey, bool]:
-    """Return the key that must have signed, and whether somebody trusted vouches for it."""
+def _sender(sender: ClientId, jws: ParsedJws, trust: RequestTrust, now: int) -> _Sender:
     if sender.prefix is Prefix.DECENTRALIZED_IDENTIFIER:
-        return _key_of_did(sender, jws, trust), True
+        return _sender_by_did(sender, jws, trust)
     chain = parse_x5c(jws.header.get("x5c"), what=_WHAT)
     leaf = chain[0]
     if sender.prefix is Prefix.X509_HASH:
@@ -202,39 +214,38 @@ def _key_of(
         raise CryptoError("the certificate is not the one of the verifier who is named")
     try:
         check_chain(chain, trust.anchors, now=now, what=_WHAT)
+        confirmed = True
     except CryptoError:
-        if not trust.accept_unanchored:
+        if not trust.accept_unconfirmed:
             raise
-        return leaf_key(leaf), False
-    return leaf_key(leaf), True
+        confirmed = False
+    # Section 5.9.3: a verifier known by its name gets the answer there.
+    if sender.prefix is Prefix.X509_SAN_DNS:
+        return _Sender(leaf_key(leaf), confirmed, frozenset({sender.name.lower()}))
+    return _Sender(leaf_key(leaf), confirmed, None if confirmed else dns_names(leaf))
 
 
-def _key_of_did(sender: ClientId, jws: ParsedJws, trust: RequestTrust) -> PublicKey:
+def _sender_by_did(sender: ClientId, jws: ParsedJws, trust: RequestTrust) -> _Sender:
     kid = jws.header.get("kid")
     if not isinstance(kid, str) or not kid.startswith(sender.name + "#"):
         raise CryptoError("kid does not name a key of the verifier's DID")
+    did = DidUrl.parse(kid).did
+    confirmed = did.method in trust.did_methods
+    if not confirmed and not trust.accept_unconfirmed:
+        raise CryptoError("nobody who is trusted says who the verifier's DID is")
     key = None if trust.resolve_key is None else trust.resolve_key(kid)
     if key is None:
         raise CryptoError("the key of the verifier's DID cannot be found")
-    return key
+    host = did.id.partition(":")[0].partition("%3A")[0].lower()
+    return _Sender(key, confirmed, frozenset({host}) if did.method == "web" else None)
 
 
 def _check_place(
-    request: PresentationRequest,
-    sender: ClientId,
-    jws: ParsedJws,
-    trust: RequestTrust,
-    *,
-    confirmed: bool,
+    request: PresentationRequest, hosts: frozenset[str] | None, trust: RequestTrust
 ) -> None:
     _require_https(request.response_uri, trust)
     host = (urlsplit(request.response_uri or "").hostname or "").lower()
-    # Section 5.9.3: the FQDN must match, unless this very verifier is trusted to choose freely.
-    by_name = sender.prefix is Prefix.X509_SAN_DNS and host != sender.name.lower()
-    unproved = not confirmed and host not in dns_names(
-        parse_x5c(jws.header.get("x5c"), what=_WHAT)[0]
-    )
-    if by_name or unproved:
+    if hosts is not None and host not in hosts:
         raise _refused("the answer would go to another host than the verifier's")
 
 

@@ -8,7 +8,7 @@ import pytest
 from cryptography import x509
 
 from tests.support.clauses import clause
-from tests.support.world import START, seeded
+from tests.support.world import START, World, seeded
 from tests.unit.openid4vp.asking import (
     BASE,
     HOST,
@@ -26,10 +26,13 @@ from weid.crypto.jws import create_jws
 from weid.crypto.keys import PublicKey
 from weid.crypto.request_certificates import to_x5c
 from weid.crypto.signer import InMemorySigner, Signer
+from weid.did.methods.weid import WeidMethod
+from weid.did.resolver import UniversalResolver
 from weid.did.syntax import DidUrl
 from weid.encoding import JsonObject, JsonValue, base64url_encode, json_dumps
 from weid.errors import MalformedError, ProtocolError, WeidError
 from weid.openid4vp.dcql import CredentialQuery, DcqlQuery
+from weid.openid4vp.did_keys import keys_by
 from weid.openid4vp.request import (
     PresentationRequest,
     RequestReference,
@@ -273,14 +276,14 @@ def test_a_wallet_without_anchors_believes_no_certificate_unless_told():
     for trust in (RequestTrust(), RequestTrust(anchors=(STRANGER,))):
         with pytest.raises(ProtocolError, match="authority"):
             check_request_object(text, client_id=asked.audience, trust=trust, now=START)
-    lenient = RequestTrust(accept_unanchored=True)
+    lenient = RequestTrust(accept_unconfirmed=True)
     found = check_request_object(text, client_id=asked.audience, trust=lenient, now=START)
     assert not found.confirmed
 
 
 @clause("PP-37", "PP-63", "V13")
 def test_an_unconfirmed_certificate_vouches_for_its_own_host_only():
-    lenient = RequestTrust(accept_unanchored=True)
+    lenient = RequestTrust(accept_unconfirmed=True)
     client_id = identity().client_id(PLACE).text
     with pytest.raises(ProtocolError, match="another host"):
         check_request_object(
@@ -315,6 +318,66 @@ def test_a_did_signs_with_a_key_of_its_own_document():
         check_request_object(good, client_id=client_id, trust=TRUST, now=START)
     with pytest.raises(MalformedError, match="does not name a key"):
         DidIdentity(DidUrl.parse(str(DID_URL.did)), DID_KEY)
+
+
+@clause("PP-35", "PP-37", "PP-63", "V13")
+def test_a_did_that_nobody_vouches_for_is_believed_only_when_told():
+    for did, place, hosts in (
+        ("did:jwk:abc", PLACE, True),
+        ("did:web:verifier.example", PLACE, True),
+        ("did:web:verifier.example%3A8443:desk", PLACE, True),
+        ("did:web:verifier.example", OTHER, False),
+        ("did:web:evil.example", PLACE, False),
+    ):
+        client_id = f"decentralized_identifier:{did}"
+        text = sign(
+            {"client_id": client_id, "response_uri": place},
+            header={"kid": f"{did}#0", "x5c": None},
+            signer=DID_KEY,
+        )
+        known = RequestTrust(resolve_key=lambda _: DID_KEY.public_key)
+        with pytest.raises(ProtocolError, match="nobody who is trusted"):
+            check_request_object(text, client_id=client_id, trust=known, now=START)
+        lenient = replace(known, accept_unconfirmed=True)
+        if hosts:
+            found = check_request_object(text, client_id=client_id, trust=lenient, now=START)
+            assert not found.confirmed
+        else:
+            with pytest.raises(ProtocolError, match="another host"):
+                check_request_object(text, client_id=client_id, trust=lenient, now=START)
+
+
+@clause("PP-35", "PP-37")
+def test_a_verifier_in_the_registry_is_known_by_its_did():
+    its = World.begin()
+    key = seeded(64)
+    its.add_key("desk-1", key)
+    url = DidUrl.parse(f"{its.issuer.did}#desk-1")
+    who = DidIdentity(url, InMemorySigner(key))
+    asked = request(who)
+    text = create_request_object(asked, who)
+    method = WeidMethod([its.registry])
+    trust = RequestTrust(resolve_key=keys_by(UniversalResolver({"weid": method})))
+    found = check_request_object(text, client_id=asked.audience, trust=trust, now=START)
+    assert (found.request, found.confirmed) == (asked, True)
+    for other, why in (("#desk-2", "cannot be found"), ("#control-1", "does not verify")):
+        wrong = DidIdentity(DidUrl.parse(its.issuer.did + other), InMemorySigner(key))
+        with pytest.raises(ProtocolError, match=why):
+            check_request_object(
+                create_request_object(asked, wrong),
+                client_id=asked.audience,
+                trust=trust,
+                now=START,
+            )
+    unknown = f"{its.issuer.did[:-1]}{'1' if its.issuer.did[-1] != '1' else '2'}"
+    nobody = DidIdentity(DidUrl.parse(unknown + "#k"), InMemorySigner(key))
+    with pytest.raises(ProtocolError):
+        check_request_object(
+            create_request_object(request(nobody), nobody),
+            client_id=nobody.client_id(PLACE).text,
+            trust=trust,
+            now=START,
+        )
 
 
 SELF = certificate("Verifier", LEAF_KEY, issuer=("Verifier", LEAF_KEY), dns=(HOST,))
