@@ -116,6 +116,7 @@ class PresentationClient:
             trust=self._trust,
             now=self._clock.now(),
             wallet_nonce=nonce,
+            fetched_from=place,
         )
 
     def _post(self, asked: AuthenticRequest, form: dict[str, str]) -> str | None:

@@ -29,6 +29,8 @@ __all__ = [
 
 SCHEME: Final = "openid4vp"
 _SCHEMES: Final = frozenset({SCHEME, "haip-vp"})
+# What stands where a host would, as many verifiers write it, and means nothing.
+_NAMES: Final = frozenset({"", "authorize"})
 _PREFIX: Final = "redirect_uri:"
 _WHAT: Final = "the request link"
 # Parameters that are JSON in a link and a member of their own in a request object.
@@ -113,7 +115,7 @@ def _parameters(uri: str) -> dict[str, str]:
         parts = urlsplit(uri)
     except ValueError:
         raise MalformedError(f"{_WHAT} is not a link") from None
-    if parts.scheme not in _SCHEMES or parts.netloc or parts.path not in ("", "/"):
+    if parts.scheme not in _SCHEMES or parts.netloc not in _NAMES or parts.path not in ("", "/"):
         raise MalformedError(f"{_WHAT} does not start with {SCHEME}://?")
     try:
         pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True, errors="strict")

@@ -56,6 +56,8 @@ class RequestTrust:
     to none of these is refused, unless `accept_unconfirmed`: a certificate then vouches for the
     host in it alone, did:web for its host, and other DIDs for nothing but themselves.
     `allow_loopback_http` lets an answer go to this machine by plain http, for development.
+    `accept_own_audience` takes a request object whose audience is the address that it was fetched
+    from, as some verifiers of early releases write it.
     """
 
     anchors: tuple[Certificate, ...] = ()
@@ -63,6 +65,7 @@ class RequestTrust:
     did_methods: frozenset[str] = frozenset({"weid"})
     accept_unconfirmed: bool = False
     allow_loopback_http: bool = False
+    accept_own_audience: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +124,12 @@ def check_request_object(
     trust: RequestTrust,
     now: int,
     wallet_nonce: str | None = None,
+    fetched_from: str | None = None,
 ) -> AuthenticRequest:
     """Return the request in a request object, once its sender is who `client_id` says.
 
-    `client_id` is the one of the link; `wallet_nonce` the one that the wallet sent, if it did.
+    `client_id` is the one of the link; `wallet_nonce` the one that the wallet sent, if it did;
+    `fetched_from` the address that it came from.
 
     Raises:
         ProtocolError: with what is wrong; a wallet shows and sends nothing then.
@@ -136,6 +141,7 @@ def check_request_object(
         jws = parse_jws(text, what=_WHAT, max_bytes=MAX_BYTES)
         payload = json_loads_object(jws.payload, what=_WHAT, max_bytes=MAX_BYTES)
         _check_form(jws, payload, client_id, wallet_nonce)
+        _check_audience(payload, fetched_from if trust.accept_own_audience else None)
         _check_time(payload, now)
         known = _sender(sender, jws, trust, now)
         verify_jws(jws, known.key)
@@ -170,8 +176,6 @@ def _check_form(
 ) -> None:
     if jws.header["typ"] != TYP:
         raise MalformedError(f"typ of {_WHAT} is not {TYP}")
-    if payload.get("aud") != AUDIENCE:
-        raise MalformedError(f"{_WHAT} is for another audience")
     if payload.get("client_id") != client_id:
         raise MalformedError(f"{_WHAT} names another verifier than the link")
     for name in _NEVER_INSIDE:
@@ -183,6 +187,12 @@ def _check_form(
             echoed.encode(), wallet_nonce.encode()
         ):
             raise MalformedError(f"{_WHAT} was not made for this wallet: wallet_nonce differs")
+
+
+def _check_audience(payload: JsonObject, further: str | None) -> None:
+    audience = payload.get("aud")
+    if not isinstance(audience, str) or audience not in (AUDIENCE, further):
+        raise MalformedError(f"{_WHAT} is for another audience")
 
 
 def _check_time(payload: JsonObject, now: int) -> None:

@@ -72,6 +72,29 @@ def test_an_answer_survives_encryption(enc: str):
 
 
 @clause("PP-45")
+def test_the_example_of_the_specification_is_decrypted():
+    """The example of OpenID4VP 1.0 section 8.3, with the key that is printed beside it."""
+    key = PrivateKey.from_jwk(
+        {
+            "kty": "EC",
+            "crv": "P-256",
+            "x": "YO4epjifD-KWeq1sL2tNmm36BhXnkJ0He-WqMYrp9Fk",
+            "y": "Hekpm0zfK7C-YccH5iBjcIXgf6YdUvNUac_0At55Okk",
+            "d": "Et-3ce0omz8_TuZ96Df9lp0GAaaDoUnDe6X-CRO7Aww",
+        }
+    )
+    text = (
+        "eyJhbGciOiJFQ0RILUVTIiwiZW5jIjoiQTEyOEdDTSIsImtpZCI6ImFjIiwiZXBrIjp7Imt0eSI6IkVDIiwieCI6"
+        "Im5ubVZwbTNWM2piaGNhZlFhUkJrU1ZOSGx3Wkh3dC05ck9wSnVmeVlJdWsiLCJ5IjoicjRmakRxd0p5czlxVU9Q"
+        "LV9iM21SNVNaRy0tQ3dPMm1pYzVWU05UWU45ZyIsImNydiI6IlAtMjU2In19..uAYcHRUSSn2X0WPX.yVzlGSYG4"
+        "qbg0bq18JcUiDRw56yVnbKR8E7S7YlEtzT00RqE3Pw5oTpUG3hdLN4taHZ9gC1kwak8JOnJgQ"
+        ".1wR024_3-qtAlx1oFIUpQQ"
+    )
+    answer = {"vp_token": {"example_credential_id": ["eyJhb...YMetA"]}}
+    assert decrypt_response(text, key, kid="ac") == answer
+
+
+@clause("PP-45")
 def test_apu_and_apv_of_a_wallet_are_taken():
     for value in ("d2FsbGV0", base64url_encode(b"n" * 700)):
         assert decrypt_response(token({"apu": value, "apv": value}), KEY, kid=KID) == MEMBERS

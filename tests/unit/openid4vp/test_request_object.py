@@ -191,6 +191,24 @@ def test_a_wallet_refuses_a_request_object_with(text: str):
     assert refused.value.code == "invalid_request"
 
 
+@clause("PP-36", "V12")
+def test_the_address_of_a_request_is_its_audience_only_for_a_wallet_that_was_told():
+    client_id = identity().client_id(PLACE).text
+    text, place = sign({"aud": f"{BASE}/requests/1"}), f"{BASE}/requests/1"
+    told = replace(TRUST, accept_own_audience=True)
+    assert check_request_object(
+        text, client_id=client_id, trust=told, now=START, fetched_from=place
+    )
+    for trust, where in ((TRUST, place), (told, None), (told, place + "2")):
+        with pytest.raises(ProtocolError, match="audience"):
+            check_request_object(
+                text, client_id=client_id, trust=trust, now=START, fetched_from=where
+            )
+    missing = sign(without=("aud",))
+    with pytest.raises(ProtocolError, match="audience"):
+        check_request_object(missing, client_id=client_id, trust=told, now=START)
+
+
 @clause("PP-36")
 def test_a_request_without_an_end_is_taken_for_a_while():
     client_id = identity().client_id(PLACE).text
@@ -468,6 +486,8 @@ def test_a_reference_survives_the_link():
         assert (
             parse_request_link(reference.to_link().replace("openid4vp:", "haip-vp:")) == reference
         )
+        named = reference.to_link().replace("//?", "//authorize?")
+        assert parse_request_link(named) == reference
         with pytest.raises(MalformedError, match="by reference"):
             parse_request_uri(reference.to_link())
     asked = request(UnsignedIdentity())
