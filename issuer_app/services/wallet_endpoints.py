@@ -23,6 +23,9 @@ from issuer_app.settings import Settings
 from weid.clock import Clock
 from weid.encoding import base64url_encode
 from weid.errors import ProtocolError, RegistryError
+from weid.oauth.reply import EndpointRequest as MachineRequest
+from weid.oauth.reply import Reply as MachineReply
+from weid.oauth.reply import error_reply, json_reply
 from weid.openid4vci.authorization_policy import Approval, AuthorizationQuestion
 from weid.openid4vci.endpoints import IssuerEndpoints
 from weid.openid4vci.events import EventName
@@ -35,9 +38,6 @@ from weid.openid4vci.issuance_session import (
 from weid.openid4vci.metadata import Display
 from weid.openid4vci.offering import TX_CODE_DIGITS
 from weid.openid4vci.redemption import IssuanceRequest, IssuedCredential
-from weid.openid4vci.reply import EndpointRequest as MachineRequest
-from weid.openid4vci.reply import Reply as MachineReply
-from weid.openid4vci.reply import error_reply, json_reply
 
 __all__ = ["FoundOffer", "MachineReply", "MachineRequest", "WalletEndpoints"]
 

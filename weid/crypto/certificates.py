@@ -13,6 +13,7 @@ import binascii
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from hashlib import sha256
 from itertools import pairwise
 from typing import Final, TypeVar
 
@@ -26,7 +27,7 @@ from weid import limits
 from weid.clock import format_time
 from weid.crypto import p256
 from weid.crypto.keys import KeyKind, PublicKey
-from weid.encoding import JsonValue
+from weid.encoding import JsonValue, base64url_encode
 from weid.errors import CertificateError, CryptoError, MalformedError
 
 _E = TypeVar("_E", bound=x509.ExtensionType)
@@ -62,7 +63,8 @@ class Certificate:
     """One certificate of version 3; equal when their bytes are.
 
     `not_before` and `not_after` are seconds, both inclusive. `path_length` is None where it bounds
-    nothing; `authority_key_id` names the key above it, None where nothing does.
+    nothing; `authority_key_id` names the key above it, None where nothing does. `dns_names`
+    are in lower case.
     """
 
     der: bytes
@@ -97,6 +99,11 @@ class Certificate:
     def to_pem(self) -> bytes:
         """Return the certificate as PEM."""
         return self.parsed.public_bytes(Encoding.PEM)
+
+    @property
+    def thumbprint(self) -> str:
+        """The SHA-256 of its bytes in base64url: what the prefix `x509_hash` of OpenID4VP names."""
+        return base64url_encode(sha256(self.der).digest())
 
     @property
     def is_self_signed(self) -> bool:
@@ -152,7 +159,9 @@ class CertificateChain:
         key = _leaf_key(leaf)
         if leaf.is_self_signed:
             raise CertificateError(
-                "the leaf of the certificate chain is self-signed", "self_signed"
+                "the leaf of the certificate chain is self-signed",
+                "self_signed",
+                hint="Have it issued by an authority, if only one of your own, and leave that out.",
             )
         for place, (signed, signing) in enumerate(pairwise(chain)):
             _check_link(signed, signing, below=place)
@@ -286,7 +295,7 @@ def _read(der: bytes, what: str) -> Certificate:
         path_length=None if constraints is None else constraints.path_length,
         authority_key_id=None if above is None else above.key_identifier,
         uris=tuple(n.value for n in names if isinstance(n, x509.UniformResourceIdentifier)),
-        dns_names=tuple(n.value for n in names if isinstance(n, x509.DNSName)),
+        dns_names=tuple(n.value.lower() for n in names if isinstance(n, x509.DNSName)),
     )
 
 

@@ -46,15 +46,21 @@ def parse_form(body: bytes, *, content_type: str) -> Parameters:
         ProtocolError: invalid_request: another media type, too large, unreadable, or a parameter
             is there twice.
     """
-    if content_type.partition(";")[0].strip().lower() != FORM:
-        raise ProtocolError("invalid_request", f"the request is not a form ({FORM})")
-    if len(body) > REQUEST_BYTES:
-        raise ProtocolError("invalid_request", "the request is too large", status=413)
-    try:
-        text = body.decode("ascii")
-    except ValueError:
-        raise ProtocolError("invalid_request", "the form cannot be read") from None
+    text = _form_text(body, content_type, max_bytes=REQUEST_BYTES)
     return parse_parameters(text, what="the form")
+
+
+def parse_fields(body: bytes, *, content_type: str, max_bytes: int) -> dict[str, list[str]]:
+    """Read the form of a POST request, each field with every value that was sent for it.
+
+    Raises:
+        ProtocolError: invalid_request: another media type, too large (413), or unreadable.
+    """
+    text = _form_text(body, content_type, max_bytes=max_bytes)
+    fields: dict[str, list[str]] = {}
+    for name, value in _pairs(text, "the form"):
+        fields.setdefault(name, []).append(value)
+    return fields
 
 
 def parse_parameters(text: str, *, what: str) -> Parameters:
@@ -65,15 +71,32 @@ def parse_parameters(text: str, *, what: str) -> Parameters:
     """
     if len(text) > REQUEST_BYTES:
         raise ProtocolError("invalid_request", f"{what} is too long")
-    try:
-        pairs = parse_qsl(
-            text, keep_blank_values=True, strict_parsing=True, max_num_fields=_FIELDS,
-            errors="strict",
-        )  # fmt: skip
-    except ValueError:
-        raise ProtocolError("invalid_request", f"{what} cannot be read") from None
+    pairs = _pairs(text, what)
     single = [(name, value) for name, value in pairs if name not in _REPEATABLE]
     values = dict(single)
     if len(values) != len(single):
         raise ProtocolError("invalid_request", "a parameter is there twice")
     return Parameters(values, tuple(value for name, value in pairs if name in _REPEATABLE))
+
+
+def _form_text(body: bytes, content_type: str, *, max_bytes: int) -> str:
+    if content_type.partition(";")[0].strip().lower() != FORM:
+        raise ProtocolError("invalid_request", f"the request is not a form ({FORM})")
+    if len(body) > max_bytes:
+        raise ProtocolError("invalid_request", "the request is too large", status=413)
+    try:
+        return body.decode("ascii")
+    except ValueError:
+        raise ProtocolError("invalid_request", "the form cannot be read") from None
+
+
+def _pairs(text: str, what: str) -> list[tuple[str, str]]:
+    if not text:  # what an empty one is, the versions of Python disagree about
+        return []
+    try:
+        return parse_qsl(
+            text, keep_blank_values=True, strict_parsing=True, max_num_fields=_FIELDS,
+            errors="strict",
+        )  # fmt: skip
+    except ValueError:  # UnicodeError is one
+        raise ProtocolError("invalid_request", f"{what} cannot be read") from None

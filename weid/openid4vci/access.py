@@ -11,9 +11,9 @@ from urllib.parse import parse_qsl
 
 from weid.errors import ProtocolError
 from weid.oauth.dpop import ALGORITHMS
+from weid.oauth.reply import EndpointRequest, UnauthorizedError
 from weid.openid4vci.circumstances import Circumstances
 from weid.openid4vci.issuance_session import Redeemable, Stored, hash_token, same
-from weid.openid4vci.reply import EndpointRequest, UnauthorizedError
 from weid.openid4vci.wallet_checks import WalletChecks
 
 _DPOP: Final = f'DPoP algs="{" ".join(ALGORITHMS)}"'

@@ -16,6 +16,7 @@ from weid.errors import ProtocolError
 from weid.oauth.dpop import INVALID
 from weid.oauth.form import Parameters, parse_form, parse_parameters
 from weid.oauth.pkce import require_verifier
+from weid.oauth.reply import EndpointRequest, Reply, json_reply, redirect_reply
 from weid.openid4vci.authorization_policy import (
     Approval,
     Approved,
@@ -38,7 +39,6 @@ from weid.openid4vci.authorization_store import (
 )
 from weid.openid4vci.circumstances import Circumstances
 from weid.openid4vci.issuance_session import Offered, issuance_of_code
-from weid.openid4vci.reply import EndpointRequest, Reply, json_reply, redirect_reply
 from weid.openid4vci.token import CodeTokenRequest
 from weid.openid4vci.wallet_checks import WalletChecks
 

@@ -11,6 +11,7 @@ from typing import Final
 from weid.encoding import JsonObject
 from weid.oauth import client_attestation, dpop, pkce
 from weid.oauth.form import Parameters, parse_form
+from weid.oauth.reply import EndpointRequest, Reply, json_reply
 from weid.openid4vci.authorization import Authorization
 from weid.openid4vci.authorization_request import (
     DETAILS_TYPE,
@@ -21,7 +22,6 @@ from weid.openid4vci.circumstances import Circumstances
 from weid.openid4vci.code_redemption import CodeRedemption, GivenToken, NewToken
 from weid.openid4vci.metadata import AuthorizationServerMetadata
 from weid.openid4vci.offer import AUTHORIZATION_CODE, PRE_AUTHORIZED_CODE
-from weid.openid4vci.reply import EndpointRequest, Reply, json_reply
 from weid.openid4vci.token import (
     CodeTokenRequest,
     TokenRequest,

@@ -17,12 +17,12 @@ from weid.crypto.keys import RandomBytes
 from weid.encoding import base64url_encode
 from weid.errors import ProtocolError
 from weid.oauth.client_attestation import CHALLENGE_HEADER
+from weid.oauth.reply import Reply, error_reply
 from weid.oauth.timed_nonce import TimedNonces
 from weid.openid4vci.authorization_policy import AuthorizationPolicy
 from weid.openid4vci.events import Observe
 from weid.openid4vci.issuance_session import IssuanceSessions
 from weid.openid4vci.metadata import CredentialConfiguration
-from weid.openid4vci.reply import Reply, error_reply
 from weid.sessions import SessionStore
 
 SECRET_BYTES: Final = 32

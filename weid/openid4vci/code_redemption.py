@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from weid.clock import Clock
 from weid.errors import ProtocolError
+from weid.oauth.reply import busy
 from weid.openid4vci.events import Observe
 from weid.openid4vci.issuance_session import (
     ATTEMPTS,
@@ -24,7 +25,6 @@ from weid.openid4vci.issuance_session import (
     issuance_of_code,
     same,
 )
-from weid.openid4vci.reply import busy
 from weid.openid4vci.token import TokenRequest
 
 

@@ -6,6 +6,7 @@ Clauses IP-07 to IP-14.
 from __future__ import annotations
 
 from weid.errors import ProtocolError
+from weid.oauth.reply import EndpointRequest, Reply, json_reply
 from weid.openid4vci.access import TokenAccess
 from weid.openid4vci.circumstances import SECRET_BYTES, Circumstances
 from weid.openid4vci.credential import (
@@ -19,7 +20,6 @@ from weid.openid4vci.metadata import Display, IssuerMetadata
 from weid.openid4vci.nonce import NonceIssuer, NonceResponse
 from weid.openid4vci.proof import check_key_proof
 from weid.openid4vci.redemption import IssueCredential, Redemption
-from weid.openid4vci.reply import EndpointRequest, Reply, json_reply
 
 
 class CredentialIssuer:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from weid.clock import Clock
 from weid.crypto.keys import RandomBytes
 from weid.encoding import JsonObject
+from weid.oauth.reply import EndpointRequest, Reply
 from weid.openid4vci.access import TokenAccess
 from weid.openid4vci.authorization import Authorization
 from weid.openid4vci.authorization_policy import AuthorizationPolicy
@@ -32,7 +33,6 @@ from weid.openid4vci.offer import OfferLink
 from weid.openid4vci.offer_approval import OfferApproval
 from weid.openid4vci.offering import OFFER_SECONDS, NewOffer, Offering, OfferTerms
 from weid.openid4vci.redemption import IssueCredential
-from weid.openid4vci.reply import EndpointRequest, Reply
 from weid.openid4vci.signed_metadata import MetadataSigner, wants_signed
 from weid.sessions import SessionStore
 

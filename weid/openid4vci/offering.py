@@ -10,6 +10,7 @@ from typing import Final
 
 from weid.encoding import JsonObject, base64url_decode
 from weid.errors import MalformedError, ProtocolError
+from weid.oauth.reply import Reply, json_reply
 from weid.openid4vci.circumstances import SECRET_BYTES, Circumstances
 from weid.openid4vci.issuance_session import (
     Offered,
@@ -27,7 +28,6 @@ from weid.openid4vci.offer import (
     PreAuthorizedGrant,
     TxCodeHint,
 )
-from weid.openid4vci.reply import Reply, json_reply
 
 OFFER_SECONDS: Final = 600
 """How long an offer lasts unless the issuer says else."""

@@ -13,6 +13,7 @@ from typing import Protocol
 from weid.crypto.keys import PublicKey
 from weid.encoding import JsonObject
 from weid.errors import ProtocolError
+from weid.oauth.reply import UnauthorizedError, busy
 from weid.openid4vci.events import Observe
 from weid.openid4vci.issuance_session import (
     ATTEMPTS,
@@ -23,7 +24,6 @@ from weid.openid4vci.issuance_session import (
     TokenIssued,
     same,
 )
-from weid.openid4vci.reply import UnauthorizedError, busy
 
 
 @dataclass(frozen=True, slots=True)

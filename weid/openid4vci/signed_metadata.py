@@ -10,8 +10,8 @@ from weid.clock import Clock
 from weid.crypto.jws import create_jws
 from weid.crypto.signer import Signer
 from weid.encoding import JsonObject, json_dumps
+from weid.oauth.reply import Reply
 from weid.openid4vci.metadata import IssuerMetadata
-from weid.openid4vci.reply import Reply
 
 TYPE: Final = "openidvci-issuer-metadata+jwt"
 MEDIA_TYPE: Final = "application/jwt"

@@ -12,8 +12,8 @@ from weid.oauth.client_attestation import (
     ClientAttestations,
 )
 from weid.oauth.dpop import INVALID, DpopProofs
+from weid.oauth.reply import EndpointRequest
 from weid.openid4vci.circumstances import Circumstances
-from weid.openid4vci.reply import EndpointRequest
 
 DPOP_HEADER = "DPoP"
 

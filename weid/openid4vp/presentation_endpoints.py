@@ -17,6 +17,8 @@ from weid.clock import Clock
 from weid.crypto.keys import KeyKind, PrivateKey, RandomBytes
 from weid.encoding import JsonObject, base64url_encode, json_loads_object
 from weid.errors import MalformedError, ProtocolError
+from weid.oauth.form import parse_fields
+from weid.oauth.reply import EndpointRequest, Reply, error_reply, json_reply, text_reply
 from weid.openid4vp.encryption import encrypt, key_id
 from weid.openid4vp.posted import parse_posted
 from weid.openid4vp.presentation_answer import Answers, code_of
@@ -31,7 +33,6 @@ from weid.openid4vp.presentation_session import (
     hash_secret,
     same,
 )
-from weid.openid4vp.reply import EndpointRequest, Reply, error_reply, json_reply, text_reply
 from weid.openid4vp.request import RequestReference, create_request_uri
 from weid.openid4vp.request_object import (
     CONTENT_TYPE,
@@ -283,7 +284,7 @@ class PresentationEndpoints:
 
     def _response(self, request_id: str, post: EndpointRequest) -> Reply:
         stored, session = self._open(request_id)
-        fields = post.form(max_bytes=_POST_BYTES)
+        fields = _fields(post, _POST_BYTES)
         request = PresentationRequest.from_json(session.request)
         key = session.decryption_key
         answer = parse_posted(
@@ -303,6 +304,10 @@ def _answer(make: Callable[[], Reply]) -> Reply:
         return error_reply(error)
 
 
+def _fields(post: EndpointRequest, max_bytes: int) -> dict[str, list[str]]:
+    return parse_fields(post.body, content_type=post.header("Content-Type"), max_bytes=max_bytes)
+
+
 def _check_asked(query: DcqlQuery, return_to: str | None) -> None:
     for one in query.credentials:
         if one.format != FORMAT:
@@ -319,7 +324,7 @@ def _public(result: JsonObject) -> JsonObject:
 
 def _read_post(post: EndpointRequest) -> tuple[str | None, JsonObject]:
     """Return the wallet's nonce and what it says of itself, read leniently (section 5.10)."""
-    fields = post.form(max_bytes=_REQUEST_POST_BYTES) if post.body else {}
+    fields = _fields(post, _REQUEST_POST_BYTES) if post.body else {}
     nonces = fields.get("wallet_nonce", [])
     if len(nonces) > 1 or any(
         not nonce.isprintable() or not 0 < len(nonce) <= WALLET_NONCE_CHARS for nonce in nonces

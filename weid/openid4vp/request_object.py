@@ -16,16 +16,9 @@ from urllib.parse import urlsplit
 
 from weid import limits
 from weid.addresses import is_loopback_address
+from weid.crypto.certificates import Certificate, CertificateChain
 from weid.crypto.jws import ParsedJws, parse_jws, verify_jws
 from weid.crypto.keys import PublicKey
-from weid.crypto.request_certificates import (
-    Certificate,
-    certificate_hash,
-    check_chain,
-    dns_names,
-    leaf_key,
-    parse_x5c,
-)
 from weid.did.syntax import DidUrl
 from weid.encoding import JsonObject, json_loads_object
 from weid.errors import CryptoError, MalformedError, ProtocolError
@@ -214,25 +207,22 @@ def _check_time(payload: JsonObject, now: int) -> None:
 def _sender(sender: ClientId, jws: ParsedJws, trust: RequestTrust, now: int) -> _Sender:
     if sender.prefix is Prefix.DECENTRALIZED_IDENTIFIER:
         return _sender_by_did(sender, jws, trust)
-    chain = parse_x5c(jws.header.get("x5c"), what=_WHAT)
-    leaf = chain[0]
+    chain = CertificateChain.parse(jws.header.get("x5c"))
+    leaf = chain.leaf
     if sender.prefix is Prefix.X509_HASH:
-        named = hmac.compare_digest(certificate_hash(leaf).encode(), sender.name.encode())
+        named = hmac.compare_digest(leaf.thumbprint.encode(), sender.name.encode())
     else:
-        named = sender.name.lower() in dns_names(leaf)
+        named = sender.name.lower() in leaf.dns_names
     if not named:
         raise CryptoError("the certificate is not the one of the verifier who is named")
-    try:
-        check_chain(chain, trust.anchors, now=now, what=_WHAT)
-        confirmed = True
-    except CryptoError:
-        if not trust.accept_unconfirmed:
-            raise
-        confirmed = False
+    chain.check_in_force(now, leeway=limits.LEEWAY)
+    confirmed = chain.leads_to(trust.anchors, now, leeway=limits.LEEWAY)
+    if not confirmed and not trust.accept_unconfirmed:
+        raise CryptoError("the verifier's certificate is of no authority that is trusted")
     # Section 5.9.3: a verifier known by its name gets the answer there.
     if sender.prefix is Prefix.X509_SAN_DNS:
-        return _Sender(leaf_key(leaf), confirmed, frozenset({sender.name.lower()}))
-    return _Sender(leaf_key(leaf), confirmed, None if confirmed else dns_names(leaf))
+        return _Sender(chain.public_key, confirmed, frozenset({sender.name.lower()}))
+    return _Sender(chain.public_key, confirmed, None if confirmed else frozenset(leaf.dns_names))
 
 
 def _sender_by_did(sender: ClientId, jws: ParsedJws, trust: RequestTrust) -> _Sender:

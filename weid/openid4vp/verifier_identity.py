@@ -10,16 +10,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from weid.crypto.certificates import Certificate, CertificateChain
 from weid.crypto.jws import create_jws
-from weid.crypto.request_certificates import (
-    Certificate,
-    certificate_hash,
-    dns_names,
-    is_self_signed,
-    leaf_key,
-    parse_certificate,
-    to_x5c,
-)
 from weid.crypto.signer import Signer
 from weid.did.syntax import DidUrl
 from weid.encoding import JsonObject, json_dumps
@@ -72,32 +64,32 @@ class CertificateIdentity:
     `chain` is the leaf first, without the anchor; `dns_name` None for the prefix `x509_hash`.
 
     Raises:
-        MalformedError: no certificate, one that cannot be read or that signed itself, which HAIP
-            wallets refuse, or without that name.
+        MalformedError: the certificate does not have that name, in lower case.
         CryptoError: the signer's key is not the certificate's.
     """
 
-    chain: tuple[Certificate, ...]
+    chain: CertificateChain
     signer: Signer = field(repr=False)
     dns_name: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.chain or is_self_signed(self.chain[0]):
-            raise MalformedError(
-                "the certificate of the verifier signed itself",
-                hint="Have it issued by an authority, if only one of your own, and leave that out.",
-            )
-        if leaf_key(self.chain[0]) != self.signer.public_key:
+        if self.chain.public_key != self.signer.public_key:
             raise CryptoError("the verifier's key is not the one of its certificate")
-        if self.dns_name is not None and self.dns_name not in dns_names(self.chain[0]):
+        if self.dns_name is not None and self.dns_name not in self.chain.leaf.dns_names:
             raise MalformedError(f"the verifier's certificate does not name {self.dns_name}")
 
     @classmethod
     def from_der(
         cls, chain: Sequence[bytes], signer: Signer, *, dns_name: str | None = None
     ) -> CertificateIdentity:
-        """Return the identity of certificates as DER, the leaf first."""
-        read = tuple(parse_certificate(der, what="the verifier") for der in chain)
+        """Return the identity of certificates as DER, the leaf first.
+
+        Raises:
+            CertificateError: no certificate, or what is wrong with the chain; a leaf that signed
+                itself too, which HAIP wallets refuse.
+        """
+        what = "a certificate of the verifier"
+        read = CertificateChain.of([Certificate.parse(der, what=what) for der in chain])
         return cls(read, signer, dns_name)
 
     @property
@@ -112,14 +104,14 @@ class CertificateIdentity:
             MalformedError: the answer would go to another host than the named one.
         """
         if self.dns_name is None:
-            return ClientId(Prefix.X509_HASH, certificate_hash(self.chain[0]))
+            return ClientId(Prefix.X509_HASH, self.chain.leaf.thumbprint)
         if urlsplit(response_uri).hostname != self.dns_name:
             raise MalformedError(f"the answer would not go to {self.dns_name}")
         return ClientId(Prefix.X509_SAN_DNS, self.dns_name)
 
     def sign(self, payload: JsonObject) -> str:
         """Return the signed request object with the chain in its header."""
-        header: JsonObject = {"typ": TYP, "x5c": to_x5c(self.chain)}
+        header: JsonObject = {"typ": TYP, "x5c": self.chain.to_x5c()}
         return create_jws(header, json_dumps(payload), self.signer)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from weid.crypto.request_certificates import authority_key_ids, parse_x5c
 from weid.encoding import JsonObject, base64url_encode
 from weid.errors import MalformedError
 from weid.verification.dcql import CredentialQuery
@@ -30,9 +29,12 @@ def comes_from_authority(header: JsonObject, query: CredentialQuery) -> bool:
     }
     if not wanted or "x5c" not in header:
         return False
+    # Imported with the first such query: reading X.509 costs the start of everything else time.
+    from weid.crypto.certificates import CertificateChain  # noqa: PLC0415
+
     try:
-        chain = parse_x5c(header["x5c"], what="the credential")
-        found = {base64url_encode(identifier) for identifier in authority_key_ids(chain)}
+        chain = CertificateChain.parse(header["x5c"])
+        found = {base64url_encode(identifier) for identifier in chain.authority_key_ids}
     except MalformedError:
         return False
     return not wanted.isdisjoint(found)

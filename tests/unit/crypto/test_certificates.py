@@ -156,6 +156,12 @@ def rsa_leaf() -> x509.Certificate:
     return certify(key, "Issuer", issuer=ROOT, uris=(URI,))
 
 
+def everybodys() -> x509.Certificate:
+    """Return a certificate for a key of small order, whose private part anybody can stand in for."""
+    key = ed25519.Ed25519PublicKey.from_public_bytes(b"\x01" + bytes(31))
+    return certify(key, "Issuer", issuer=ROOT, uris=(URI,))
+
+
 def with_extension(extension: x509.ExtensionType, *, critical: bool) -> x509.Certificate:
     return ROOT.leaf(KEY.public, URI, extra=((extension, critical),))
 
@@ -165,6 +171,7 @@ BOUNDS = x509.NameConstraints([x509.DNSName("other.example")], None)
 LEAVES = {
     "of another curve": other_curve,
     "of RSA": rsa_leaf,
+    "of a key that everybody has": everybodys,
     "an authority's": lambda: ROOT.leaf(KEY.public, URI, ca=True),
     "not for signing": lambda: ROOT.leaf(KEY.public, URI, usage=key_usage(signatures=False)),
     "of critical bounds": lambda: with_extension(BOUNDS, critical=True),

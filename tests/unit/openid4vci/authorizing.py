@@ -17,9 +17,9 @@ from weid.oauth.client_attestation import (
 from weid.oauth.clients import PublicClient
 from weid.oauth.dpop import create_dpop_proof
 from weid.oauth.pkce import challenge_of
+from weid.oauth.reply import EndpointRequest, Reply
 from weid.openid4vci.authorization_policy import AuthorizationPolicy, OfferedBefore
 from weid.openid4vci.offer import parse_offer_uri
-from weid.openid4vci.reply import EndpointRequest, Reply
 from weid.openid4vci.token import FORM
 
 REDIRECT = "https://wallet.example/cb"

@@ -14,6 +14,7 @@ from weid.crypto.keys import PrivateKey
 from weid.crypto.signer import InMemorySigner
 from weid.encoding import JsonObject
 from weid.errors import ProtocolError, TransportError
+from weid.oauth.reply import EndpointRequest, Reply
 from weid.openid4vci.authorization_policy import AuthorizationPolicy
 from weid.openid4vci.endpoints import IssuerEndpoints
 from weid.openid4vci.metadata import (
@@ -26,7 +27,6 @@ from weid.openid4vci.metadata import (
     ProofTypes,
 )
 from weid.openid4vci.redemption import IssuanceRequest, IssuedCredential
-from weid.openid4vci.reply import EndpointRequest, Reply
 from weid.openid4vci.signed_metadata import MetadataSigner
 from weid.sessions import MemorySessionStore, SessionStore
 from weid.transport import HttpReply

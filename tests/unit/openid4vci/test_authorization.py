@@ -19,10 +19,10 @@ from tests.unit.openid4vci.authorizing import (
 from tests.unit.openid4vci.issuing import ISSUER, Setting
 from tests.unit.openid4vci.test_endpoints import asking, form, token_of
 from weid.errors import MalformedError, ProtocolError
+from weid.oauth.reply import EndpointRequest
 from weid.openid4vci.authorization_policy import Approved, AuthorizationPolicy, TryAgainError
 from weid.openid4vci.issuance_session import code_of_offer
 from weid.openid4vci.offer import parse_offer_uri
-from weid.openid4vci.reply import EndpointRequest
 from weid.openid4vci.token import FORM
 
 DETAILS = json.dumps(

@@ -16,6 +16,7 @@ from weid.crypto.keys import PrivateKey
 from weid.crypto.signer import InMemorySigner
 from weid.encoding import base64url_encode
 from weid.errors import MalformedError, ProtocolError
+from weid.oauth.reply import EndpointRequest, Reply
 from weid.openid4vci.metadata import (
     AUTHORIZATION_SERVER,
     CREDENTIAL_ISSUER,
@@ -26,7 +27,6 @@ from weid.openid4vci.metadata import (
 from weid.openid4vci.offer import PRE_AUTHORIZED_CODE, parse_offer_uri
 from weid.openid4vci.offering import NewOffer
 from weid.openid4vci.proof import create_key_proof
-from weid.openid4vci.reply import EndpointRequest, Reply
 from weid.openid4vci.token import FORM
 from weid.sessions import MemorySessionStore, SqliteSessionStore
 

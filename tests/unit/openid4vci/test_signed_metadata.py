@@ -8,7 +8,7 @@ from tests.support.clauses import clause
 from tests.unit.oauth.proofs import KEY, NOW
 from tests.unit.openid4vci.issuing import ISSUER, Setting
 from weid.crypto.jws import parse_jws, verify_jws
-from weid.openid4vci.reply import EndpointRequest
+from weid.oauth.reply import EndpointRequest
 from weid.openid4vci.signed_metadata import MetadataSigner, wants_signed
 
 

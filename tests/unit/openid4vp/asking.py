@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 from functools import cache
 from urllib.parse import urlencode, urlsplit
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from tests.support.world import START, World, seeded
+from tests.support.certificates import Authority
+from tests.support.world import World, seeded
+from weid.crypto.certificates import Certificate, CertificateChain
 from weid.crypto.keys import KeyKind, PrivateKey
-from weid.crypto.request_certificates import Certificate
 from weid.crypto.signer import InMemorySigner
 from weid.encoding import JsonObject
 from weid.errors import TransportError
+from weid.oauth.reply import EndpointRequest, Reply
 from weid.openid4vp.client import PresentationClient
 from weid.openid4vp.presentation_endpoints import NewPresentation, PresentationEndpoints
-from weid.openid4vp.reply import EndpointRequest, Reply
 from weid.openid4vp.request_object import RequestTrust
 from weid.openid4vp.verifier_identity import CertificateIdentity, VerifierIdentity
 from weid.sessions import MemorySessionStore, SessionStore
@@ -37,49 +36,24 @@ def _ec(number: int) -> ec.EllipticCurvePrivateKey:
     return ec.derive_private_key(number, ec.SECP256R1())
 
 
-def certificate(
-    name: str,
-    key: ec.EllipticCurvePrivateKey,
-    *,
-    issuer: tuple[str, ec.EllipticCurvePrivateKey],
-    ca: bool = False,
-    dns: tuple[str, ...] = (),
-    start: int = START - 86_400,
-    days: int = 400,
-    change: Callable[[x509.CertificateBuilder], x509.CertificateBuilder] = lambda made: made,
-) -> Certificate:
-    """Return a certificate by the issuer's name and key."""
-    begins = dt.datetime.fromtimestamp(start, dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer[0])]))
-        .public_key(key.public_key())
-        .serial_number(7)
-        .not_valid_before(begins)
-        .not_valid_after(begins + dt.timedelta(days=days))
-        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer[1].public_key()),
-            critical=False,
-        )
-    )
-    if dns:
-        names = x509.SubjectAlternativeName([x509.DNSName(one) for one in dns])
-        made = made.add_extension(names, critical=False)
-    return change(made).sign(issuer[1], hashes.SHA256())
+def named_above(key: ec.EllipticCurvePrivateKey) -> tuple[tuple[x509.ExtensionType, bool], ...]:
+    named = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
+    return ((named, False),)
+
+
+def read(certificate: x509.Certificate) -> Certificate:
+    return Certificate.parse(certificate.public_bytes(Encoding.DER))
 
 
 ROOT_KEY, STRANGER_KEY = _ec(11), _ec(12)
-LEAF_KEY = _ec(int.from_bytes(b"\x51" * 32, "big"))
-ROOT = certificate("Root", ROOT_KEY, issuer=("Root", ROOT_KEY), ca=True)
-STRANGER = certificate("Stranger", STRANGER_KEY, issuer=("Stranger", STRANGER_KEY), ca=True)
-LEAF = certificate("Verifier", LEAF_KEY, issuer=("Root", ROOT_KEY), dns=(HOST,))
-TRUST = RequestTrust(anchors=(ROOT,))
+ROOT = Authority.root("Root", key=ROOT_KEY, extra=named_above(ROOT_KEY))
+STRANGER = Authority.root("Stranger", key=STRANGER_KEY, extra=named_above(STRANGER_KEY))
+LEAF = ROOT.leaf(SIGNER.public_key, dns=(HOST,), extra=named_above(ROOT_KEY))
+TRUST = RequestTrust(anchors=(read(ROOT.certificate),))
 
 
-def identity(dns_name: str | None = None, leaf: Certificate = LEAF) -> CertificateIdentity:
-    return CertificateIdentity((leaf,), SIGNER, dns_name)
+def identity(dns_name: str | None = None, leaf: x509.Certificate = LEAF) -> CertificateIdentity:
+    return CertificateIdentity(CertificateChain.of([read(leaf)]), SIGNER, dns_name)
 
 
 @cache

@@ -14,12 +14,12 @@ from tests.unit.openid4vp.asking import BASE, HOST, Desk, identity, posted
 from weid.crypto.keys import KeyKind, PrivateKey
 from weid.encoding import JsonObject
 from weid.errors import MalformedError, ProtocolError
+from weid.oauth.reply import EndpointRequest, Reply
 from weid.openid4vp.dcql import DcqlQuery
 from weid.openid4vp.encryption import decrypt_request_object
 from weid.openid4vp.presentation_answer import MAX_ATTEMPTS
 from weid.openid4vp.presentation_endpoints import KEEP_SECONDS, NewPresentation
 from weid.openid4vp.presentation_session import GRACE, Answered, hash_secret
-from weid.openid4vp.reply import EndpointRequest, Reply
 from weid.openid4vp.response import PresentationResponse
 from weid.openid4vp.verifier_identity import UnsignedIdentity
 from weid.verification.client_metadata import ResponseEncryption

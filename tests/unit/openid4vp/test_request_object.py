@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
+from tests.support.certificates import Authority, certify, key_usage, private, x5c
 from tests.support.clauses import clause
 from tests.support.world import START, World, seeded
 from tests.unit.openid4vp.asking import (
     BASE,
     HOST,
     LEAF,
-    LEAF_KEY,
     ROOT,
-    ROOT_KEY,
     SIGNER,
     STRANGER,
     TRUST,
-    certificate,
     identity,
+    read,
 )
 from weid.crypto.jws import create_jws
-from weid.crypto.keys import PublicKey
-from weid.crypto.request_certificates import to_x5c
+from weid.crypto.keys import KeyKind, PrivateKey, PublicKey
 from weid.crypto.signer import InMemorySigner, Signer
 from weid.did.methods.weid import WeidMethod
 from weid.did.resolver import UniversalResolver
@@ -127,7 +128,7 @@ def sign(
     payload: JsonObject = {**request(identity()).to_json(), "aud": AUDIENCE, **(changes or {})}
     for name in without:
         del payload[name]
-    full: JsonObject = {"typ": "oauth-authz-req+jwt", "x5c": to_x5c((LEAF,)), **(header or {})}
+    full: JsonObject = {"typ": "oauth-authz-req+jwt", "x5c": x5c(LEAF), **(header or {})}
     return create_jws({k: v for k, v in full.items() if v is not None}, json_dumps(payload), signer)
 
 
@@ -166,7 +167,7 @@ REFUSED: dict[str, str] = {
     "no certificate": sign(header={"x5c": None}),
     "no certificate in the array": sign(header={"x5c": []}),
     "a certificate that is none": sign(header={"x5c": ["AAAA"]}),
-    "a certificate of another": sign(header={"x5c": to_x5c((ROOT,))}),
+    "a certificate of another": sign(header={"x5c": x5c(ROOT.certificate)}),
     "crit": sign().replace(sign().split(".", maxsplit=1)[0], base64url_encode(
         json_dumps({"alg": "ES256", "typ": "oauth-authz-req+jwt", "crit": ["x"]}))),
     "an answer in the clear": sign({"response_uri": "http://verifier.example/x"}),
@@ -291,7 +292,7 @@ def test_the_wallets_nonce_must_come_back():
 def test_a_wallet_without_anchors_believes_no_certificate_unless_told():
     asked = request(identity())
     text = create_request_object(asked, identity())
-    for trust in (RequestTrust(), RequestTrust(anchors=(STRANGER,))):
+    for trust in (RequestTrust(), RequestTrust(anchors=(read(STRANGER.certificate),))):
         with pytest.raises(ProtocolError, match="authority"):
             check_request_object(text, client_id=asked.audience, trust=trust, now=START)
     lenient = RequestTrust(accept_unconfirmed=True)
@@ -398,11 +399,16 @@ def test_a_verifier_in_the_registry_is_known_by_its_did():
         )
 
 
-SELF = certificate("Verifier", LEAF_KEY, issuer=("Verifier", LEAF_KEY), dns=(HOST,))
+def of_itself() -> x509.Certificate:
+    """Return a certificate that the verifier's key signed itself."""
+    key = private(PrivateKey.from_seed(b"\x51" * 32, KeyKind.P256))
+    return certify(key.public_key(), "Verifier", issuer=None, key_to_sign=key, dns=(HOST,))
+
+
 BAD_IDENTITIES = {
-    "no certificate": lambda: CertificateIdentity((), SIGNER),
-    "a self-signed one": lambda: identity(leaf=SELF),
-    "one of another key": lambda: CertificateIdentity((LEAF,), DID_KEY),
+    "no certificate": lambda: CertificateIdentity.from_der([], SIGNER),
+    "a self-signed one": lambda: identity(leaf=of_itself()),
+    "one of another key": lambda: CertificateIdentity(identity().chain, DID_KEY),
     "one without the name": lambda: identity("other.example"),
     "bytes that are none": lambda: CertificateIdentity.from_der([b"x"], SIGNER),
     "an answer elsewhere": lambda: identity(HOST).client_id(OTHER),
@@ -416,58 +422,75 @@ def test_a_verifier_does_not_start_with(make):
         make()
 
 
-def late(days: int):
-    return certificate(
-        "V", LEAF_KEY, issuer=("Root", ROOT_KEY), dns=(HOST,), start=START + days * 86_400
-    )
-
-
 UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
-SIGNS_NOTHING = x509.KeyUsage(
-    digital_signature=False, content_commitment=False, key_encipherment=True,
-    data_encipherment=False, key_agreement=False, key_cert_sign=False, crl_sign=False,
-    encipher_only=False, decipher_only=False,
-)  # fmt: skip
-NO_AUTHORITY = certificate("Middle", LEAF_KEY, issuer=("Root", ROOT_KEY))
-CHAINS = {
-    "not valid yet": (late(1),),
-    "over": (certificate("V", LEAF_KEY, issuer=("Root", ROOT_KEY), start=START - 86_400 * 9, days=8),),
-    "self-signed": (SELF,),
-    "the anchor itself": (ROOT,),
-    "an issuer that may not issue": (
-        certificate("V", LEAF_KEY, issuer=("Middle", LEAF_KEY)),
-        NO_AUTHORITY,
-    ),
-    "links that do not fit": (LEAF, certificate("M", LEAF_KEY, issuer=("Root", ROOT_KEY), ca=True)),
-    "a demand that nobody knows": (
-        certificate("V", LEAF_KEY, issuer=("Root", ROOT_KEY),
-                    change=lambda made: made.add_extension(UNKNOWN, critical=True)),
-    ),
-    "a key that is not for signing": (
-        certificate("V", LEAF_KEY, issuer=("Root", ROOT_KEY),
-                    change=lambda made: made.add_extension(SIGNS_NOTHING, critical=True)),
-    ),
-}  # fmt: skip
+DAY = 86_400
+
+
+def leaf(issuer: Authority = ROOT, **changes: Any) -> x509.Certificate:
+    return issuer.leaf(SIGNER.public_key, dns=(HOST,), **changes)
+
+
+def no_authority() -> tuple[x509.Certificate, ...]:
+    middle = ROOT.below(ca=False)
+    return leaf(middle), middle.certificate
+
+
+def deeper_than_allowed() -> tuple[x509.Certificate, ...]:
+    upper = ROOT.below("Upper", path_length=0)
+    lower = upper.below("Lower")
+    return leaf(lower), lower.certificate, upper.certificate
+
+
+CHAINS: dict[str, Callable[[], tuple[x509.Certificate, ...]]] = {
+    "not valid yet": lambda: (leaf(not_before=START + DAY),),
+    "over": lambda: (leaf(not_after=START - DAY),),
+    "self-signed": lambda: (of_itself(),),
+    "the anchor itself": lambda: (ROOT.certificate,),
+    "an issuer that may not issue": no_authority,
+    "longer than an authority lets it be": deeper_than_allowed,
+    "links that do not fit": lambda: (LEAF, ROOT.below().certificate),
+    "a demand that nobody knows": lambda: (leaf(extra=((UNKNOWN, True),)),),
+    "a key that is not for signing": lambda: (leaf(usage=key_usage(signatures=False)),),
+}
+
+
+def ask_with(trust: RequestTrust, *chain: x509.Certificate) -> bool:
+    """Return whether a wallet finds a request confirmed that was signed with a chain."""
+    client_id = f"x509_hash:{fingerprint(chain[0])}"
+    text = sign({"client_id": client_id}, header={"x5c": x5c(*chain)})
+    return check_request_object(text, client_id=client_id, trust=trust, now=START).confirmed
+
+
+def fingerprint(one: x509.Certificate) -> str:
+    return base64url_encode(one.fingerprint(hashes.SHA256()))
 
 
 @clause("PP-37")
-@pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS.keys())
-def test_a_chain_is_not_believed_that_is(chain):
-    from weid.crypto.request_certificates import check_chain
-    from weid.errors import CryptoError
-
-    with pytest.raises(CryptoError):
-        check_chain(chain, (ROOT,), now=START, what="it")
+@pytest.mark.parametrize("make", CHAINS.values(), ids=CHAINS.keys())
+def test_a_chain_is_not_believed_that_is(make: Callable[[], tuple[x509.Certificate, ...]]):
+    chain = make()
+    # Whoever takes verifiers that nobody confirms takes no broken certificates either.
+    for trust in (TRUST, replace(TRUST, accept_unconfirmed=True)):
+        with pytest.raises(ProtocolError, match="certificate"):
+            ask_with(trust, *chain)
 
 
 @clause("PP-37")
 def test_a_chain_through_an_authority_in_between_is_believed():
-    from weid.crypto.request_certificates import check_chain
+    middle = ROOT.below("Middle", path_length=0)
+    trust = RequestTrust(anchors=(read(STRANGER.certificate), read(ROOT.certificate)))
+    for chain in ((middle.certificate,), (middle.certificate, ROOT.certificate)):
+        assert ask_with(trust, leaf(middle), *chain)
 
-    middle = certificate("Middle", LEAF_KEY, issuer=("Root", ROOT_KEY), ca=True)
-    leaf = certificate("V", LEAF_KEY, issuer=("Middle", LEAF_KEY))
-    for chain in ((leaf, middle), (leaf, middle, ROOT)):
-        check_chain(chain, (STRANGER, ROOT), now=START, what="it")
+
+@clause("PP-35")
+def test_names_of_hosts_are_read_in_any_case():
+    named = ROOT.leaf(SIGNER.public_key, dns=(HOST.upper(),))
+    client_id = f"x509_san_dns:{HOST}"
+    text = sign({"client_id": client_id}, header={"x5c": x5c(named)})
+    found = check_request_object(text, client_id=client_id, trust=TRUST, now=START)
+    assert found.confirmed
+    assert identity(HOST, leaf=named).client_id(PLACE).text == client_id
 
 
 @clause("PP-36")

@@ -62,6 +62,11 @@ def json_reply(value: JsonObject, *, status: int = 200, may_be_kept: bool = Fals
     return Reply(status, headers, json_dumps(value))
 
 
+def text_reply(text: str, content_type: str) -> Reply:
+    """Return a reply of ASCII text, such as a token, that no cache may keep."""
+    return Reply(200, {"Content-Type": content_type, **_NEVER_KEPT}, text.encode("ascii"))
+
+
 def redirect_reply(url: str) -> Reply:
     """Return a redirect that a browser follows with GET."""
     return Reply(303, {"Location": url, **_NEVER_KEPT}, b"")
