@@ -20,7 +20,7 @@ from weid.credential.registered_claims import REGISTERED_CLAIMS
 from weid.credential.sd_jwt import SdJwt, choose, reconstruct
 from weid.crypto.keys import RandomBytes
 from weid.crypto.signer import Signer
-from weid.encoding import JsonObject, base64url_encode
+from weid.encoding import JsonObject, base64url_encode, json_loads_object
 from weid.errors import CannotDiscloseError, CredentialNotHeldError
 from weid.verification.dcql import CredentialQuery
 from weid.verification.request import SHOWN_AUDIENCE, PresentationRequest
@@ -28,6 +28,7 @@ from weid.verification.selection import Selection, select_claims
 from weid.verification.transaction_data import TransactionData, binding_claims
 from weid.verification.trusted_authorities import comes_from_authority
 from weid.verification.type_names import TypeMetadata, names_of_type
+from weid.w3c.create import JCS, Securing, SigningKey, present_credential
 
 _NONCE_BYTES: Final = 16
 
@@ -131,6 +132,41 @@ class Holder:
             return shown
         place = (request.audience, request.nonce)
         return _bind(credential, shown, place, signer, clock, further=binding_claims(agreed))
+
+    @staticmethod
+    def present_w3c(
+        credential: str,
+        request: PresentationRequest,
+        *,
+        key: SigningKey,
+        securing: Securing = JCS,
+        clock: Clock | None = None,
+    ) -> str:
+        """Return a W3C presentation that answers a request with one W3C credential.
+
+        `credential` is JSON with its proof or a `vc+jwt`; all of it is shown. `key` is that of the
+        DID which the credential is about.
+
+        Raises:
+            MalformedError: the credential is none that can be presented so.
+            UnsupportedAlgorithmError: the key is not one for that way of signing.
+            CannotDiscloseError: the request wants agreement to transactions.
+        """
+        if request.transaction_data:
+            raise CannotDiscloseError(
+                "a W3C presentation can agree to no transaction",
+                hint="Answer with an SD-JWT VC, or do not answer the request.",
+            )
+        text = credential.strip()
+        held = json_loads_object(text, what="the W3C credential") if text[:1] == "{" else text
+        return present_credential(
+            held,
+            key,
+            nonce=request.nonce,
+            audience=request.audience,
+            created=(clock or SystemClock()).now(),
+            securing=securing,
+        )
 
     @staticmethod
     def show(

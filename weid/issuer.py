@@ -33,10 +33,12 @@ from weid.issuing.status_lists import (
     StatusTokenHost,
 )
 from weid.issuing.status_store import MemoryStatusStore, StatusStore
+from weid.issuing.w3c_issuing import W3cIssuing
 from weid.registry.author import Author, KeyToAdd, create_did
 from weid.registry.operations import AnchorBatch, NameOrganisation, PublishTemplate
 from weid.registry.records import TemplateRecord
 from weid.registry.registry import Registry
+from weid.w3c.create import SigningKey
 
 if TYPE_CHECKING:
     from weid.crypto.certificates import CertificateChain
@@ -199,6 +201,12 @@ class Issuer:
     def status_lists(self) -> IssuerStatusLists:
         """This issuer's status lists, to publish and to serve."""
         return self._lists
+
+    @property
+    def w3c(self) -> W3cIssuing:
+        """Issuing credentials of the W3C form with the same key."""
+        key = SigningKey(self.did, self._kid, self._signer)
+        return W3cIssuing(key, self._author, self._registry, self._clock)
 
     # --- Templates -------------------------------------------------------------------------------
 

@@ -21,12 +21,13 @@ from weid.registry.registry import RegistryReader
 from weid.verification.answer import AnswerReport, examine_answer
 from weid.verification.context import Context
 from weid.verification.dcql import ClaimQuery, CredentialQuery, DcqlQuery
-from weid.verification.examine import examine
+from weid.verification.examine import examine, examine_w3c
 from weid.verification.known import Known
 from weid.verification.policy import Mode, StatusTokens, TrustPolicy
 from weid.verification.replay import MemoryReplayMemory, ReplayMemory
 from weid.verification.report import VerificationReport
 from weid.verification.request import SHOWN_AUDIENCE, PresentationRequest
+from weid.w3c.terms import Contexts
 
 _NONCE_BYTES: Final = 16
 _QUERY_ID: Final = "credential"
@@ -62,6 +63,7 @@ class Verifier:
         clock: Clock | None = None,
         random: RandomBytes = secrets.token_bytes,
         replay_memory: ReplayMemory | None = None,
+        contexts: Contexts | None = None,
     ) -> None:
         if not audience or audience == SHOWN_AUDIENCE:
             raise ValueError("the audience must be the verifier's own identifier")
@@ -71,6 +73,7 @@ class Verifier:
         self._random = random
         self._replay: ReplayMemory = replay_memory or MemoryReplayMemory()
         self._known = Known()
+        self._contexts = contexts or Contexts()
 
     def named(self, audience: str, *, replay_memory: ReplayMemory | None = None) -> Verifier:
         """Return the same verifier under another identifier, such as a `client_id`.
@@ -200,6 +203,31 @@ class Verifier:
         """
         return examine(text, self._context(Mode.UNBOUND, query=query, anchor=anchor))
 
+    def verify_w3c(
+        self,
+        presentation: str,
+        request: PresentationRequest,
+        *,
+        query_id: str | None = None,
+    ) -> VerificationReport:
+        """Verify a W3C presentation (Data Integrity or `vp+jwt`) of one credential.
+
+        The report is that of every format; the query's claims are those of the subject.
+
+        Raises:
+            MalformedError: the request has no such credential query (the caller's mistake).
+            ValueError: the request is another verifier's.
+        """
+        query = request.credential_query(query_id)
+        context = self._context(Mode.REQUESTED, request=self._own(request), query=query)
+        return examine_w3c(presentation, context)
+
+    def verify_w3c_credential(
+        self, text: str, *, query: CredentialQuery | None = None
+    ) -> VerificationReport:
+        """Verify a W3C credential that names no holder; see `verify_credential`."""
+        return examine_w3c(text, self._context(Mode.UNBOUND, query=query))
+
     def _own(self, request: PresentationRequest) -> PresentationRequest:
         if request.audience != self.audience:
             raise ValueError("the request was not made by this verifier")
@@ -222,6 +250,7 @@ class Verifier:
             anchor=anchor,
             replay=self._replay,
             known=self._known,
+            contexts=self._contexts,
         )
 
 

@@ -57,6 +57,11 @@ class KeyBinding:
             jws=jws,
         )
 
+    @property
+    def claims(self) -> JsonObject:
+        """All that the holder signed."""
+        return json_loads_object(self.jws.payload, what=f"the payload of {_WHAT}")
+
     def check_time(self, *, now: int, max_age: int, leeway: int = limits.LEEWAY) -> None:
         """Require that it was made now, give or take.
 

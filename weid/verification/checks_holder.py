@@ -167,7 +167,7 @@ def check_requested_claims(subject: Subject, context: Context) -> Finding:
     query = context.query
     if query is None or not _is_of_type(subject.vct, query, context):
         raise failed("type_not_requested")
-    if not comes_from_authority(subject.sd_jwt.issuer_jws.header, query):
+    if not comes_from_authority(subject.issuer_header, query):
         raise failed("authority_not_requested")
     claims = subject.claims
     selection = select_claims(claims, query)

@@ -15,6 +15,7 @@ from weid.verification.credential_types import template_of
 from weid.verification.finding import Finding, failed, good
 from weid.verification.issuer_keys import (
     age_warnings,
+    check_active,
     claimed_key,
     find_record,
     find_registered_key,
@@ -39,10 +40,7 @@ def check_issuer_key(subject: Subject, context: Context) -> Finding:
         subject.issuer_key = listed_key
         return good("issuer_key_good")
     record = find_record(subject.issuer, trust)
-    if record.deactivated_at is not None:
-        before = at <= record.deactivated_at + trust.lag
-        if not (before and context.policy.accept_deactivated_issuers):
-            raise failed("issuer_deactivated", time=format_time(record.deactivated_at))
+    check_active(record, at, trust, context)
     key = find_registered_key(record, claimed.fragment, signed_at=at, lag=trust.lag)
     public_key = public_key_of(key)
     claimed.check(public_key, signed_at=at, context=context)

@@ -5,6 +5,8 @@ Clauses VF-27 and VF-35 … VF-38 of specs/verification.md.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -29,6 +31,14 @@ _format_time = lru_cache(maxsize=256)(format_time)
 _REASONS: Final = {INVALID: "revoked", SUSPENDED: "suspended"}
 
 
+@dataclass(frozen=True, slots=True)
+class ListReading:
+    """How a list is read from its host, None where it cannot be had, and by what it is kept."""
+
+    key: Hashable
+    read: Callable[[], KnownStatusList | None]
+
+
 def check_status(subject: Subject, context: Context) -> Finding:
     """The status at the credential's index is *valid*, by a list that counts (VF-27)."""
     trust = subject.trust
@@ -41,18 +51,37 @@ def check_status(subject: Subject, context: Context) -> Finding:
         reference = StatusReference.parse(subject.payload["status"])
     except MalformedError as error:
         raise failed("status_malformed", problem=error.message) from None
+    reading = ListReading(
+        (subject.issuer, reference.uri),
+        lambda: read_status_list(reference.uri, subject, context),
+    )
+    known, warnings, status = find_status(reference, subject, context, reading)
+    if status != VALID:
+        raise failed(_REASONS.get(status, "status_not_valid"))
+    return status_finding(known, warnings, context)
+
+
+def find_status(
+    reference: StatusReference, subject: Subject, context: Context, reading: ListReading
+) -> tuple[KnownStatusList, tuple[Reason, ...], int]:
+    """Return the list that counts, what to look at, and the status at the credential's index."""
+    trust = subject.trust
     if isinstance(trust, IssuerInRegistry):
-        known, warnings = _recorded_list(reference, subject, trust, context)
+        known, warnings = _recorded_list(reference, subject, trust, context, reading)
     else:
         if reference.uri not in trust.status_lists:
             raise failed("status_list_unknown")
-        known, warnings = _listed_list(reference.uri, subject, context), ()
+        known, warnings = _listed_list(context, reading), ()
     try:
-        status = known.statuses.get(reference.index)
+        return known, warnings, known.statuses.get(reference.index)
     except MalformedError:
         raise failed("status_out_of_range") from None
-    if status != VALID:
-        raise failed(_REASONS.get(status, "status_not_valid"))
+
+
+def status_finding(
+    known: KnownStatusList, warnings: tuple[Reason, ...], context: Context
+) -> Finding:
+    """Return that a status is *valid*, by which list."""
     time = _format_time(known.issued_at)
     if known.read_at == context.now:
         return good("status_good", *warnings, time=time)
@@ -60,19 +89,23 @@ def check_status(subject: Subject, context: Context) -> Finding:
 
 
 def _recorded_list(
-    reference: StatusReference, subject: Subject, trust: IssuerInRegistry, context: Context
+    reference: StatusReference,
+    subject: Subject,
+    trust: IssuerInRegistry,
+    context: Context,
+    reading: ListReading,
 ) -> tuple[KnownStatusList, tuple[Reason, ...]]:
     """Return the list that the registry's record is of."""
     uri = reference.uri
     record = _record(uri, subject, trust)
-    kept = context.known.status_lists.get((subject.issuer, uri))
+    kept = context.known.status_lists.get(reading.key)
     if (
         kept is not None
         and kept.digest == record.digest
         and (is_in_time(kept, trust, context) or _is_revoked(kept, reference))
     ):
         return kept, ()
-    read = read_status_list(uri, subject, context)
+    read = reading.read()
     if read is None:
         # Only what was replaced a moment ago may stand in for what cannot be had.
         if kept is None or not _just_replaced(kept, record, context):
@@ -85,7 +118,7 @@ def _recorded_list(
     if read.digest == record.digest:
         if not is_in_time(read, trust, context) and not _is_revoked(read, reference):
             raise undetermined("status_too_old")
-        context.known.status_lists.put((subject.issuer, uri), read)
+        context.known.status_lists.put(reading.key, read)
         return read, ()
     if not _just_replaced(read, record, context):
         raise failed("status_rolled_back")
@@ -115,17 +148,17 @@ def _just_replaced(known: KnownStatusList, record: StatusListRecord, context: Co
     return in_grace and known.digest == record.superseded and is_in_time(known, None, context)
 
 
-def _listed_list(uri: str, subject: Subject, context: Context) -> KnownStatusList:
+def _listed_list(context: Context, reading: ListReading) -> KnownStatusList:
     """Return the list of an issuer that the policy lists: its own token is all there is."""
-    kept = context.known.status_lists.get((subject.issuer, uri))
+    kept = context.known.status_lists.get(reading.key)
     if kept is not None and is_in_time(kept, None, context):
         return kept
-    read = read_status_list(uri, subject, context)
+    read = reading.read()
     if read is None:
         raise undetermined("status_unreachable")
     if not is_in_time(read, None, context):
         raise undetermined("status_too_old")
     if kept is not None and read.issued_at < kept.issued_at:
         raise failed("status_rolled_back")
-    context.known.status_lists.put((subject.issuer, uri), read)
+    context.known.status_lists.put(reading.key, read)
     return read

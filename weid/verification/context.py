@@ -7,7 +7,7 @@ an error (which `examine` turns into a failed check), never a default.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from weid.credential.credential import Credential
@@ -17,6 +17,7 @@ from weid.verification.known import Answers, Known
 from weid.verification.policy import ListedIssuer, Mode, TrustedNetwork, TrustPolicy
 from weid.verification.replay import ReplayMemory
 from weid.verification.request import PresentationRequest
+from weid.w3c.terms import Contexts
 
 if TYPE_CHECKING:
     from weid.credential.claim_path import ClaimPath
@@ -42,6 +43,8 @@ class Context:
     known: Known
     part_of_answer: bool = False
     """Whether other presentations come beside this one, and are judged together with it."""
+    contexts: Contexts = field(default_factory=Contexts)
+    """The JSON-LD contexts that W3C credentials may name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +114,8 @@ class Subject:
 
     def __init__(self, text: str) -> None:
         self.text = text
+
+    @property
+    def issuer_header(self) -> JsonObject:
+        """The header that the issuer signed."""
+        return self.sd_jwt.issuer_jws.header

@@ -7,6 +7,7 @@ Clauses VF-01 … VF-03, VF-07, VF-09, VF-11 and VF-31 of specs/verification.md.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -25,15 +26,25 @@ from weid.verification.report import (
     VerificationReport,
     verdict_of,
 )
+from weid.verification.w3c_subject import W3cSubject
+from weid.verification.w3c_table import W3C_TABLE
 
 _BINDING: Final = "request_binding"
 
 
 def examine(text: str, context: Context) -> VerificationReport:
     """Return the report on a presentation; whatever it holds, nothing is raised."""
+    return _examine(Subject(text), TABLE, context)
+
+
+def examine_w3c(text: str, context: Context) -> VerificationReport:
+    """Return the report on a W3C credential, or a presentation of one; nothing is raised."""
+    return _examine(W3cSubject(text), W3C_TABLE, context)
+
+
+def _examine(subject: Subject, table: Mapping[str, Row], context: Context) -> VerificationReport:
     expected = context.policy.expected_checks(context.mode, query=context.query is not None)
-    subject = Subject(text)
-    made = run_checks(expected, subject, context)
+    made = run_checks(expected, subject, context, table=table)
     verified: VerifiedPresentation | None = None
     if verdict_of(tuple(made.values()), expected) is Verdict.ACCEPTED:
         verified = _seal(subject, tuple(made.values()), context)
@@ -48,11 +59,17 @@ def examine(text: str, context: Context) -> VerificationReport:
     )
 
 
-def run_checks(names: tuple[str, ...], subject: Subject, context: Context) -> dict[str, Check]:
+def run_checks(
+    names: tuple[str, ...],
+    subject: Subject,
+    context: Context,
+    *,
+    table: Mapping[str, Row] = TABLE,
+) -> dict[str, Check]:
     """Return the checks of these names, made in their order; nothing is raised."""
     made: dict[str, Check] = {}
     for name in names:
-        made[name] = _run(name, TABLE[name], subject, context, made)
+        made[name] = _run(name, table[name], subject, context, made)
     return made
 
 

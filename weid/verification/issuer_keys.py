@@ -153,6 +153,18 @@ def find_record(issuer: str, trust: IssuerInRegistry) -> DidRecord:
     return record
 
 
+def check_active(
+    record: DidRecord, signed_at: int, trust: IssuerInRegistry, context: Context
+) -> None:
+    """Require that the issuer is active, or was when it signed where the policy takes that."""
+    ended = record.deactivated_at
+    if ended is None:
+        return
+    before = signed_at <= ended + trust.lag
+    if not (before and context.policy.accept_deactivated_issuers):
+        raise failed("issuer_deactivated", time=format_time(ended))
+
+
 def find_registered_key(
     record: DidRecord, fragment: str, *, signed_at: int, lag: int
 ) -> RegisteredKey:

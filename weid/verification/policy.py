@@ -36,6 +36,14 @@ class StatusTokens(Protocol):
         ...
 
 
+class StatusCredentials(Protocol):
+    """Where status list credentials of the W3C form come from, such as a guarded HTTP client."""
+
+    def status_credential(self, uri: str) -> str | None:
+        """Return the newest credential of a list as text, or None where it cannot be had now."""
+        ...
+
+
 @runtime_checkable
 class TellsAge(Protocol):
     """A reader whose state stands still and grows old: a trust bundle."""
@@ -127,13 +135,15 @@ class TrustPolicy:
     `certificate_authorities` are those to one of which the certificate chain of an issuer that
     signs with one must lead; without any the registry alone decides (clause VF-43).
     `type_metadata` are believed when they say that a type goes by another name or extends another.
-    Times are seconds.
+    `status_credentials` is where Bitstring Status Lists come from; without it the status of W3C
+    credentials cannot be known. Times are seconds.
     """
 
     networks: Mapping[str, TrustedNetwork] = field(default_factory=dict)
     issuers: tuple[ListedIssuer, ...] = ()
     resolver: DidResolver | None = None
     status_tokens: StatusTokens | None = None
+    status_credentials: StatusCredentials | None = None
     accept_shown_codes: bool = False
     accept_unbound_credentials: bool = False
     accept_without_status: bool = False

@@ -101,6 +101,7 @@ REASONS: Final[Mapping[str, ReasonText]] = MappingProxyType(
     {
         # --- passed -------------------------------------------------------------------------
         "format_good": ReasonText("is a well-formed SD-JWT VC"),
+        "w3c_format_good": ReasonText("is a well-formed W3C credential whose terms are defined"),
         "issuer_key_good": ReasonText("the key was in force when it was signed"),
         "issuer_key_proved_earlier": ReasonText(
             "the key was compromised later; the issuance is anchored before that"
@@ -109,6 +110,7 @@ REASONS: Final[Mapping[str, ReasonText]] = MappingProxyType(
         "issuer_recognition_good": ReasonText("the issuer is recognized for this template"),
         "issuer_listed": ReasonText("the trust policy lists the issuer for this type"),
         "disclosure_integrity_good": ReasonText("each disclosed claim is the one that was signed"),
+        "nothing_withheld": ReasonText("all that was signed is shown, in its place"),
         "template_conformance_good": ReasonText("the claims conform to the published template"),
         "validity_period_good": ReasonText("is within its validity period"),
         "status_good": ReasonText("is neither revoked nor suspended, by the list of {time}"),
@@ -199,6 +201,10 @@ REASONS: Final[Mapping[str, ReasonText]] = MappingProxyType(
             "the issuer's signature does not hold", "It was changed, or forged. Do not rely on it."
         ),
         "algorithm_wrong": ReasonText("the algorithm is not the one of the key", _REFUSE),
+        "suite_missing": ReasonText(
+            "this verifier lacks the library that the proof's cryptosuite needs",
+            "Nothing is known to be wrong with it. Install the extra 'w3c' where it is verified.",
+        ),
         # --- issuer_recognition -------------------------------------------------------------
         "type_malformed": ReasonText("vct does not name a template of the issuer's network"),
         "issuer_not_recognized": ReasonText(

@@ -14,6 +14,13 @@ from weid.errors import TransportError
 from weid.transport import GuardedTransport, HttpTransport
 
 MEDIA_TYPE: Final = "application/statuslist+jwt"
+CREDENTIAL_TYPES: Final = (
+    "application/vc",
+    "application/vc+jwt",
+    "application/ld+json",
+    "application/json",
+)
+"""What a status list credential may be served as."""
 
 
 class HttpStatusTokens:
@@ -35,5 +42,27 @@ class HttpStatusTokens:
             return None
         try:
             return reply.body.decode("ascii")
+        except UnicodeDecodeError:
+            return None
+
+
+class HttpStatusCredentials:
+    """Asks the host of a Bitstring Status List for its newest credential; nothing is kept here."""
+
+    def __init__(self, transport: HttpTransport | None = None) -> None:
+        self._transport: HttpTransport = transport or GuardedTransport()
+
+    def status_credential(self, uri: str) -> str | None:
+        """Return the credential that is served at a URI, or None where none can be had."""
+        try:
+            reply = self._transport.get(
+                uri, accept=", ".join(CREDENTIAL_TYPES), max_bytes=limits.STATUS_TOKEN_BYTES
+            )
+        except TransportError:
+            return None
+        if reply.status != 200 or reply.content_type not in CREDENTIAL_TYPES:
+            return None
+        try:
+            return reply.body.decode("utf-8")
         except UnicodeDecodeError:
             return None

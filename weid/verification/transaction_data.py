@@ -127,7 +127,7 @@ def agreed_in(
     None where it carries a hash of anything else, of an entry that the answered query is not
     named in, or with a function that was not asked for.
     """
-    claims = json_loads_object(binding.jws.payload, what="the payload of the key binding")
+    claims = binding.claims
     if HASHES not in claims:
         return frozenset()
     try:
