@@ -25,7 +25,9 @@ from weid.errors import RegistryUnavailableError, WeidError
 
 _log = logging.getLogger(__name__)
 _PAGES: Final = ("page.", "twin.", "asset")
-_API_PATHS: Final = ("/v1/", "/.well-known/", "/events", "/healthz", "/readyz", "/metrics")
+_API_PATHS: Final = (
+    "/v1/", "/1.0/", "/.well-known/", "/events", "/healthz", "/readyz", "/metrics",
+)  # fmt: skip
 _PAGE_PROBLEMS: Final = {
     404: (NOT_FOUND_PAGE.facts["title"], NOT_FOUND_PAGE.facts["hint"]),
     405: ("Not allowed", "This page is only read."),

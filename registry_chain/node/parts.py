@@ -17,6 +17,7 @@ from weid.clock import Clock
 from weid.encoding import JsonObject
 from weid.registry.pinned_genesis import PinnedGenesis
 from weid.registry.proof_source import ProofSource
+from weid.registry.registry import RegistryReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class NodeParts:
     """Asks this node's CometBFT a method of its RPC; None where it has none."""
     webhooks: Webhooks | None = None
     """What this node sends to others; None where it has no folder for that."""
+    records: RegistryReader | None = None
+    """What DIDs are resolved from; None where this face resolves none."""
 
     def head_age(self) -> int:
         """Return the age of the newest sealed block in seconds, by its header time."""

@@ -100,6 +100,7 @@ class NodeWorld:
             feed=EventFeed(self.registry.engine.application.store),
             clock=self.clock,
             settings=settings,
+            records=RecordReader(self.registry.engine.application.store),
         )
         return replace(parts, **changes)
 

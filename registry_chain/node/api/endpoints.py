@@ -12,7 +12,7 @@ from typing import Final
 
 from flask import Response
 
-from registry_chain.node.api import cometbft, reading, watching, writing
+from registry_chain.node.api import cometbft, reading, resolving, watching, writing
 from registry_chain.node.parts import NodeParts
 from weid.encoding import JsonObject
 
@@ -156,6 +156,13 @@ _READING: Final = (
              "A recorded transaction as it was submitted", "application/cbor",
              reading.read_transaction, (_in_path("transaction_id", "id of the transaction"),),
              (400, 404)),
+    Endpoint("GET", "/1.0/identifiers/<path:identifier>", "resolveDid",
+             "Resolve a DID: its document with metadata (DID Resolution); without proof",
+             resolving.RESOLUTION, resolving.resolve_did,
+             (_in_path("identifier", "the DID, or a DID URL with its parameters escaped", _TEXT),
+              _in_query("versionId", "number of the version that is meant", _TEXT),
+              _in_query("versionTime", "time in whose version the document is meant", _TEXT)),
+             (400, 404, 406, 410, 501)),
     Endpoint("GET", "/v1/log/consistency", "readConsistency",
              "How the operation log grew from an earlier size", "ConsistencyAnswer",
              reading.read_consistency,

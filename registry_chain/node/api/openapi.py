@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from registry_chain.node.api.endpoints import Cost, Endpoint
+from registry_chain.node.api.resolving import RESOLUTION
 from registry_chain.node.api.schemas import SCHEMAS
 from weid.encoding import JsonObject, JsonValue
 
@@ -14,10 +15,13 @@ _FLASK_PART: Final = re.compile(r"<(?:\w+:)?(\w+)>")
 _REASONS: Final = {
     400: "The request is not well formed.",
     404: "There is no such thing here.",
-    410: "Events so early are not kept here; `first` is the first one that is. Ask another node.",
+    406: "No such representation; see Accept.",
+    410: "Gone: events so early are not kept here (`first` is the first one that is), or the DID "
+    "is deactivated.",
     413: "The body is too large.",
     415: "The body is of another type.",
     422: "The transaction was not admitted; `result_code` says why.",
+    501: "Not resolved here: another method, or a parameter that is not known.",
     429: "Too many requests from one peer; wait as Retry-After says.",
     503: "Not now; ask again, or another node.",
 }
@@ -85,6 +89,8 @@ def _operation(endpoint: Endpoint) -> JsonObject:
 def _content(answer: str) -> JsonObject:
     if answer in SCHEMAS:
         return {"application/json": {"schema": {"$ref": f"#/components/schemas/{answer}"}}}
+    if answer == RESOLUTION:
+        return {answer: {"schema": {"type": "object"}}}
     if answer in ("text/plain", "text/event-stream"):
         return {answer: {"schema": {"type": "string"}}}
     return {answer: {"schema": {"type": "string", "format": "binary"}}}

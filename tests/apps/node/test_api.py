@@ -67,6 +67,7 @@ def asked(world):
         "/v1/contents/{digest}": f"/v1/contents/{base64url_encode(record.digest)}",
         "/v1/receipts/{transaction_id}": f"/v1/receipts/{receipt}",
         "/v1/transactions/{transaction_id}": f"/v1/transactions/{receipt}",
+        "/1.0/identifiers/{identifier}": f"/1.0/identifiers/{world.issuer_did}",
         "/v1/log/consistency": "/v1/log/consistency?first=2",
         "/events": "/events?after=0&limit=3",
         "/v1/events/stream": "/v1/events/stream?after=0",
