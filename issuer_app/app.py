@@ -28,6 +28,7 @@ from issuer_app.services.readiness import Readiness
 from issuer_app.services.signing import Signing
 from issuer_app.services.status_lists import StatusLists
 from issuer_app.services.templates import Templates
+from issuer_app.services.w3c_credentials import W3cCredentials
 from issuer_app.services.wallet_endpoints import WalletEndpoints
 from issuer_app.settings import Settings
 from issuer_app.store.database import Database
@@ -78,7 +79,7 @@ def create_app(
     install_languages(app, settings)
     install_pages(app)
     install_error_pages(app)
-    install_routes(app)
+    install_routes(app, with_vc_api=settings.vc_api != "off")
     if start_job:
         job.start()
     return app
@@ -155,6 +156,7 @@ def build_services(
         token_throttle=Throttle(per_minute=settings.tokens_per_minute, clock=clock),
         api_tokens=ApiTokens(database, audit, clock=clock),
         api_throttle=Throttle(per_minute=settings.api_calls_per_minute, clock=clock),
+        w3c=W3cCredentials(agency, audit, database, form=settings.vc_api, clock=clock),
         wake=job.wake,
     )
     return services, job

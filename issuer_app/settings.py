@@ -82,6 +82,9 @@ class Settings(BaseModel):
     tokens_per_minute: Annotated[int, Field(ge=1)] = 300
     api_calls_per_minute: Annotated[int, Field(ge=1)] = 600
     """Requests to /api/v1 that one address may make."""
+    vc_api: Literal["off", "weid", "key"] = "off"
+    """Whether /credentials/issue exists, for the W3C's test suites: issuing as our did:weid, or as
+    the did:key of the same key. It signs whatever an officer's token sends: never in service."""
 
     wallets: WalletSettings = WalletSettings()
     """What is demanded of wallets, and which may use the authorization page."""

@@ -14,8 +14,10 @@ from verifier_app.counter import Counter
 from verifier_app.hooks import Hooks
 from verifier_app.languages import Languages, Words, told
 from verifier_app.routes import health, hooks, requests, scan, trust
+from verifier_app.routes import vc_api as suites
 from verifier_app.settings import Settings
 from verifier_app.trust_view import TrustView
+from verifier_app.vc_api import VcApi
 from weid import limits
 from weid.errors import ProofError, RegistryUnavailableError, WeidError
 
@@ -45,11 +47,13 @@ def create_app(
     counter: Counter,
     trust_view: TrustView,
     taken_hooks: Hooks | None = None,
+    vc_api: VcApi | None = None,
     random: Callable[[int], bytes] = secrets.token_bytes,
 ) -> Flask:
     """Return the WSGI application; `counter` does the work, `trust_view` shows what is trusted.
 
-    `taken_hooks` takes the webhooks of nodes; None refuses them all.
+    `taken_hooks` takes the webhooks of nodes; None refuses them all. `vc_api` answers the W3C's
+    test suites; without it their routes do not exist.
     """
     app = Flask(__name__)
     app.config.update(
@@ -70,6 +74,9 @@ def create_app(
     security.install(app, public_url=settings.public_url, random=random)
     for part in (scan.pages, requests.pages, trust.pages, health.pages, hooks.pages):
         app.register_blueprint(part)
+    if vc_api is not None:
+        app.extensions["vc_api"] = vc_api
+        app.register_blueprint(suites.pages)
     _install_faults(app)
     return app
 

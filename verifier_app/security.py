@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
+from typing import Final
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, request, session
@@ -26,6 +27,8 @@ _HEADERS = {
 _UNSAFE_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _SIGNED = frozenset({"hooks.take"})
 """Endpoints whose requests carry a signature and no session: no browser can be made to send one."""
+_ASKED: Final = frozenset({"vc_api.credential", "vc_api.presentation"})
+"""Endpoints that answer what they are sent, change nothing and know no session."""
 
 
 def install(app: Flask, *, public_url: str, random: Callable[[int], bytes]) -> None:
@@ -43,7 +46,7 @@ def _refuse_forgeries(app: Flask, *, origin: str) -> None:
 
     @app.before_request
     def refuse() -> None:
-        if request.method not in _UNSAFE_METHODS or request.endpoint in _SIGNED:
+        if request.method not in _UNSAFE_METHODS or request.endpoint in _SIGNED | _ASKED:
             return
         sent = request.headers.get("Origin")
         if sent is not None and sent != origin:

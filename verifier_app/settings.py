@@ -101,6 +101,9 @@ class Settings(BaseModel):
     head_folder: Path
     unsafe_loopback_http: bool = False
     """Lets nodes and status lists be asked by http on this machine; for trials."""
+    vc_api: bool = False
+    """Whether /credentials/verify and /presentations/verify exist, for the W3C's test suites. They
+    say whether something is well signed, never whether its issuer counts."""
 
     @field_validator("public_url")
     @classmethod

@@ -16,6 +16,7 @@ from verifier_app.hooks import Hooks
 from verifier_app.settings import Settings, TrustedNetworkSettings
 from verifier_app.templates_seen import TemplatesSeen
 from verifier_app.trust_view import SeenNetwork, TrustView
+from verifier_app.vc_api import VcApi
 from weid.clock import Clock
 from weid.errors import RegistryUnavailableError
 from weid.registry.event import RegistryEvent
@@ -26,7 +27,8 @@ from weid.registry.trust_bundle import TrustBundle
 from weid.registry.trusted_heads import FileTrustedHeads
 from weid.transport import GuardedTransport
 from weid.verification.policy import TrustedNetwork, TrustPolicy
-from weid.verification.status_sources import HttpStatusTokens
+from weid.verification.status_sources import HttpStatusCredentials, HttpStatusTokens
+from weid.verification.w3c_securing import SecuringVerifier
 from weid.verifier import Verifier
 
 _LOG: Final = logging.getLogger("verifier_app")
@@ -71,6 +73,7 @@ def build(settings: Settings, *, clock: Clock) -> Flask:
     }
     policy = TrustPolicy(
         networks=trusted,
+        status_credentials=HttpStatusCredentials(lists),
         accept_shown_codes=settings.allow_shown,
         accept_unbound_credentials=settings.allow_unbound,
     )
@@ -95,6 +98,7 @@ def build(settings: Settings, *, clock: Clock) -> Flask:
         counter=counter,
         trust_view=view,
         taken_hooks=Hooks(settings, notice, clock),
+        vc_api=VcApi(SecuringVerifier(policy, clock=clock)) if settings.vc_api else None,
     )
     app.extensions["subscriptions"] = [
         keep_fresh(live[network.name], *network.nodes, transport=transport)

@@ -21,6 +21,7 @@ from issuer_app.routes import (
     status_lists,
     templates,
     users,
+    vc_api,
 )
 
 _ALL = (
@@ -40,7 +41,7 @@ _ALL = (
 )
 
 
-def install_routes(app: Flask) -> None:
+def install_routes(app: Flask, *, with_vc_api: bool = False) -> None:
     """Register every route; `web/access.py` says who may call it."""
-    for module in _ALL:
+    for module in (*_ALL, vc_api) if with_vc_api else _ALL:
         app.register_blueprint(module.pages)

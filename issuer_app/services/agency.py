@@ -19,6 +19,7 @@ from weid.credential.template import CredentialTemplate
 from weid.crypto.certificates import CertificateChain
 from weid.crypto.keys import PublicKey
 from weid.crypto.signer import Signer
+from weid.did.methods.key import key_did
 from weid.encoding import JsonObject
 from weid.errors import CertificateError, MalformedError, NotFoundError
 from weid.issuer import ASSERTION_KEY, Issuer
@@ -26,6 +27,7 @@ from weid.issuing.jwt_vc_issuer import jwt_vc_issuer_metadata
 from weid.openid4vci.signed_metadata import MetadataSigner
 from weid.registry.operations import AnchorBatch, PublishStatusList
 from weid.registry.registry import Registry
+from weid.w3c.create import SigningKey
 
 _PURPOSE: Final = "issuance"
 _SECRETS: Final = secrets.token_bytes
@@ -190,6 +192,13 @@ class Agency:
             kid=self._kid,
             random=_SECRETS,
         )
+
+    def signing_key(self, *, as_did_key: bool) -> SigningKey:
+        """Return who signs W3C credentials: our did:weid, or the did:key of the same key."""
+        if not as_did_key:
+            return SigningKey(self.did, self._kid, self._signer)
+        did = key_did(self._signer.public_key)
+        return SigningKey(did, f"{did}#{did.removeprefix('did:key:')}", self._signer)
 
     def publish_status(self, content: StatusContent) -> PublishedList:
         """Put a list's digest into the registry, where it is another, and sign the list.

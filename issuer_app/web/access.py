@@ -69,6 +69,9 @@ API: Final[dict[str, frozenset[Role]]] = {
 }
 """Routes for programs: an API token instead of a cookie, hence no form token and no Origin."""
 
+SWITCHED: Final[dict[str, frozenset[Role]]] = {"vc_api.issue": frozenset({_O})}
+"""Routes for programs that exist only where a setting says so; a token opens them as well."""
+
 ROLES: Final[dict[str, frozenset[Role]]] = {
     "sign_in.sign_out": EVERYONE,
     "home.show": EVERYONE,

@@ -167,6 +167,7 @@ ACTIONS: Final[Mapping[str, LazyString]] = {
     "password_set": _l("password set"),
     "organisation_added": _l("organisation set up"),
     "api_token_created": _l("API token made"),
+    "w3c_credential_signed": _l("W3C credential signed for a test suite"),
     "api_token_revoked": _l("API token revoked"),
     "template_published": _l("template published"),
     "batch_uploaded": _l("file uploaded"),

@@ -14,7 +14,7 @@ from flask import Flask, Response, g, request
 from issuer_app.errors import ForbiddenError, SignInRequiredError
 from issuer_app.services.people import Person
 from issuer_app.settings import Settings
-from issuer_app.web.access import API, MACHINES, PUBLIC, ROLES, UPLOADS
+from issuer_app.web.access import API, MACHINES, PUBLIC, ROLES, SWITCHED, UPLOADS
 from issuer_app.web.api_access import require_token_holder
 from issuer_app.wiring import services
 
@@ -51,9 +51,10 @@ class BrowserSession:
             request.max_content_length = FORM_BYTES
         if endpoint == "static" or endpoint is None:
             return
-        if endpoint in API:
+        programs = API.get(endpoint) or SWITCHED.get(endpoint)
+        if programs is not None:
             # The cookie of a browser counts for nothing here: a page elsewhere cannot use it.
-            g.person = require_token_holder(g.peer, *API[endpoint])
+            g.person = require_token_holder(g.peer, *programs)
             return
         if len(g.token) == _TOKEN_LENGTH and endpoint not in MACHINES:
             g.person = services().accounts.person_of(g.token)

@@ -15,6 +15,7 @@ from verifier_app.counter import Counter
 from verifier_app.settings import Settings
 from verifier_app.templates_seen import TemplatesSeen
 from verifier_app.trust_view import SeenNetwork, TrustView
+from verifier_app.vc_api import VcApi
 
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
 
@@ -49,8 +50,8 @@ def settings(world: World, folder: Path, **changes: object) -> Settings:
     return Settings.model_validate({**values, **changes})
 
 
-def build(world: World, folder: Path, **changes: object) -> Flask:
-    """Return the app of a counter in the world."""
+def build(world: World, folder: Path, *, api: VcApi | None = None, **changes: object) -> Flask:
+    """Return the app of a counter in the world; `api` answers the W3C's test suites."""
     chosen = settings(world, folder, **changes)
     readers = {"test": world.registry}
     templates = TemplatesSeen(readers)
@@ -66,7 +67,7 @@ def build(world: World, folder: Path, **changes: object) -> Flask:
     )
     seen = [SeenNetwork(chosen.networks[0], world.registry, 7 * 86_400)]
     view = TrustView(seen, templates=templates, clock=world.clock)
-    return create_app(chosen, counter=counter, trust_view=view)
+    return create_app(chosen, counter=counter, trust_view=view, vc_api=api)
 
 
 class Browser:

@@ -1,0 +1,62 @@
+"""Signing W3C credentials that are sent whole: for the W3C's test suites, and nothing else.
+
+No template, no approval and no status list stand behind them, so that the switch is off in service
+and every signature stands in the audit log. Clauses WC-60 and WC-63 of specs/w3c-profile.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from issuer_app.services.agency import Agency
+from issuer_app.services.audit import AuditLog
+from issuer_app.services.people import Person
+from issuer_app.store.database import Database
+from weid.clock import Clock
+from weid.encoding import JsonObject, json_canonical, json_loads_object
+from weid.errors import CryptoError, MalformedError
+from weid.w3c.create import sign_credential
+from weid.w3c.data_model import W3cCredential
+from weid.w3c.terms import Contexts
+from weid.w3c.vocabulary import SUITE_CONTEXTS
+
+_CONTEXTS: Final = Contexts(SUITE_CONTEXTS)
+
+
+class W3cCredentials:
+    """Signs what officers' programs send; `form` is the setting `vc_api`."""
+
+    def __init__(
+        self, agency: Agency, audit: AuditLog, database: Database, *, form: str, clock: Clock
+    ) -> None:
+        self._agency = agency
+        self._audit = audit
+        self._database = database
+        self._form = form
+        self._clock = clock
+
+    def issue(self, person: Person, body: bytes) -> JsonObject:
+        """Return the `credential` of a request, signed.
+
+        Raises:
+            MalformedError: it is none of VCDM 2.0, another issuer's, or cannot be signed.
+        """
+        asked = json_loads_object(body, what="the request's body")
+        credential = asked.get("credential")
+        if not isinstance(credential, dict):
+            raise MalformedError("the request has no credential")
+        key = self._agency.signing_key(as_did_key=self._form == "key")
+        document = {"issuer": key.did, **credential}
+        if "proof" in document:
+            raise MalformedError("the credential has a proof already")
+        W3cCredential.parse(document, _CONTEXTS)
+        try:
+            text = sign_credential(document, key, created=self._clock.now())
+        except CryptoError as error:
+            raise MalformedError(error.message) from None
+        signed = json_loads_object(text, what="the signed credential")
+        digest = hashlib.sha256(json_canonical(signed)).hexdigest()
+        with self._database.write():
+            self._audit.record(person, "w3c_credential_signed", digest[:32])
+        return signed
