@@ -17,7 +17,7 @@ from weid.w3c.terms import Contexts
 
 _MOST_ALIKE: Final = 4
 """Nameless objects that look alike: telling n of them apart costs n! steps."""
-_MOST_NAMELESS: Final = 128
+_MOST_NAMELESS: Final = 64
 _OPTION: Final = "the extra 'w3c' (PyLD) is not installed"
 
 
