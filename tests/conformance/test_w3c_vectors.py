@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 
 import pytest
 
@@ -28,13 +27,11 @@ def parameters(one):
     if not FOLDER:
         return [pytest.param(None, id="no folder of vectors")]
     return [
-        pytest.param(vector, id=vector["id"], marks=[needs_rdf] if _rdf(vector) else [])
+        pytest.param(
+            vector, id=vector["id"], marks=[needs_rdf] if w3c_results.needs_rdf(vector) else []
+        )
         for vector in w3c_results.vectors_of(one)
     ]
-
-
-def _rdf(vector):
-    return "eddsa-rdfc-2022" in json.dumps(vector.get("document", ""))
 
 
 def check(one, vector):
@@ -65,6 +62,15 @@ def test_jose(vector):
 @pytest.mark.parametrize("url", sorted(SUITE_CONTEXTS))
 def test_the_contexts_that_are_built_in_are_the_published_ones(url):
     assert SUITE_CONTEXTS[url] == w3c_results.published_contexts().document(url)
+
+
+def test_every_vector_has_its_row():
+    rows = list(w3c_results.results())
+    assert {outcome for _, _, outcome, _ in rows} <= {PASSES, NOT_DONE}
+    assert all(reason for _, _, outcome, reason in rows if outcome == NOT_DONE)
+    assert [name for _, name, _, _ in rows] == [
+        vector["id"] for one in SETS for vector in w3c_results.vectors_of(one)
+    ]
 
 
 def test_the_table_names_only_vectors_that_are_there():

@@ -17,6 +17,7 @@ from weid.w3c.times import parse_stamp
 CREDENTIAL: Final = "VerifiableCredential"
 PRESENTATION: Final = "VerifiablePresentation"
 ENVELOPED: Final = "EnvelopedVerifiableCredential"
+ENVELOPED_PRESENTATION: Final = "EnvelopedVerifiablePresentation"
 SCHEMA: Final = "JsonSchema"
 VC: Final = "the W3C credential"
 VP: Final = "the W3C presentation"
@@ -130,9 +131,9 @@ class W3cPresentation:
         return cls(document=document, holder=holder, credentials=credentials)
 
 
-def is_enveloped(value: JsonObject) -> bool:
-    """Return whether an object is a credential in an envelope (VCDM 2.0 clause 4.13.1)."""
-    return value.get("type") in (ENVELOPED, [ENVELOPED])
+def is_enveloped(value: JsonObject, kind: str = ENVELOPED) -> bool:
+    """Return whether an object is a document in an envelope (VCDM 2.0 clauses 4.13.1, 4.13.2)."""
+    return value.get("type") in (kind, [kind])
 
 
 def _types(document: JsonObject, needed: str, what: str) -> tuple[str, ...]:

@@ -121,20 +121,20 @@ def in_envelope(text: str) -> JsonObject:
     }
 
 
-def open_envelope(value: JsonObject) -> str:
-    """Return the `vc+jwt` of a credential in an envelope.
+def open_envelope(value: JsonObject, *, typ: str = CREDENTIAL_TYP) -> str:
+    """Return the `vc+jwt` or `vp+jwt` that an envelope holds.
 
     Raises:
         MalformedError: another kind of data, or members that an envelope does not have.
     """
-    prefix = _DATA_URL.format(typ=CREDENTIAL_TYP)
+    prefix = _DATA_URL.format(typ=typ)
     address = value.get("id")
     if not isinstance(address, str) or not address.startswith(prefix):
-        raise MalformedError(f"the enveloped credential is not a data URL of {CREDENTIAL_TYP}")
+        raise MalformedError(f"the envelope is not a data URL of {typ}")
     context = value.get("@context")
     first = context[0] if isinstance(context, list) and context else context
     if first != CREDENTIALS or set(value) != {"@context", "type", "id"}:
-        raise MalformedError("the enveloped credential has a member that it cannot have")
+        raise MalformedError("the envelope has a member that it cannot have")
     return address[len(prefix) :]
 
 

@@ -17,7 +17,7 @@ from weid.crypto.keys import PublicKey
 from weid.encoding import JsonObject, json_loads_object
 from weid.errors import MalformedError
 from weid.w3c.data_integrity import Proof, split_proofs, verify_proof
-from weid.w3c.data_model import is_enveloped
+from weid.w3c.data_model import ENVELOPED_PRESENTATION, is_enveloped
 from weid.w3c.jose import CREDENTIAL_TYP, PRESENTATION_TYP, open_envelope, parse_jose
 from weid.w3c.terms import Contexts
 
@@ -68,15 +68,18 @@ def read_credential(
 
 
 def read_presentation(text: str | JsonObject, contexts: Contexts) -> Secured:
-    """Read a signed presentation: JSON with proofs, or a `vp+jwt`.
+    """Read a signed presentation: JSON with proofs, an envelope, or a `vp+jwt`.
 
     Raises:
         MalformedError, UnsupportedAlgorithmError: with what is wrong.
     """
     most = limits.PRESENTATION_BYTES
-    if _is_json(text):
-        return _from_proofs(_json(text, "the W3C presentation", most), contexts)
-    return _from_jose(str(text), PRESENTATION_TYP, most)
+    value = _json(text, "the W3C presentation", most) if _is_json(text) else text
+    if isinstance(value, dict) and is_enveloped(value, ENVELOPED_PRESENTATION):
+        value = open_envelope(value, typ=PRESENTATION_TYP)
+    if isinstance(value, str):
+        return _from_jose(value, PRESENTATION_TYP, most)
+    return _from_proofs(value, contexts)
 
 
 def _is_json(text: str | JsonObject) -> bool:

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from tests.apps.verifier.support import build
+from tests.apps.app_process import held_port
+from tests.apps.verifier.support import build, settings
 from tests.support.clauses import clause
 from tests.support.w3c import (
     HOLDER,
@@ -20,6 +21,7 @@ from tests.support.w3c import (
 )
 from tests.support.world import AUDIENCE, World
 from verifier_app.vc_api import VcApi
+from verifier_app.wiring import build as wired
 from weid.clock import format_time
 from weid.credential.status_list import StatusList
 from weid.credential.status_reference import StatusReference
@@ -230,6 +232,23 @@ def test_a_registry_that_lies_or_is_away_is_no_failure_either(world, source, tmp
     client = served(world, world.policy(status_credentials=source), tmp_path)
     reply = verify(client, credential)
     assert (reply.status_code, reply.json["problemDetails"][0]["title"]) == (400, "issuer_key")
+
+
+@clause("WC-61")
+def test_the_switch_opens_the_routes_whether_or_not_a_registry_answers(world, tmp_path):
+    with held_port() as node:
+        network = {
+            "name": "test",
+            "genesis_hash": world.registry.genesis_hash.hex(),
+            "nodes": [f"http://127.0.0.1:{node.getsockname()[1]}"],
+        }
+        chosen = settings(
+            world, tmp_path, networks=[network], unsafe_loopback_http=True, vc_api=True
+        )
+        client = wired(chosen, clock=world.clock).test_client()
+        assert verify(client, of_stranger(world)).status_code == 200
+        away = verify(client, json.loads(issue(world)))
+        assert (away.status_code, away.json["problemDetails"][0]["title"]) == (400, "issuer_key")
 
 
 @clause("WC-63")

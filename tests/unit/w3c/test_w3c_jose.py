@@ -137,6 +137,22 @@ def test_another_envelope_is_refused(change):
         read_credential({**in_envelope(signed()), **change}, CONTEXTS)
 
 
+@clause("WC-23")
+def test_a_presentation_comes_in_an_envelope_too():
+    document = {"@context": [CREDENTIALS], "type": ["VerifiablePresentation"], "holder": HOLDER.did}
+    text = create_jose(document, typ="vp+jwt", key_id=HOLDER.key_id, signer=HOLDER.signer)
+    envelope = {
+        "@context": CREDENTIALS,
+        "type": "EnvelopedVerifiablePresentation",
+        "id": f"data:application/vp+jwt,{text}",
+    }
+    assert read_presentation(envelope, CONTEXTS).document == document
+    with pytest.raises(MalformedError):
+        read_presentation({**envelope, "id": f"data:application/vc+jwt,{signed()}"}, CONTEXTS)
+    with pytest.raises(MalformedError):
+        read_presentation(in_envelope(signed()), CONTEXTS)
+
+
 @clause("WC-20")
 def test_a_presentation_is_not_a_credential():
     with pytest.raises(MalformedError):
