@@ -19,6 +19,7 @@ from issuer_app.services.authorizations import Authorizations
 from issuer_app.services.batch_pages import BatchPages
 from issuer_app.services.batches import Batches
 from issuer_app.services.certificates import Certificates
+from issuer_app.services.decisions import Decisions
 from issuer_app.services.home import Home
 from issuer_app.services.issuing import Issuing
 from issuer_app.services.job import Job
@@ -107,12 +108,16 @@ def build_services(
     anchoring = Anchoring(database, audit, agency, clock=clock)
     job = Job(audit, round_seconds=settings.anchor_seconds)
     certificates = Certificates(database, audit, clock=clock, on_change=job.wake)
-    signing = Signing(database, audit, agency, certificates, templates, clock=clock)
+    signing = Signing(
+        database, audit, agency, certificates, templates, status_lists=status_lists, clock=clock
+    )
+    decisions = Decisions(database, audit, pages, certificates, clock=clock)
     wallets = WalletEndpoints(
         agency,
         signing,
         anchoring,
         templates,
+        decisions=decisions,
         sessions=StoredSessions(
             database, organisation=organisation, kind="openid4vci", clock=clock
         ),
@@ -130,6 +135,7 @@ def build_services(
         offers=offers,
         anchoring=anchoring,
         clock=clock,
+        paused=settings.pause_path.exists,
     )
     job.carry_out(
         ("issuing", issuing.run),
@@ -142,11 +148,12 @@ def build_services(
         organisation_name=agency.name,
         accounts=accounts,
         audit=audit,
-        home=Home(pages, certificates, anchoring, status_lists),
+        home=Home(pages, certificates, anchoring, status_lists, decisions),
         templates=templates,
         batches=Batches(database, audit, templates, clock=clock),
         batch_pages=pages,
         certificates=certificates,
+        decisions=decisions,
         offers=offers,
         status_lists=status_lists,
         wallets=wallets,

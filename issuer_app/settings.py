@@ -138,6 +138,11 @@ class Settings(BaseModel):
         return self.data_dir / "issuer.sqlite"
 
     @property
+    def pause_path(self) -> Path:
+        """While there is a file here, wallets get nothing: every endpoint answers 503."""
+        return self.data_dir / "issuing.paused"
+
+    @property
     def keys_path(self) -> Path:
         """The folder of the issuer's encrypted key files."""
         return self.issuer_keys or self.data_dir / "keys"

@@ -16,6 +16,8 @@ from weid.oauth.attester_chains import AttesterChains
 from weid.oauth.client_attestation import TrustedAttesters
 from weid.oauth.clients import PublicClient
 from weid.openid4vci.authorization_policy import AuthorizationPolicy, FindApproval
+from weid.openid4vci.credential import PROOFS
+from weid.openid4vci.issuance_policy import BATCH_SIZE, IssuancePolicy
 
 
 class KnownWallet(BaseModel):
@@ -53,10 +55,17 @@ class WalletSettings(BaseModel):
     dpop_nonce_required: bool = True
     pushed_required: bool = True
     """Refuse authorization requests that were not pushed (RFC 9126)."""
+    batch_size: int = Field(default=BATCH_SIZE, ge=1, le=PROOFS)
+    """Copies of a certificate that a wallet may ask for at once, each for a key of its own."""
+    key_attesters: tuple[dict[str, Any], ...] = ()
+    """Public JWKs of makers of key storages whose attestations count."""
+    key_attestation_required: bool = False
+    encryption_required: bool = False
+    """Refuse credential requests that are not encrypted, or want no encrypted response."""
     offer_grant: Literal["pre-authorized_code", "authorization_code"] = "pre-authorized_code"
     """How new offers are redeemed: by themselves, or on the page with a code of six digits."""
 
-    @field_validator("attesters")
+    @field_validator("attesters", "key_attesters")
     @classmethod
     def _keys(cls, keys: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
         for key in keys:
@@ -70,6 +79,8 @@ class WalletSettings(BaseModel):
     def _together(self) -> Self:
         if self.attestation_required and not (self.attesters or self.attester_authorities):
             raise ValueError("attestation_required needs attesters, else no wallet can come in")
+        if self.key_attestation_required and not self.key_attesters:
+            raise ValueError("key_attestation_required needs key_attesters")
         if self.offer_grant == "authorization_code" and not self.has_page:
             raise ValueError("offers for the page need known wallets or attesters")
         return self
@@ -78,6 +89,16 @@ class WalletSettings(BaseModel):
     def has_page(self) -> bool:
         """Whether any wallet could use the authorization page."""
         return bool(self.known or self.attesters or self.attester_authorities)
+
+    def issuance_policy(self) -> IssuancePolicy:
+        """Return what is demanded of credential requests."""
+        keys = tuple(PublicKey.from_jwk(key) for key in self.key_attesters)
+        return IssuancePolicy(
+            batch_size=self.batch_size,
+            key_attesters=TrustedAttesters(keys),
+            key_attestation_required=self.key_attestation_required,
+            encryption_required=self.encryption_required,
+        )
 
     def policy(self, find_approval: FindApproval, clock: Clock) -> AuthorizationPolicy:
         """Return the policy of the authorization server.

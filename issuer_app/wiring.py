@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from issuer_app.services.batch_pages import BatchPages
     from issuer_app.services.batches import Batches
     from issuer_app.services.certificates import Certificates
+    from issuer_app.services.decisions import Decisions
     from issuer_app.services.home import Home
     from issuer_app.services.offers import Offers
     from issuer_app.services.readiness import Readiness
@@ -42,6 +43,7 @@ class Services:
     batches: Batches
     batch_pages: BatchPages
     certificates: Certificates
+    decisions: Decisions
     offers: Offers
     status_lists: StatusLists
     wallets: WalletEndpoints

@@ -17,6 +17,7 @@ from issuer_app.web.api_answers import (
     answer_errors,
     batch_json,
     certificate_json,
+    decision_json,
     findings_json,
     template_json,
 )
@@ -29,6 +30,7 @@ from weid.encoding import json_loads_object
 pages = Blueprint("api", __name__, url_prefix="/api/v1")
 answer_errors(pages)
 LANGUAGES = ("en",)
+_YES = frozenset({"True", "true", "yes"})
 
 
 def _sent() -> Upload:
@@ -161,7 +163,8 @@ def certificates() -> ResponseReturnValue:
 def certificate(certificate_id: str) -> ResponseReturnValue:
     """Show a certificate with its fields and its timeline."""
     found = services().certificates.find(current_person(), certificate_id)
-    return jsonify(certificate_json(found))
+    decision = services().decisions.of(current_person(), certificate_id)["decision"]
+    return jsonify({**certificate_json(found), "decision": decision})
 
 
 @pages.post("/certificates/<certificate_id>/<any(revoke, suspend, reinstate):action>")
@@ -182,6 +185,21 @@ def offer(certificate_id: str) -> ResponseReturnValue:
 
 @pages.post("/certificates/<certificate_id>/offer")
 def renew(certificate_id: str) -> ResponseReturnValue:
-    """Make the offer anew; the one before is dead."""
-    services().offers.renew(current_person(), certificate_id)
+    """Make the offer anew; the one before is dead. With `needs_decision` its wallet waits."""
+    needed = _body().get("needs_decision", "") in _YES
+    services().offers.renew(current_person(), certificate_id, needs_decision=needed)
     return offer(certificate_id)
+
+
+@pages.get("/decisions")
+def decisions() -> ResponseReturnValue:
+    """List the certificates whose wallets wait for a decision."""
+    found = services().decisions.waiting(current_person())
+    return jsonify({"decisions": [decision_json(row) for row in found]})
+
+
+@pages.post("/certificates/<certificate_id>/decision/<any(approve, refuse):decision>")
+def decide(certificate_id: str, decision: str) -> ResponseReturnValue:
+    """Approve or refuse that the wallet which waits gets the certificate."""
+    services().decisions.decide(current_person(), certificate_id, decision)
+    return certificate(certificate_id)

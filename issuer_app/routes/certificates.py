@@ -39,6 +39,7 @@ def _page(
     certificate = services().certificates.find(person, certificate_id)
     template_id, languages = certificate["template_id"], template_languages()
     template = services().templates.shown(person, template_id, languages)
+    values["decision"] = services().decisions.of(person, certificate_id)
     return show_page(name, status=status, certificate=certificate, template=template, **values)
 
 
@@ -87,8 +88,18 @@ def offer(certificate_id: str) -> ResponseReturnValue:
 @pages.post("/certificates/<certificate_id>/offer")
 def renew(certificate_id: str) -> ResponseReturnValue:
     """Make the offer anew; the one before is dead."""
-    services().offers.renew(current_person(), certificate_id)
+    needed = "needs_decision" in request.form
+    services().offers.renew(current_person(), certificate_id, needs_decision=needed)
     return redirect(url_for("certificates.offer", certificate_id=certificate_id), 303)
+
+
+@pages.post("/certificates/<certificate_id>/decision/<any(approve, refuse):decision>")
+def decide(certificate_id: str, decision: str) -> ResponseReturnValue:
+    """Approve or refuse that the wallet which waits gets the certificate."""
+    services().decisions.decide(current_person(), certificate_id, decision)
+    return redirect(
+        url_for("certificates.show", certificate_id=certificate_id, notice="decided"), 303
+    )
 
 
 @pages.get("/certificates/<certificate_id>/paper")

@@ -91,3 +91,17 @@ def credential() -> ResponseReturnValue:
     """Sign the credential for the key that proves itself (section 8)."""
     services().token_throttle.require(current_peer())
     return _answer(services().wallets.credential(_asked()))
+
+
+@pages.post("/deferred-credential")
+def deferred_credential() -> ResponseReturnValue:
+    """Give a credential that was waited for, or say that it still is (section 9)."""
+    services().token_throttle.require(current_peer())
+    return _answer(services().wallets.deferred_credential(_asked()))
+
+
+@pages.post("/notification")
+def notification() -> ResponseReturnValue:
+    """Take down what became of a credential (section 11)."""
+    services().token_throttle.require(current_peer())
+    return _answer(services().wallets.notification(_asked()))

@@ -81,8 +81,8 @@ class Anchoring:
         organisation = self._agency.organisation
         with self._database.write():
             waiting = self._database.query(
-                "SELECT id, credential, anchor_salt FROM certificates WHERE organisation = ?"
-                " AND state = 'signed' AND anchor_id IS NULL LIMIT ?",
+                "SELECT id, credential, anchor_salt FROM signed_texts WHERE organisation = ?"
+                " AND anchor_id IS NULL LIMIT ?",
                 (organisation, LEAVES),
             )
             if not waiting:
@@ -99,13 +99,16 @@ class Anchoring:
                     "made_at": self._clock.now(),
                 },
             )
-            self._database.execute_many(
-                "UPDATE certificates SET anchor_id = ?, anchor_proof = ? WHERE id = ?",
-                (
-                    (anchor_id, proof.to_bytes(), row["id"])
-                    for row, proof in zip(waiting, batch.proofs, strict=True)
-                ),
-            )
+            proofs = [
+                (anchor_id, proof.to_bytes(), row["id"])
+                for row, proof in zip(waiting, batch.proofs, strict=True)
+            ]
+            # Ids are of one table only: in the other nothing is found.
+            for table in ("certificates", "copies"):
+                self._database.execute_many(
+                    f"UPDATE {table} SET anchor_id = ?, anchor_proof = ? WHERE id = ?",  # noqa: S608 - constants
+                    proofs,
+                )
         return len(waiting)
 
     def _finish(self) -> int:
@@ -199,11 +202,11 @@ class Anchoring:
             raise RegistryError(waiting["trouble"] or "The certificates are not anchored yet.")
 
     def anchor_of(self, certificate_id: str) -> JsonObject | None:
-        """Return salt and proof of an anchored certificate, for its holder's wallet."""
+        """Return salt and proof of an anchored certificate or copy, for its holder's wallet."""
         found = self._database.first(
-            "SELECT anchor_salt, anchor_proof, root FROM certificates"
+            "SELECT anchor_salt, anchor_proof, root FROM signed_texts"
             " JOIN anchors ON anchors.id = anchor_id"
-            " WHERE certificates.id = ? AND certificates.organisation = ?"
+            " WHERE signed_texts.id = ? AND signed_texts.organisation = ?"
             " AND anchored_at IS NOT NULL",
             (certificate_id, self._agency.organisation),
         )

@@ -197,8 +197,9 @@ class Certificates:
                 (after, certificate_id),
             )
             self._database.execute(
-                "UPDATE status_lists SET changed_at = coalesce(changed_at, ?) WHERE id = ?",
-                (self._clock.now(), row["list_id"]),
+                "UPDATE status_lists SET changed_at = coalesce(changed_at, ?) WHERE id IN"
+                " (SELECT list_id FROM places WHERE certificate_id = ?)",
+                (self._clock.now(), certificate_id),
             )
             self.note_event(person, certificate_id, done, reason=reason, note=note.strip())
             self._audit.record(person, f"certificate_{done}", certificate_id, reason=reason)

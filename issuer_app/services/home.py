@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from issuer_app.services.anchoring import Anchoring, RefusedRuns
 from issuer_app.services.batch_pages import BatchPages
 from issuer_app.services.certificates import Certificates
+from issuer_app.services.decisions import Decisions
 from issuer_app.services.people import Person, Role
 from issuer_app.services.status_lists import StatusLists, UnpublishedLists
 from issuer_app.store.database import Row
@@ -23,6 +24,7 @@ class HomePage:
     troubled: list[Row]
     refused_runs: list[RefusedRuns] = field(default_factory=list)
     unpublished_lists: list[UnpublishedLists] = field(default_factory=list)
+    decisions: list[Row] = field(default_factory=list)
     issued_week: int = 0
     waiting_offers: int = 0
     revoked_week: int = 0
@@ -37,11 +39,13 @@ class Home:
         certificates: Certificates,
         anchoring: Anchoring,
         status_lists: StatusLists,
+        decisions: Decisions,
     ) -> None:
         self._batches = batches
         self._certificates = certificates
         self._anchoring = anchoring
         self._status_lists = status_lists
+        self._decisions = decisions
 
     def of(self, person: Person) -> HomePage:
         """Return what waits for the person; nothing about citizens for other roles."""
@@ -78,5 +82,6 @@ class Home:
             troubled=[row for row in batches if row["trouble"]],
             refused_runs=refused,
             unpublished_lists=unpublished,
+            decisions=self._decisions.waiting(person),
             **self._certificates.numbers(person),
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from issuer_app.errors import AppError
@@ -53,6 +53,7 @@ class Issuing:
         offers: Offers,
         anchoring: Anchoring,
         clock: Clock,
+        paused: Callable[[], bool] = lambda: False,
     ) -> None:
         self._database = database
         self._audit = audit
@@ -62,13 +63,18 @@ class Issuing:
         self._offers = offers
         self._anchoring = anchoring
         self._clock = clock
+        self._paused = paused
 
     def run(self) -> None:
         """Issue every batch that is approved, oldest first; one in trouble waits, others go on.
 
+        While issuing is paused nothing is issued, and all wait.
+
         Raises:
             WeidError: the last trouble, after every batch had its turn.
         """
+        if self._paused():
+            return
         trouble: WeidError | None = None
         for batch in self._database.query(
             "SELECT id, template_id, form, state FROM batches WHERE organisation = ?"

@@ -27,12 +27,14 @@ class ShownOffer:
     """An offer as it is handed out; `uri` and `picture` are empty when it has to be made anew.
 
     `tx_code` is what the citizen gets by another way and types on the page; empty without a page.
+    Where it `needs_decision`, a person decides when the wallet has come.
     """
 
     uri: str
     picture: Markup
     expires_at: int
     tx_code: str = ""
+    needs_decision: bool = False
 
 
 class Offers:
@@ -85,7 +87,8 @@ class Offers:
         with self._database.write():
             self._audit.record(person, "offer_shown", certificate_id)
         picture = Markup(draw_svg(uri, label=label)) if uri else Markup()  # noqa: S704 - ours
-        return ShownOffer(uri, picture, offer["expires_at"], found.tx_code)
+        decision = bool(offer["decision"])
+        return ShownOffer(uri, picture, offer["expires_at"], found.tx_code, decision)
 
     def _offer(self, person: Person, certificate_id: str) -> Row:
         certificate = self._certificates.find(person, certificate_id)
@@ -110,8 +113,11 @@ class Offers:
         )
         return found or FoundOffer("")
 
-    def renew(self, person: Person, certificate_id: str) -> None:
-        """Make a certificate's offer anew; the one before is dead."""
+    def renew(self, person: Person, certificate_id: str, *, needs_decision: bool = False) -> None:
+        """Make a certificate's offer anew; the one before is dead.
+
+        Where it `needs_decision`, the wallet that comes waits until a person approves.
+        """
         with self._database.write():
             offer = self._offer(person, certificate_id)
             self._wallets.close_offer(offer["issuance_id"])
@@ -121,13 +127,23 @@ class Offers:
                 certificate_id,
                 generation=generation,
                 lifetime=self._lifetime,
+                needs_decision=needs_decision,
             )
             self._database.execute(
-                "UPDATE offers SET generation = ?, issuance_id = ?, expires_at = ?"
+                "UPDATE offers SET generation = ?, issuance_id = ?, expires_at = ?, made_by = ?,"
+                " decision = ?, asked_at = NULL, decided_at = NULL, decided_by = ''"
                 " WHERE certificate_id = ?",
-                (generation, issuance_id, self._clock.now() + self._lifetime, certificate_id),
+                (
+                    generation,
+                    issuance_id,
+                    self._clock.now() + self._lifetime,
+                    person.id,
+                    "needed" if needs_decision else "",
+                    certificate_id,
+                ),
             )
-            self._audit.record(person, "offer_renewed", certificate_id)
+            action = "offer_for_decision" if needs_decision else "offer_renewed"
+            self._audit.record(person, action, certificate_id)
 
     def of_batch(self, person: Person, batch_id: str) -> list[Row]:
         """Return the open offers of a batch: certificate, row, holder, link, until when."""

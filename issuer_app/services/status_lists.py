@@ -109,13 +109,13 @@ class StatusLists:
     def reserve(self, row: Row, count: int) -> list[int]:
         """Return free places of a list, drawn at random, inside the caller's write.
 
-        The unique constraint on certificates is what guarantees that no place is used twice; this
+        What the store demands of places is what guarantees that no place is used twice; this
         only avoids running into it.
         """
         taken = {
             certificate["list_index"]
             for certificate in self._database.query(
-                "SELECT list_index FROM certificates WHERE list_id = ?", (row["id"],)
+                "SELECT list_index FROM places WHERE list_id = ?", (row["id"],)
             )
         }
         places: list[int] = []
@@ -180,8 +180,7 @@ class StatusLists:
         statuses = {
             certificate["list_index"]: _VALUES[certificate["status"]]
             for certificate in self._database.query(
-                "SELECT list_index, status FROM certificates WHERE list_id = ?"
-                " AND status <> 'valid'",
+                "SELECT list_index, status FROM places WHERE list_id = ? AND status <> 'valid'",
                 (row["id"],),
             )
         }
@@ -215,7 +214,7 @@ class StatusLists:
         """Return a number that rises with every change of status in a list."""
         return int(
             self._database.value(
-                "SELECT coalesce(sum(version), 0) FROM certificates WHERE list_id = ?", (list_id,)
+                "SELECT coalesce(sum(version), 0) FROM places WHERE list_id = ?", (list_id,)
             )
         )
 

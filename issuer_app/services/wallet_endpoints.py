@@ -15,7 +15,7 @@ from typing import Final
 
 from issuer_app.services.agency import Agency
 from issuer_app.services.anchoring import Anchoring
-from issuer_app.services.configurations import has_chain
+from issuer_app.services.decisions import TOKEN_SECONDS, WAIT_SECONDS, Decisions
 from issuer_app.services.protocol_sessions import StoredSessions
 from issuer_app.services.signing import Signing
 from issuer_app.services.templates import Templates
@@ -37,7 +37,7 @@ from weid.openid4vci.issuance_session import (
 )
 from weid.openid4vci.metadata import Display
 from weid.openid4vci.offering import TX_CODE_DIGITS
-from weid.openid4vci.redemption import IssuanceRequest, IssuedCredential
+from weid.openid4vci.redemption import IssuanceRequest, IssuedCredential, Outcome, Pending
 
 __all__ = ["FoundOffer", "MachineReply", "MachineRequest", "WalletEndpoints"]
 
@@ -62,6 +62,7 @@ class WalletEndpoints:
         anchoring: Anchoring,
         templates: Templates,
         *,
+        decisions: Decisions,
         sessions: StoredSessions,
         settings: Settings,
         secret: bytes,
@@ -69,6 +70,7 @@ class WalletEndpoints:
     ) -> None:
         self._agency = agency
         self._signing = signing
+        self._decisions = decisions
         self._anchoring = anchoring
         self._sessions = sessions
         self._public_url = settings.public_url
@@ -85,6 +87,9 @@ class WalletEndpoints:
             observe=self._observe,
             policy=settings.wallets.policy(self._find_approval, clock),
             metadata_signer=agency.metadata_signer,
+            issuance=settings.wallets.issuance_policy(),
+            observe_notice=signing.observe_notice,
+            paused=settings.pause_path.exists,
         )
         self.metadata: Callable[[MachineRequest], MachineReply] = self.endpoints.metadata
         self.authorization_server: Callable[[], MachineReply] = (
@@ -97,13 +102,26 @@ class WalletEndpoints:
         self.token: Callable[[MachineRequest], MachineReply] = self.endpoints.token
         self.nonce: Callable[[], MachineReply] = self.endpoints.nonce
         self.credential: Callable[[MachineRequest], MachineReply] = self.endpoints.credential
+        self.deferred_credential: Callable[[MachineRequest], MachineReply] = (
+            self.endpoints.deferred_credential
+        )  # fmt: skip
+        self.notification: Callable[[MachineRequest], MachineReply] = self.endpoints.notification
 
     # --- offers ----------------------------------------------------------------------------------
 
     def open_offer(
-        self, configuration_id: str, certificate_id: str, *, generation: int, lifetime: int
+        self,
+        configuration_id: str,
+        certificate_id: str,
+        *,
+        generation: int,
+        lifetime: int,
+        needs_decision: bool = False,
     ) -> str:
-        """Make a certificate's offer redeemable for `lifetime` seconds; return its issuance id."""
+        """Make a certificate's offer redeemable for `lifetime` seconds; return its issuance id.
+
+        Where it `needs_decision`, the wallet may wait for that long.
+        """
         offer = self.endpoints.offer(
             configuration_id,
             {"certificate": certificate_id},
@@ -111,6 +129,7 @@ class WalletEndpoints:
             offer_id=self._offer_id(certificate_id, generation),
             tx_code=self._tx_code(certificate_id, generation) if self._by_page else None,
             by_page=self._by_page,
+            token_seconds=TOKEN_SECONDS if needs_decision else 0,
         )
         return offer.issuance_id
 
@@ -170,17 +189,22 @@ class WalletEndpoints:
         """
         return self.endpoints.approve_by_offer(question, answers)
 
-    def _issue(self, request: IssuanceRequest) -> IssuedCredential:
+    def _issue(self, request: IssuanceRequest) -> Outcome:
         certificate_id = str(request.approved["certificate"])
-        text = self._signing.redeem(
-            certificate_id, request.holder_key, with_chain=has_chain(request.configuration_id)
-        )
+        decision = self._decisions.ask(self._agency.organisation, certificate_id)
+        if decision == "waiting":
+            return Pending(WAIT_SECONDS)
+        if decision == "refused":
+            raise ProtocolError("credential_request_denied", "the office has refused")
+        signed = self._signing.redeem(certificate_id, request.configuration_id, request.holder_keys)
         try:
             # Whoever comes first anchors for all who wait; the others find theirs done.
             self._anchoring.run()
         except RegistryError as error:
             _LOG.warning("a credential goes out before its anchor: %s", type(error).__name__)
-        return IssuedCredential(text, self._anchoring.anchor_of(certificate_id))
+        return tuple(
+            IssuedCredential(copy.text, self._anchoring.anchor_of(copy.id)) for copy in signed
+        )
 
     def _observe(self, event: EventName, issuance_id: str) -> None:
         self._signing.observe(event, issuance_id)

@@ -237,6 +237,58 @@ ALTER TABLE status_lists ADD COLUMN trouble_since INTEGER;
 """
 
 
+_COPIES: Final = """
+-- What a wallet got beside the first credential of a certificate: copies for further keys, and
+-- those of its other configurations. Each has a place of its own in a status list.
+ALTER TABLE certificates ADD COLUMN configuration_id TEXT;
+CREATE TABLE copies (
+    id TEXT PRIMARY KEY,
+    organisation TEXT NOT NULL REFERENCES organisations,
+    certificate_id TEXT NOT NULL REFERENCES certificates,
+    configuration_id TEXT NOT NULL,
+    holder_jwk TEXT NOT NULL,
+    list_id TEXT NOT NULL REFERENCES status_lists,
+    list_index INTEGER NOT NULL,
+    credential TEXT NOT NULL,
+    anchor_salt BLOB NOT NULL,
+    anchor_proof BLOB,
+    anchor_id TEXT REFERENCES anchors,
+    signed_at INTEGER NOT NULL,
+    UNIQUE (certificate_id, configuration_id, holder_jwk),
+    UNIQUE (list_id, list_index)
+) STRICT;
+CREATE INDEX copies_not_anchored ON copies (organisation) WHERE anchor_id IS NULL;
+-- A place is used once, whichever of the two tables has it.
+CREATE TRIGGER place_of_a_copy_is_free BEFORE INSERT ON copies WHEN EXISTS
+    (SELECT 1 FROM certificates WHERE list_id = NEW.list_id AND list_index = NEW.list_index)
+BEGIN SELECT RAISE(ABORT, 'the place in the status list is taken'); END;
+CREATE TRIGGER place_of_a_certificate_is_free BEFORE INSERT ON certificates WHEN EXISTS
+    (SELECT 1 FROM copies WHERE list_id = NEW.list_id AND list_index = NEW.list_index)
+BEGIN SELECT RAISE(ABORT, 'the place in the status list is taken'); END;
+CREATE VIEW places AS
+    SELECT list_id, list_index, id AS certificate_id, status, version FROM certificates
+    UNION ALL
+    SELECT copies.list_id, copies.list_index, certificate_id, status, version FROM copies
+        JOIN certificates ON certificates.id = certificate_id;
+CREATE VIEW signed_texts AS
+    SELECT id, organisation, credential, anchor_salt, anchor_proof, anchor_id FROM certificates
+        WHERE state = 'signed'
+    UNION ALL
+    SELECT id, organisation, credential, anchor_salt, anchor_proof, anchor_id FROM copies;
+"""
+
+_DECISIONS: Final = """
+-- An offer may need a decision when a wallet comes: 'needed' until then, '' where none is needed.
+ALTER TABLE offers ADD COLUMN decision TEXT NOT NULL DEFAULT ''
+    CHECK (decision IN ('', 'needed', 'waiting', 'approved', 'refused'));
+ALTER TABLE offers ADD COLUMN made_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE offers ADD COLUMN asked_at INTEGER;
+ALTER TABLE offers ADD COLUMN decided_at INTEGER;
+ALTER TABLE offers ADD COLUMN decided_by TEXT NOT NULL DEFAULT '';
+CREATE INDEX offers_that_wait ON offers (organisation) WHERE decision = 'waiting';
+"""
+
+
 @MIGRATIONS()
 def m001_people(db: sqlite_utils.Database) -> None:
     """Organisations, users, their sessions, and the audit log."""
@@ -273,6 +325,18 @@ def m006_list_trouble(db: sqlite_utils.Database) -> None:
     db.executescript(_LIST_TROUBLE)
 
 
+@MIGRATIONS()
+def m007_copies(db: sqlite_utils.Database) -> None:
+    """Copies of certificates for further keys, each on its own place."""
+    db.executescript(_COPIES)
+
+
+@MIGRATIONS()
+def m008_decisions(db: sqlite_utils.Database) -> None:
+    """Offers that need a decision when a wallet comes."""
+    db.executescript(_DECISIONS)
+
+
 KNOWN: Final = frozenset(
     migration.__name__
     for migration in (
@@ -282,6 +346,8 @@ KNOWN: Final = frozenset(
         m004_api_tokens,
         m005_anchor_trouble,
         m006_list_trouble,
+        m007_copies,
+        m008_decisions,
     )
 )
 """Every migration that this version knows; a store with another one is of a newer version."""

@@ -27,6 +27,8 @@ PUBLIC: Final = frozenset(
         "openid4vci.credential",
         "openid4vci.push",
         "openid4vci.challenge",
+        "openid4vci.deferred_credential",
+        "openid4vci.notification",
         "authorization.begin",
         "authorization.show",
         "authorization.answer",
@@ -41,6 +43,8 @@ MACHINES: Final = frozenset(
         "openid4vci.credential",
         "openid4vci.push",
         "openid4vci.challenge",
+        "openid4vci.deferred_credential",
+        "openid4vci.notification",
     }
 )
 """POST routes that wallets call without a cookie: no form token, no Origin."""
@@ -66,6 +70,8 @@ API: Final[dict[str, frozenset[Role]]] = {
     "api.change": frozenset({_O}),
     "api.offer": frozenset({_O}),
     "api.renew": frozenset({_O}),
+    "api.decisions": frozenset({_O, _P}),
+    "api.decide": frozenset({_O, _P}),
 }
 """Routes for programs: an API token instead of a cookie, hence no form token and no Origin."""
 
@@ -97,6 +103,7 @@ ROLES: Final[dict[str, frozenset[Role]]] = {
     "certificates.confirm": frozenset({_O}),
     "certificates.offer": frozenset({_O}),
     "certificates.renew": frozenset({_O}),
+    "certificates.decide": frozenset({_O, _P}),
     "certificates.paper": frozenset({_O}),
     "audit.show": frozenset({_U, _A}),
     "audit.check": frozenset({_U, _A}),

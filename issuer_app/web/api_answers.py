@@ -26,6 +26,7 @@ _TIMES: Final = frozenset(
         "signed_at",
         "anchored_at",
         "unpublished_since",
+        "asked_at",
         "expires_at",
         "at",
     }
@@ -62,6 +63,11 @@ def certificate_json(row: Mapping[str, Any]) -> dict[str, Any]:
     if "events" in found:
         found["events"] = [_with_times(event) for event in found["events"]]
     return found
+
+
+def decision_json(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a certificate whose wallet waits for a decision."""
+    return _chosen({**row, "id": row["certificate_id"]}, ("id", "label", "asked_at"))
 
 
 def template_json(row: Mapping[str, Any]) -> dict[str, Any]:

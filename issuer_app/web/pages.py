@@ -36,6 +36,7 @@ NOTICES: Final[dict[str, LazyString]] = {
     "sent": _l("The batch was sent for approval."),
     "returned": _l("The batch went back to its officer."),
     "changed": _l("Done. Within a minute everybody who checks the certificate sees it."),
+    "decided": _l("Done. The wallet learns of it when it asks again, within a minute."),
     "published": _l("The template was published in the registry."),
     "user_added": _l("The user was added."),
     "user_disabled": _l("The user's access ended."),

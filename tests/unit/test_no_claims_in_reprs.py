@@ -7,27 +7,26 @@ import pytest
 from tests.support.clauses import clause
 from tests.support.world import CLAIMS, World, seeded
 from weid.issuing.issuance import IssueRow
-from weid.openid4vci.issuance_session import (
-    CredentialIssued,
-    KeyAccepted,
-    Offered,
-    Stored,
-    TokenIssued,
-)
-from weid.openid4vci.redemption import IssuanceRequest, IssuedCredential
+from weid.openid4vci.credential_session import CredentialsIssued, StoredCredential
+from weid.openid4vci.events import WalletNotice
+from weid.openid4vci.issuance_session import Offered, Stored, TokenIssued
+from weid.openid4vci.redemption import Approval, IssuanceRequest, IssuedCredential
 
 KEY = seeded(7).public
 TEXT = "eyJ.eyJ.c2ln~WyJzYWx0IiwibmFtZSIsIkFkYSBMb3ZlbGFjZSJd~"
-OFFERED = Offered("diploma", CLAIMS, 1)
+OFFERED = Offered({"diploma": CLAIMS}, 1)
+ISSUED = CredentialsIssued([KEY.to_jwk()], 1, [{"credential": TEXT, "anchor": None}], "n")
 VALUES: dict[str, object] = {
     "a row to issue": IssueRow(claims=CLAIMS, holder_key=KEY),
-    "a request for issuance": IssuanceRequest("i", "diploma", CLAIMS, KEY),
+    "what a token covers": Approval("i", "diploma", CLAIMS, 1),
+    "a request for issuance": IssuanceRequest("i", "diploma", CLAIMS, (KEY,)),
     "an issued credential": IssuedCredential(TEXT),
     "an offer": OFFERED,
-    "a session with a token": TokenIssued("diploma", CLAIMS, "hash", 1),
-    "a session with a key": KeyAccepted("diploma", CLAIMS, "hash", 1, "key"),
-    "a session with its credential": CredentialIssued("diploma", "hash", 1, "key", TEXT),
+    "a session with a token": TokenIssued({"diploma": CLAIMS}, "hash", 1),
+    "a session with its credential": ISSUED,
     "a stored session": Stored("i", OFFERED, b"Ada Lovelace"),
+    "a stored credential": StoredCredential("i", "diploma", ISSUED, b"Ada Lovelace"),
+    "what a wallet told": WalletNotice("i", "diploma", "credential_failure", "not Ada's"),
 }
 
 

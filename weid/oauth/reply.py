@@ -56,6 +56,14 @@ class UnauthorizedError(ProtocolError):
         self.challenge = f'{scheme} error="{code}"' if given else scheme
 
 
+class TooOftenError(ProtocolError):
+    """Somebody asks more often than they were told to; `retry_after` seconds to wait."""
+
+    def __init__(self, *, retry_after: int) -> None:
+        super().__init__("slow_down", "this was asked too often: wait", status=429)
+        self.retry_after = retry_after
+
+
 def json_reply(value: JsonObject, *, status: int = 200, may_be_kept: bool = False) -> Reply:
     """Return a JSON reply; unless it `may_be_kept`, no cache may keep it."""
     headers = {"Content-Type": _JSON, **({} if may_be_kept else _NEVER_KEPT)}
@@ -65,6 +73,11 @@ def json_reply(value: JsonObject, *, status: int = 200, may_be_kept: bool = Fals
 def text_reply(text: str, content_type: str) -> Reply:
     """Return a reply of ASCII text, such as a token, that no cache may keep."""
     return Reply(200, {"Content-Type": content_type, **_NEVER_KEPT}, text.encode("ascii"))
+
+
+def empty_reply() -> Reply:
+    """Return the reply of a request that was carried out and has no answer."""
+    return Reply(204, dict(_NEVER_KEPT), b"")
 
 
 def redirect_reply(url: str) -> Reply:
@@ -82,7 +95,16 @@ def error_reply(error: ProtocolError) -> Reply:
         headers["WWW-Authenticate"] = 'Bearer error="insufficient_scope"'
     if status == 503:
         headers["Retry-After"] = str(RETRY_SECONDS)
+    if isinstance(error, TooOftenError):
+        headers["Retry-After"] = str(error.retry_after)
+    if "error_description" in body:
+        body["error_description"] = _plain(body["error_description"])
     return Reply(status, headers, json_dumps(body))
+
+
+def _plain(text: str) -> str:
+    # RFC 6749 section 5.2: printable ASCII without quotation mark and backslash.
+    return "".join(c if " " <= c <= "~" and c not in '"\\' else "?" for c in text)
 
 
 def busy() -> ProtocolError:

@@ -13,10 +13,18 @@ from weid.errors import ProtocolError
 from weid.oauth.dpop import ALGORITHMS
 from weid.oauth.reply import EndpointRequest, UnauthorizedError
 from weid.openid4vci.circumstances import Circumstances
-from weid.openid4vci.issuance_session import Redeemable, Stored, hash_token, same
+from weid.openid4vci.issuance_session import TokenIssued, hash_token, same
 from weid.openid4vci.wallet_checks import WalletChecks
 
 _DPOP: Final = f'DPoP algs="{" ".join(ALGORITHMS)}"'
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedToken:
+    """The session that an access token opens."""
+
+    issuance_id: str
+    session: TokenIssued
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +33,7 @@ class TokenAccess:
 
     circumstances: Circumstances
 
-    def require(self, request: EndpointRequest, path: str) -> Stored:
+    def require(self, request: EndpointRequest, path: str) -> OpenedToken:
         """Return the session of a POST request to the endpoint at `path`, such as `/credential`.
 
         Raises:
@@ -46,7 +54,7 @@ class TokenAccess:
     def _schemes(self) -> str:
         return _DPOP if self.circumstances.policy.dpop_required else f"Bearer, {_DPOP}"
 
-    def _open_bound(self, request: EndpointRequest, path: str, token: str) -> Stored:
+    def _open_bound(self, request: EndpointRequest, path: str, token: str) -> OpenedToken:
         try:
             key = WalletChecks(self.circumstances).key(request, path, access_token=token)
         except ProtocolError as error:
@@ -55,15 +63,15 @@ class TokenAccess:
             ) from None
         return self._open(token, key=key)
 
-    def _open(self, token: str, *, key: str = "") -> Stored:
+    def _open(self, token: str, *, key: str = "") -> OpenedToken:
         scheme = f"{_DPOP}," if key else "Bearer"
         issuance_id, _, secret = token.partition(".")
         found = secret and len(token) < 256
         stored = self.circumstances.issuances.load(issuance_id) if found else None
-        if stored is None or not isinstance(stored.session, Redeemable):
+        if stored is None or not isinstance(stored.session, TokenIssued):
             raise UnauthorizedError(given=True, scheme=scheme)
         # The hash of a token that is bound to a key covers the key: with another key, or without
         # one as a Bearer token, it opens nothing.
         if not same(stored.session.token_hash, hash_token(secret, key=key)):
             raise UnauthorizedError(given=True, scheme=scheme)
-        return stored
+        return OpenedToken(issuance_id, stored.session)

@@ -212,9 +212,9 @@ class Authorization:
             stored = here.issuances.load(approval.issuance_id)
             if stored is None or not isinstance(stored.session, Offered):
                 raise ProtocolError("access_denied", "there is no such offer any more")
-            self._require_wanted(stored.session.configuration_id, request)
+            self._require_wanted(stored.session.configuration_ids, request)
             return approval.issuance_id
-        self._require_wanted(approval.configuration_id, request)
+        self._require_wanted((approval.configuration_id,), request)
         return self._create_issuance(approval)
 
     def _create_issuance(self, approval: Approved) -> str:
@@ -223,15 +223,18 @@ class Authorization:
         issuance_id = issuance_of_code(here.draw_secret())
         until = here.clock.now() + APPROVED_SECONDS
         here.issuances.create(
-            issuance_id, Offered(approval.configuration_id, approval.approved, until)
+            issuance_id, Offered({approval.configuration_id: approval.approved}, until)
         )
         here.observe("offered", issuance_id)
         return issuance_id
 
-    def _require_wanted(self, configuration_id: str, request: AuthorizationRequest) -> None:
-        if configuration_id not in self.circumstances.configurations():
+    def _require_wanted(
+        self, configuration_ids: tuple[str, ...], request: AuthorizationRequest
+    ) -> None:
+        if not set(configuration_ids) <= set(self.circumstances.configurations()):
             raise ProtocolError("access_denied", "what was approved is not issued here")
-        if request.configuration_ids and configuration_id not in request.configuration_ids:
+        wanted = request.configuration_ids
+        if wanted and not set(configuration_ids) & set(wanted):
             raise TryAgainError("another credential was approved than the wallet asks for")
 
 

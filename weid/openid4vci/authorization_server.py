@@ -134,12 +134,14 @@ class AuthorizationServer:
         given = self._redemption.redeem_approval(
             grant.issuance_id, self._new_token(key, detailed or grant.request.configuration_ids)
         )
-        found = self.circumstances.configurations().get(given.configuration_id)
+        known = self.circumstances.configurations()
+        given_to = (known[name].scope for name in given.configuration_ids if name in known)
+        scopes = dict.fromkeys(scope for scope in given_to if scope)
         return _response(
             given,
             key=key,
             detailed=bool(detailed) or grant.request.detailed,
-            scope=found.scope if found and grant.request.scope else None,
+            scope=" ".join(scopes) if grant.request.scope else None,
         )
 
     def _details(self, form: Parameters) -> tuple[str, ...]:
@@ -159,16 +161,19 @@ class AuthorizationServer:
 def _response(
     given: GivenToken, *, key: str, detailed: bool, scope: str | None = None
 ) -> TokenResponse:
-    """Return the token response; a token for one configuration has one identifier, its name."""
-    details: JsonObject = {
-        "type": DETAILS_TYPE,
-        "credential_configuration_id": given.configuration_id,
-        "credential_identifiers": [given.configuration_id],
-    }
+    """Return the token response; each configuration has one identifier, its name."""
+    details: tuple[JsonObject, ...] = tuple(
+        {
+            "type": DETAILS_TYPE,
+            "credential_configuration_id": name,
+            "credential_identifiers": [name],
+        }
+        for name in given.configuration_ids
+    )
     return TokenResponse(
         access_token=given.text,
         token_type="DPoP" if key else "Bearer",
-        expires_in=TOKEN_SECONDS,
-        scope=scope,
-        authorization_details=(details,) if detailed else None,
+        expires_in=given.lifetime,
+        scope=scope or None,
+        authorization_details=details if detailed else None,
     )

@@ -10,6 +10,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Final
 
 from weid.clock import Clock
@@ -86,9 +88,11 @@ class Circumstances:
             reply = make()
         except ProtocolError as error:
             reply = error_reply(error)
+        # HAIP 1.0 section 4: wallets set their clocks by it.
+        date = {"Date": format_datetime(datetime.fromtimestamp(self.clock.now(), UTC), usegmt=True)}
         if reply.headers.get("Cache-Control") != "no-store":
-            return reply
-        fresh = {"DPoP-Nonce": self.dpop_nonces.create()}
+            return replace(reply, headers={**reply.headers, **date})
+        fresh = {**date, "DPoP-Nonce": self.dpop_nonces.create()}
         if self.policy.attesters:
             fresh[CHALLENGE_HEADER] = self.challenges.create()
         return replace(reply, headers={**reply.headers, **fresh})

@@ -43,10 +43,11 @@ class NewToken:
 
 @dataclass(frozen=True, slots=True)
 class GivenToken:
-    """A token that was given out, and for which configuration."""
+    """A token that was given out, for which configurations, and for how many seconds."""
 
     text: str = field(repr=False)
-    configuration_id: str
+    configuration_ids: tuple[str, ...]
+    lifetime: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +118,21 @@ class CodeRedemption:
         return stored, stored.session
 
     def _give(self, stored: Stored, offered: Offered, token: NewToken) -> GivenToken | None:
-        if token.configuration_ids and offered.configuration_id not in token.configuration_ids:
+        approved = {
+            name: value
+            for name, value in offered.approved.items()
+            if not token.configuration_ids or name in token.configuration_ids
+        }
+        if not approved:
             raise ProtocolError("invalid_authorization_details", "another credential was approved")
+        lifetime = offered.token_seconds or token.lifetime
         issued = TokenIssued(
-            offered.configuration_id,
-            offered.approved,
-            hash_token(token.secret, key=token.key),
-            self.clock.now() + token.lifetime,
+            approved, hash_token(token.secret, key=token.key), self.clock.now() + lifetime
         )
         if not self.sessions.replace(stored, issued):
             return None
         self.observe("token_issued", stored.issuance_id)
-        return GivenToken(f"{stored.issuance_id}.{token.secret}", offered.configuration_id)
+        return GivenToken(f"{stored.issuance_id}.{token.secret}", tuple(approved), lifetime)
 
     def _count_failure(self, stored: Stored, offered: Offered) -> bool:
         failures = offered.failures + 1

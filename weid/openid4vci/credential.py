@@ -1,24 +1,30 @@
-"""Credential request and credential response (OpenID4VCI 1.0 section 8)."""
+"""Credential request and credential response (OpenID4VCI 1.0 sections 8 and 9)."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 from pydantic import Field
 
-from weid.encoding import JsonObject, json_loads_object
+from weid.encoding import JsonObject
 from weid.errors import MalformedError, ProtocolError
 from weid.openid4vci.message import Message
 
-REQUEST_BYTES: Final = 64 * 1024
 ANCHOR_MEMBER: Final = "weid_issuance_anchor"
 """Our member beside `credential`: salt and proof of the issuance anchor, where there are any."""
+PROOFS: Final = 16
+"""Proofs of one request that are read at all; the issuer's batch size is smaller or equal."""
+
+_Text: TypeAlias = Annotated[str, Field(min_length=1)]
+_ShortText: TypeAlias = Annotated[str, Field(min_length=1, max_length=512)]
+_MessageT = TypeVar("_MessageT", bound=Message)
 
 
 class Proofs(Message):
-    """The key proofs of a request; we take one `jwt`."""
+    """The key proofs of a request: several `jwt`, or one `attestation` (appendix F)."""
 
-    jwt: Annotated[tuple[str, ...], Field(min_length=1, max_length=1)]
+    jwt: Annotated[tuple[str, ...], Field(min_length=1, max_length=PROOFS)] | None = None
+    attestation: Annotated[tuple[str, ...], Field(min_length=1, max_length=1)] | None = None
 
 
 class CredentialRequest(Message):
@@ -27,15 +33,23 @@ class CredentialRequest(Message):
     It names a configuration, or the identifier that the token response gave; never both.
     """
 
-    credential_configuration_id: Annotated[str, Field(min_length=1, max_length=512)] | None = None
-    credential_identifier: Annotated[str, Field(min_length=1, max_length=512)] | None = None
+    credential_configuration_id: _ShortText | None = None
+    credential_identifier: _ShortText | None = None
     proofs: Proofs
+    credential_response_encryption: dict[str, Any] | None = None
+
+
+class DeferredRequest(Message):
+    """A wallet asks again for what was not decided yet (section 9.1)."""
+
+    transaction_id: _ShortText
+    credential_response_encryption: dict[str, Any] | None = None
 
 
 class IssuedCredentialEntry(Message):
     """One credential of a response."""
 
-    credential: Annotated[str, Field(min_length=1)]
+    credential: _Text
     anchor: dict[str, Any] | None = Field(
         default=None, validation_alias=ANCHOR_MEMBER, serialization_alias=ANCHOR_MEMBER
     )
@@ -45,26 +59,41 @@ class CredentialResponse(Message):
     """The credentials; a wallet ignores what it does not know."""
 
     credentials: Annotated[tuple[IssuedCredentialEntry, ...], Field(min_length=1, max_length=16)]
+    notification_id: _ShortText | None = None
 
 
-def parse_credential_request(body: bytes, *, content_type: str) -> CredentialRequest:
-    """Read a credential request.
+class Deferral(Message):
+    """Nothing is decided yet: ask again in `interval` seconds (sections 8.3 and 9.2)."""
+
+    transaction_id: _ShortText
+    interval: Annotated[int, Field(ge=1)]
+
+
+def read_credential_request(value: JsonObject, *, batch_size: int) -> CredentialRequest:
+    """Read a credential request from its JSON object; at most `batch_size` proofs.
 
     Raises:
         ProtocolError: with the code that section 8.3.1.2 gives the fault.
     """
-    if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise _refused("the request is not JSON (application/json)")
-    try:
-        value = json_loads_object(body, what="the request", max_bytes=REQUEST_BYTES)
-    except MalformedError as error:
-        raise _refused(error.message) from None
     _check_selector(value)
-    if "credential_response_encryption" in value:
-        raise ProtocolError("invalid_encryption_parameters", "encryption is not offered")
-    _check_proofs(value)
+    _check_proofs(value, batch_size)
+    return _read(CredentialRequest, value)
+
+
+def read_deferred_request(value: JsonObject) -> DeferredRequest:
+    """Read a deferred credential request from its JSON object.
+
+    Raises:
+        ProtocolError: invalid_credential_request, or invalid_transaction_id.
+    """
+    if not isinstance(value.get("transaction_id"), str):
+        raise _refused("transaction_id is missing")
+    return _read(DeferredRequest, value)
+
+
+def _read(message: type[_MessageT], value: JsonObject) -> _MessageT:
     try:
-        return CredentialRequest.from_json(value, what="the request")
+        return message.from_json(value, what="the request")
     except MalformedError as error:
         raise _refused(error.message) from None
 
@@ -76,16 +105,23 @@ def _check_selector(value: JsonObject) -> None:
         raise _refused("what is asked for is null")
 
 
-def _check_proofs(value: JsonObject) -> None:
+def _check_proofs(value: JsonObject, batch_size: int) -> None:
     proofs = value.get("proofs")
     if not isinstance(proofs, dict) or len(proofs) != 1:
-        raise ProtocolError("invalid_proof", "proofs with exactly one kind of proof is missing")
-    texts = proofs.get("jwt")
+        raise _invalid_proof("proofs with exactly one kind of proof is missing")
+    kind, texts = next(iter(proofs.items()))
+    if kind not in ("jwt", "attestation"):
+        raise _invalid_proof("proofs must have jwt or attestation")
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise ProtocolError("invalid_proof", "proofs must have jwt, an array of texts")
-    if len(texts) != 1:
-        raise ProtocolError("invalid_proof", "one proof at a time: one credential, one key")
+        raise _invalid_proof("proofs are not an array of texts")
+    most = batch_size if kind == "jwt" else 1
+    if not 0 < len(texts) <= most:
+        raise _invalid_proof(f"from one to {most} proofs of this kind at a time")
 
 
 def _refused(why: str) -> ProtocolError:
     return ProtocolError("invalid_credential_request", why)
+
+
+def _invalid_proof(why: str) -> ProtocolError:
+    return ProtocolError("invalid_proof", why)

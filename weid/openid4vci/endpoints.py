@@ -22,7 +22,9 @@ from weid.openid4vci.authorization_policy import AuthorizationPolicy
 from weid.openid4vci.authorization_server import AuthorizationServer
 from weid.openid4vci.circumstances import SECRET_BYTES, Circumstances
 from weid.openid4vci.credential_issuer import CredentialIssuer
-from weid.openid4vci.events import Observe
+from weid.openid4vci.events import Observe, ObserveNotice
+from weid.openid4vci.issuance_policy import IssuancePolicy
+from weid.openid4vci.issuance_session import TokenIssued
 from weid.openid4vci.metadata import (
     AuthorizationServerMetadata,
     CredentialConfiguration,
@@ -42,11 +44,14 @@ class IssuerEndpoints:
     """The endpoints of one credential issuer.
 
     `credential_issuer` is its public https URL, the same everywhere; the endpoints live below it
-    (`/offers/…`, `/token`, `/nonce`, `/credential`). `configurations` is asked each time, so that
+    (`/offers/…`, `/token`, `/nonce`, `/credential`, `/deferred-credential`, `/notification`).
+    `configurations` is asked each time, so that
     a template published later appears. `paused` true answers everything with 503.
     `nonce_secret` is shared by all processes of this issuer; by default each makes its own.
     `policy` says what is demanded of wallets and whether there is an authorization code flow
-    (`/par`, `/authorize`). With `metadata_signer` metadata is also given out signed.
+    (`/par`, `/authorize`), `issuance` what is demanded of credential requests. `observe_notice` is
+    told what wallets tell of their credentials. With `metadata_signer` metadata is also given out
+    signed.
     What is changed later is not seen: `dataclasses.replace` makes other endpoints.
     """
 
@@ -62,6 +67,8 @@ class IssuerEndpoints:
     paused: Callable[[], bool] = lambda: False
     policy: AuthorizationPolicy = field(default_factory=AuthorizationPolicy)
     metadata_signer: MetadataSigner | None = None
+    issuance: IssuancePolicy = field(default_factory=IssuancePolicy)
+    observe_notice: ObserveNotice = lambda _notice: None
 
     def __post_init__(self) -> None:
         secret = self.nonce_secret or self.random(SECRET_BYTES)
@@ -83,8 +90,10 @@ class IssuerEndpoints:
             here,
             TokenAccess(here),
             self.issue,
+            policy=self.issuance,
             display=self.display,
             nonce_secret=secret,
+            observe_notice=self.observe_notice,
         )
 
     # --- What the issuer's own people do ---------------------------------------------------------
@@ -99,8 +108,14 @@ class IssuerEndpoints:
         offer_id: str | None = None,
         tx_code: str | None = None,
         by_page: bool = False,
+        beside: Mapping[str, JsonObject] | None = None,
+        token_seconds: int = 0,
     ) -> NewOffer:
         """Offer a credential of what was approved: claims, or a reference to them.
+
+        `beside` is what the same offer holds of other configurations, by their names; one token
+        covers them all. `token_seconds` is how long that token lasts, where a credential may have
+        to be waited for (`Pending`); by default a few minutes.
 
         With `with_tx_code` the wallet must also send six digits that travel by another way; an
         issuer that wants to show them again gives `tx_code`, derived like `offer_id`.
@@ -114,8 +129,8 @@ class IssuerEndpoints:
                 is open.
             ProtocolError: issuing is paused.
         """
-        terms = OfferTerms(lifetime, offer_id, with_tx_code, tx_code, by_page)
-        return self._offering.offer(configuration_id, approved, terms)
+        terms = OfferTerms(lifetime, offer_id, with_tx_code, tx_code, by_page, token_seconds)
+        return self._offering.offer({configuration_id: approved, **(beside or {})}, terms)
 
     def offer_link(self, offer_id: str) -> OfferLink:
         """Return where the offer of an id is read."""
@@ -123,7 +138,11 @@ class IssuerEndpoints:
 
     def withdraw(self, issuance_id: str) -> bool:
         """End an offer or a session that is under way; False where there is none."""
-        return self._circumstances.issuances.remove(issuance_id)
+        stored = self._circumstances.issuances.load(issuance_id)
+        removed = self._circumstances.issuances.remove(issuance_id)
+        if stored is not None and isinstance(stored.session, TokenIssued):
+            self._issuer.forget(issuance_id, stored.session)
+        return removed
 
     def issuer_metadata(self) -> IssuerMetadata:
         """Return the credential issuer's metadata."""
@@ -178,6 +197,14 @@ class IssuerEndpoints:
     def credential(self, request: EndpointRequest) -> Reply:
         """Answer `POST /credential`."""
         return self._issuer.credential(request)
+
+    def deferred_credential(self, request: EndpointRequest) -> Reply:
+        """Answer `POST /deferred-credential`."""
+        return self._issuer.deferred(request)
+
+    def notification(self, request: EndpointRequest) -> Reply:
+        """Answer `POST /notification`."""
+        return self._issuer.notification(request)
 
     # --- What the authorization page asks --------------------------------------------------------
 

@@ -1,7 +1,9 @@
-"""One issuance, from offer to credential: a class for each state, and how states are kept.
+"""One issuance, from offer to token: a class for each state, and how states are kept.
 
-    Offered ──token──► TokenIssued ──proof──► KeyAccepted ──signed──► CredentialIssued
+    Offered ──token──► TokenIssued
        └─5 wrong transaction codes─► Expired
+
+What the token leads to, credential by credential, is in `credential_session`.
 
 A transition exists only from the right class, and `SessionStore.replace` lets exactly one of many
 who race make it. Nothing here lets its reader use a session: of code, token and transaction code
@@ -34,54 +36,35 @@ _STATE_ID_DOMAIN: Final = b"weid/issuance-of-issuer-state/1\x00"
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """An offer is out. `approved` is what was approved: claims, or a reference to them.
+    """An offer is out. `approved` is what was approved, by configuration: claims, or a reference.
 
-    `tx_code_hash` is empty where no transaction code is asked for.
+    `tx_code_hash` is empty where no transaction code is asked for. `token_seconds` is how long its
+    token lasts, 0 where that is left to the token endpoint.
     """
 
-    configuration_id: str
     approved: JsonObject = field(repr=False)
     expires_at: int
     tx_code_hash: str = ""
     tx_code_length: int = 0
     failures: int = 0
+    token_seconds: int = 0
+
+    @property
+    def configuration_ids(self) -> tuple[str, ...]:
+        """The configurations that are offered."""
+        return tuple(self.approved)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenIssued:
-    """The code was turned into an access token; the code is used up."""
+    """The code was turned into an access token; the code is used up.
 
-    configuration_id: str
-    approved: JsonObject = field(repr=False)
-    token_hash: str
-    expires_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class KeyAccepted:
-    """A proof for this key was accepted and the credential is being made for no other.
-
-    It is kept before the credential is made: after a crash in between, the same key may ask again
-    and gets its one credential (clause IP-09).
+    `approved` is what the token covers, by configuration.
     """
 
-    configuration_id: str
     approved: JsonObject = field(repr=False)
     token_hash: str
     expires_at: int
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class CredentialIssued:
-    """The credential, and its anchor if it has one: what the same key gets when it asks again."""
-
-    configuration_id: str
-    token_hash: str
-    expires_at: int
-    key: str
-    credential: str = field(repr=False)
-    anchor: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +74,10 @@ class Expired:
     reason: str
 
 
-IssuanceSession: TypeAlias = Offered | TokenIssued | KeyAccepted | CredentialIssued | Expired
-Redeemable: TypeAlias = TokenIssued | KeyAccepted | CredentialIssued
+IssuanceSession: TypeAlias = Offered | TokenIssued | Expired
 
 _STATES: Final[dict[str, type[IssuanceSession]]] = {
-    state.__name__: state
-    for state in (Offered, TokenIssued, KeyAccepted, CredentialIssued, Expired)
+    state.__name__: state for state in (Offered, TokenIssued, Expired)
 }
 
 

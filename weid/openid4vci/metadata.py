@@ -45,15 +45,17 @@ class CredentialDescription(Message):
 
 
 class ProofType(Message):
-    """With which algorithms a key proof may be signed."""
+    """With which algorithms a key proof may be signed, and whether its key must be attested."""
 
     proof_signing_alg_values_supported: _Texts
+    key_attestations_required: dict[str, Any] | None = None
 
 
 class ProofTypes(Message):
-    """The kinds of key proof; we know `jwt`."""
+    """The kinds of key proof that we know."""
 
     jwt: ProofType | None = None
+    attestation: ProofType | None = None
 
 
 class CredentialConfiguration(Message):
@@ -68,6 +70,12 @@ class CredentialConfiguration(Message):
     credential_metadata: CredentialDescription | None = None
 
 
+class BatchIssuance(Message):
+    """How many copies of a credential one request may ask for."""
+
+    batch_size: Annotated[int, Field(ge=2)]
+
+
 class IssuerMetadata(Message):
     """The metadata of a credential issuer.
 
@@ -79,6 +87,11 @@ class IssuerMetadata(Message):
     authorization_servers: _Texts | None = None
     credential_endpoint: _Text
     nonce_endpoint: _Text | None = None
+    deferred_credential_endpoint: _Text | None = None
+    notification_endpoint: _Text | None = None
+    credential_request_encryption: dict[str, Any] | None = None
+    credential_response_encryption: dict[str, Any] | None = None
+    batch_credential_issuance: BatchIssuance | None = None
     display: tuple[Display, ...] | None = None
     credential_configurations_supported: dict[str, dict[str, Any]]
 

@@ -58,6 +58,7 @@ class OfferTerms:
     with_tx_code: bool = False
     tx_code: str | None = field(default=None, repr=False)
     by_page: bool = False
+    token_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class _OpenOffer:
         )
         return CredentialOffer(
             credential_issuer=credential_issuer,
-            credential_configuration_ids=(self.session.configuration_id,),
+            credential_configuration_ids=self.session.configuration_ids,
             grants=grants,
         )
 
@@ -88,11 +89,11 @@ class Offering:
 
     circumstances: Circumstances
 
-    def offer(self, configuration_id: str, approved: JsonObject, terms: OfferTerms) -> NewOffer:
-        """Make an offer; see `IssuerEndpoints.offer`."""
+    def offer(self, approved: JsonObject, terms: OfferTerms) -> NewOffer:
+        """Offer what was approved, by configuration; see `IssuerEndpoints.offer`."""
         here = self.circumstances
         here.require_running()
-        if configuration_id not in here.configurations():
+        if not approved or not set(approved) <= set(here.configurations()):
             raise MalformedError("there is no such credential configuration")
         if terms.by_page and here.policy.find_approval is None:
             raise MalformedError("this issuer has no authorization code flow")
@@ -104,11 +105,11 @@ class Offering:
         secret, issuance_id = _secret_and_id(offer_id, by_page=terms.by_page)
         tx_code = self._tx_code(terms)
         session = Offered(
-            configuration_id,
             approved,
             here.clock.now() + terms.lifetime,
             hash_tx_code(tx_code, code=secret) if tx_code else "",
             TX_CODE_DIGITS if tx_code else 0,
+            token_seconds=terms.token_seconds,
         )
         here.issuances.create(issuance_id, session)
         here.observe("offered", issuance_id)

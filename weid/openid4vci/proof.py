@@ -18,30 +18,49 @@ PROOF_BYTES: Final = 8 * 1024
 PROOF_SECONDS: Final = 300
 """Oldest proof that is taken."""
 
+ATTESTATION_MEMBER: Final = "key_attestation"
 _KEY_SOURCES: Final = ("jwk", "kid", "x5c", "trust_chain")
 
 
 @dataclass(frozen=True, slots=True)
 class KeyProof:
-    """A proof whose signature verifies: the key, and the nonce that is still to be judged."""
+    """A proof whose signature verifies: the key, and the nonce that is still to be judged.
+
+    `attestation` is the key attestation that stands in its header, as it came.
+    """
 
     key: PublicKey
     nonce: str
+    attestation: str | None = None
 
 
 def create_key_proof(
-    *, credential_issuer: str, nonce: str | None, signer: Signer, clock: Clock
+    *,
+    credential_issuer: str,
+    nonce: str | None,
+    signer: Signer,
+    clock: Clock,
+    attestation: str | None = None,
 ) -> str:
-    """Sign a key proof for one issuer; `nonce` None where the issuer has no nonce endpoint."""
+    """Sign a key proof for one issuer; `nonce` None where the issuer has no nonce endpoint.
+
+    `attestation` is a key attestation to go with it.
+    """
     claims: JsonObject = {"aud": credential_issuer, "iat": clock.now()}
     if nonce is not None:
         claims["nonce"] = nonce
     header: JsonObject = {"typ": TYPE, "jwk": signer.public_key.to_jwk()}
+    if attestation is not None:
+        header[ATTESTATION_MEMBER] = attestation
     return create_jws(header, json_dumps(claims), signer)
 
 
-def check_key_proof(text: str, *, expected_audience: str, clock: Clock) -> KeyProof:
+def check_key_proof(
+    text: str, *, expected_audience: str, clock: Clock, max_bytes: int = PROOF_BYTES
+) -> KeyProof:
     """Check a key proof in all but its nonce, which only the issuer's memory can judge.
+
+    A key attestation in its header is handed on and not judged here.
 
     The key must come as a public `jwk`; it gets the full test of its group, because a credential
     will be bound to it.
@@ -51,10 +70,10 @@ def check_key_proof(text: str, *, expected_audience: str, clock: Clock) -> KeyPr
     """
     what = "the key proof"
     try:
-        parsed = parse_jws(text, what=what, max_bytes=PROOF_BYTES)
+        parsed = parse_jws(text, what=what, max_bytes=max_bytes)
         key = _key(parsed)
         verify_jws(parsed, key)
-        claims = json_loads_object(parsed.payload, what=what, max_bytes=PROOF_BYTES)
+        claims = json_loads_object(parsed.payload, what=what, max_bytes=max_bytes)
     except (MalformedError, CryptoError) as error:
         raise _refused(error.message) from None
     if claims.get("aud") != expected_audience:
@@ -63,7 +82,10 @@ def check_key_proof(text: str, *, expected_audience: str, clock: Clock) -> KeyPr
     nonce = claims.get("nonce")
     if not isinstance(nonce, str) or not nonce:
         raise _refused("nonce is missing")
-    return KeyProof(key, nonce)
+    attestation = parsed.header.get(ATTESTATION_MEMBER)
+    if attestation is not None and not isinstance(attestation, str):
+        raise _refused("key_attestation is not a text")
+    return KeyProof(key, nonce, attestation)
 
 
 def _key(parsed: ParsedJws) -> PublicKey:

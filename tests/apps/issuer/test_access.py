@@ -41,6 +41,7 @@ def paths(office):
         "code": "en",
         "kind": "csv",
         "action": "suspend",
+        "decision": "approve",
         "filename": "style.css",
     }
     adapter = office.app.url_map.bind("issuer.example", url_scheme="https")

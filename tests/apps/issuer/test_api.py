@@ -61,7 +61,7 @@ def calls(office):
     """Yield (endpoint, path, method) of every route of the API, with identifiers that exist."""
     certificate = office.certificates()[0]
     values = {"batch_id": certificate["batch_id"], "certificate_id": certificate["id"]}
-    values |= {"action": "suspend"}
+    values |= {"action": "suspend", "decision": "approve"}
     adapter = office.app.url_map.bind("issuer.example", url_scheme="https")
     for rule in office.app.url_map.iter_rules():
         if rule.endpoint in API:

@@ -116,6 +116,16 @@ def test_the_status_list_is_signed_with_the_chain_while_it_is_in_force(certified
     assert set(header()) == {"alg", "typ", "kid"}
 
 
+@clause("VF-46", "IP-50")
+def test_every_copy_of_the_second_configuration_has_the_chain(certified):
+    certificate_id = certified.certificates()[0]["id"]
+    keys = [PrivateKey.generate().public for _ in range(3)]
+    signed = certified.services.wallets._signing.redeem(certificate_id, CHAINED, keys)
+    copies = [Credential.parse(one.text) for one in signed]
+    assert [copy.holder_key for copy in copies] == keys
+    assert all("x5c" in copy.sd_jwt.issuer_jws.header for copy in copies)
+
+
 @clause("VF-46")
 def test_past_the_chains_end_there_is_only_the_other_configuration(certified):
     certificate_id = certified.certificates()[0]["id"]
@@ -123,10 +133,10 @@ def test_past_the_chains_end_there_is_only_the_other_configuration(certified):
     assert list(configurations(certified)) == [PLAIN]
     wallets = certified.services.wallets
     with pytest.raises(ProtocolError, match="certificate now") as refused:
-        wallets._signing.redeem(certificate_id, PrivateKey.generate().public, with_chain=True)
+        wallets._signing.redeem(certificate_id, CHAINED, [PrivateKey.generate().public])
     assert refused.value.code == "credential_request_denied"
     assert certified.certificates()[0]["state"] == "offered"
-    assert wallets._signing.redeem(certificate_id, PrivateKey.generate().public)
+    assert wallets._signing.redeem(certificate_id, PLAIN, [PrivateKey.generate().public])
 
 
 # --- Keys for who looks them up on the web -------------------------------------------------------

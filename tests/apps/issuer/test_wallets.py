@@ -217,15 +217,16 @@ def test_a_crash_after_signing_gives_the_same_credential_on_the_same_place(offer
     monkeypatch.setattr(wallets._anchoring, "run", die)
     uri = offer_uri(offered, offered.certificate_id)
     signing = offered.services.wallets._signing
-    key = PrivateKey.generate().public
-    text = signing.redeem(offered.certificate_id, key)
+    keys = [PrivateKey.generate().public for _ in range(3)]
+    signed = signing.redeem(offered.certificate_id, "residence-test_1", keys)
     monkeypatch.setattr(wallets._anchoring, "run", real)
-    assert signing.redeem(offered.certificate_id, key) == text
-    with pytest.raises(ProtocolError):
-        signing.redeem(offered.certificate_id, PrivateKey.generate().public)
+    assert signing.redeem(offered.certificate_id, "residence-test_1", keys) == signed
+    for others in (keys[:2], [*keys[:2], PrivateKey.generate().public]):
+        with pytest.raises(ProtocolError):
+            signing.redeem(offered.certificate_id, "residence-test_1", others)
     assert uri
-    places = [row["list_index"] for row in offered.certificates()]
-    assert len(places) == len(set(places))
+    places = [row["list_index"] for row in offered.database.query("SELECT * FROM places")]
+    assert len(places) == len(set(places)) == 4
 
 
 @clause("I17")

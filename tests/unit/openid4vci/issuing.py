@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from weid import limits
 from weid.clock import FixedClock
 from weid.credential.issuance_anchor import anchor_batch
 from weid.credential.sd_jwt import issue_sd_jwt
-from weid.crypto.keys import PrivateKey
+from weid.crypto.keys import PrivateKey, PublicKey
 from weid.crypto.signer import InMemorySigner
 from weid.encoding import JsonObject
 from weid.errors import ProtocolError, TransportError
 from weid.oauth.reply import EndpointRequest, Reply
 from weid.openid4vci.authorization_policy import AuthorizationPolicy
 from weid.openid4vci.endpoints import IssuerEndpoints
+from weid.openid4vci.events import WalletNotice
+from weid.openid4vci.issuance_policy import IssuancePolicy
 from weid.openid4vci.metadata import (
     ALGORITHMS,
     ClaimDescription,
@@ -26,7 +29,7 @@ from weid.openid4vci.metadata import (
     ProofType,
     ProofTypes,
 )
-from weid.openid4vci.redemption import IssuanceRequest, IssuedCredential
+from weid.openid4vci.redemption import IssuanceRequest, IssuedCredential, Outcome, Pending
 from weid.openid4vci.signed_metadata import MetadataSigner
 from weid.sessions import MemorySessionStore, SessionStore
 from weid.transport import HttpReply
@@ -59,29 +62,48 @@ class Office:
         self.made: dict[str, str] = {}
         self.calls: list[IssuanceRequest] = []
         self.refusal: ProtocolError | None = None
+        self.pending: Pending | None = None
         self.before: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
 
-    def __call__(self, request: IssuanceRequest) -> IssuedCredential:
+    def __call__(self, request: IssuanceRequest) -> Outcome:
         self.before()
         with self._lock:
             self.calls.append(request)
             if self.refusal is not None:
                 raise self.refusal
-            text = self.made.get(request.issuance_id)
-            if text is None:
-                text = self.sign(request)
-                self.made[request.issuance_id] = text
-        anchors = anchor_batch([text.encode("ascii")], random=lambda count: b"\x05" * count)
-        return IssuedCredential(text, anchors[0].to_json())
+            if self.pending is not None:
+                return self.pending
+            texts = [self._one(request, key) for key in request.holder_keys]
+        anchors = anchor_batch(
+            [text.encode("ascii") for text in texts], random=lambda count: b"\x05" * count
+        )
+        return tuple(
+            IssuedCredential(text, anchor.to_json())
+            for text, anchor in zip(texts, anchors, strict=True)
+        )
+
+    def _one(self, request: IssuanceRequest, key: PublicKey) -> str:
+        alone = replace(request, holder_keys=(key,))
+        name = self.name_of(alone)
+        text = self.made.get(name)
+        if text is None:
+            text = self.sign(alone)
+            self.made[name] = text
+        return text
+
+    def name_of(self, request: IssuanceRequest) -> str:
+        """Return under which name the credential of one key is kept."""
+        thumbprint = request.holder_keys[0].thumbprint()
+        return f"{request.issuance_id}/{request.configuration_id}/{thumbprint}"
 
     def sign(self, request: IssuanceRequest) -> str:
         payload: JsonObject = {
             "iss": "did:weid:macau:2VbXfGpnTcQZqYjz9RkWm4sLhDtE",
             "iat": self.clock.now(),
             "exp": self.clock.now() + 365 * 86_400,
-            "vct": VCT,
-            "cnf": {"jwk": request.holder_key.to_jwk()},
+            "vct": VCT if request.configuration_id == "diploma" else LICENCE.vct,
+            "cnf": {"jwk": request.holder_keys[0].to_jwk()},
             **request.approved,
         }
         return issue_sd_jwt(
@@ -101,11 +123,14 @@ class Setting:
         diploma: CredentialConfiguration = DIPLOMA,
         policy: AuthorizationPolicy | None = None,
         metadata_signer: MetadataSigner | None = None,
+        issuance: IssuancePolicy | None = None,
+        nonce_secret: bytes | None = None,
     ) -> None:
         self.clock = clock or FixedClock(NOW)
         self.sessions = sessions or MemorySessionStore(self.clock)
         self.office = Office(self.clock)
         self.events: list[tuple[str, str]] = []
+        self.notices: list[WalletNotice] = []
         self.paused = False
         self.endpoints = IssuerEndpoints(
             credential_issuer=issuer,
@@ -118,6 +143,9 @@ class Setting:
             paused=lambda: self.paused,
             policy=policy or AuthorizationPolicy(),
             metadata_signer=metadata_signer,
+            issuance=issuance or IssuancePolicy(),
+            observe_notice=self.notices.append,
+            nonce_secret=nonce_secret,
         )
 
     def named(self) -> list[str]:
@@ -191,6 +219,8 @@ class EndpointsTransport:
             f"POST {base}/token": lambda: endpoints.token(request),
             f"POST {base}/nonce": endpoints.nonce,
             f"POST {base}/credential": lambda: endpoints.credential(request),
+            f"POST {base}/deferred-credential": lambda: endpoints.deferred_credential(request),
+            f"POST {base}/notification": lambda: endpoints.notification(request),
         }
         answer = table.get(f"{method} {path}")
         return answer() if answer else Reply(404, {}, b"")

@@ -95,7 +95,9 @@ class Scene:
 
 
 def issued(world: World, request: IssuanceRequest) -> str:
-    return world.issuer.issue(world.template, request.approved, holder_key=request.holder_key).text
+    return world.issuer.issue(
+        world.template, request.approved, holder_key=request.holder_keys[0]
+    ).text
 
 
 def wallet_in(folder, scene: Scene, **options: object) -> Wallet:
@@ -127,18 +129,18 @@ def changed(world: World, request: IssuanceRequest) -> str:
 
 
 def of_nobody(world: World, request: IssuanceRequest) -> str:
-    jwk = {"cnf": {"jwk": request.holder_key.to_jwk()}}
+    jwk = {"cnf": {"jwk": request.holder_keys[0].to_jwk()}}
     return world.forge({**jwk, "iss": "did:weid:test:4SSGoUQzyCi4Mj7gzYPyK5pBmUMH"})
 
 
 def after_the_recognition_ended(world: World, request: IssuanceRequest) -> str:
     world.registry.governor.derecognize(world.issuer.did, world.template)
     world.wait(200)
-    return world.forge({"cnf": {"jwk": request.holder_key.to_jwk()}, "iat": world.clock.now()})
+    return world.forge({"cnf": {"jwk": request.holder_keys[0].to_jwk()}, "iat": world.clock.now()})
 
 
 def of_other_claims_than_the_template_has(world: World, request: IssuanceRequest) -> str:
-    return world.forge({"cnf": {"jwk": request.holder_key.to_jwk()}, "height": 180})
+    return world.forge({"cnf": {"jwk": request.holder_keys[0].to_jwk()}, "height": 180})
 
 
 REFUSED: dict[str, tuple[SIGN, str, int]] = {
@@ -173,7 +175,7 @@ def test_the_key_is_there_before_the_issuer_knows_it(tmp_path):
         scene.accept(wallet)
     (request,) = scene.setting.office.calls
     with open_wallet(tmp_path / "ada.wallet") as wallet:
-        assert request.holder_key.thumbprint() in wallet._contents.keys
+        assert request.holder_keys[0].thumbprint() in wallet._contents.keys
 
 
 @clause("IP-35")
