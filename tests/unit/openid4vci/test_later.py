@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.support.clauses import clause
+from tests.unit.openid4vci.authorizing import Walk
 from tests.unit.openid4vci.issuing import ADA, Setting
 from tests.unit.openid4vci.test_batch import SIGNERS, batch, texts
 from tests.unit.openid4vci.test_endpoints import body, code_of, error, form, together, token_of
@@ -266,3 +267,42 @@ def test_paused_issuing_answers_503_at_these_endpoints_too():
         assert reply.headers["Retry-After"] == "60"
     setting.paused = False
     assert waiting.collect().status == 202
+
+
+@clause("I20", "I21", "IP-44", "IP-56")
+def test_a_token_that_is_bound_to_a_key_needs_its_proof_at_these_endpoints_too():
+    walk = Walk()
+    walk.setting.office.pending = Pending(30)
+    offer = walk.endpoints.offer("diploma", ADA)
+    asked = form(code=code_of(offer))
+    bound = EndpointRequest(body=asked.body, headers={**asked.headers, **walk.dpop("/token")})
+    token = body(walk.endpoints.token(bound))["access_token"]
+
+    def ask(path: str, scheme: str, headers: dict[str, str], **members: str) -> Reply:
+        request = EndpointRequest(
+            body=json.dumps(members).encode(),
+            headers={
+                "Authorization": f"{scheme} {token}",
+                "Content-Type": "application/json",
+                **headers,
+            },
+        )
+        endpoints = walk.endpoints
+        found = {
+            "/deferred-credential": endpoints.deferred_credential,
+            "/notification": endpoints.notification,
+        }
+        return found[path](request)
+
+    for path in ("/deferred-credential", "/notification"):
+        good = walk.dpop(path, access_token=token)
+        other = walk.dpop("/credential", access_token=token)
+        stranger = walk.dpop(path, SIGNERS[3], access_token=token)
+        members = {"transaction_id": "x", "notification_id": "x", "event": "credential_deleted"}
+        assert ask(path, "Bearer", {}, **members).status == 401
+        assert ask(path, "Bearer", good, **members).status == 401
+        assert ask(path, "DPoP", {}, **members).status == 401
+        assert ask(path, "DPoP", other, **members).status == 401
+        assert ask(path, "DPoP", stranger, **members).status == 401
+        right = ask(path, "DPoP", walk.dpop(path, access_token=token), **members)
+        assert error(right)[1] in ("invalid_transaction_id", "invalid_notification_id")
