@@ -28,7 +28,10 @@ _HEADERS = (
 
 
 def _answer(reply: MachineReply) -> Response:
-    return Response(reply.body, status=reply.status, headers=dict(reply.headers))
+    response = Response(reply.body, status=reply.status, headers=dict(reply.headers))
+    if "Content-Type" not in reply.headers:
+        del response.headers["Content-Type"]  # Flask's own, for a page
+    return response
 
 
 @pages.get("/.well-known/openid-credential-issuer")

@@ -349,7 +349,10 @@ def test_what_the_wallet_tells_stands_in_the_timeline(offered):
     notification_id = wallet.ask()[1]["notification_id"]
     told = {"notification_id": notification_id, "event": "credential_failure"}
     for _ in range(2):
-        assert wallet.post("/notification", {**told, "event_description": "<b>full</b>"})[0] == 204
+        words = {**told, "event_description": "<b>full</b>"}
+        status, _, reply = wallet.post("/notification", words)
+        assert (status, reply.body) == (204, b"")
+        assert "content-type" not in reply.headers
     page = offered.browser("officer").get(f"/certificates/{offered.certificate_id}").text
     assert page.count("the wallet could not keep the certificate") == 1
     assert "&lt;b&gt;full&lt;/b&gt;" in page
