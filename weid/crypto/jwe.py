@@ -9,30 +9,40 @@ from __future__ import annotations
 
 from typing import Final
 
-from jwcrypto import jwe, jwk
-from jwcrypto.common import JWException
-
 from weid.crypto.keys import KeyKind, PrivateKey, PublicKey
 from weid.encoding import JsonObject, base64url_decode, json_dumps, json_loads_object
 from weid.errors import CryptoError, MalformedError, UnsupportedAlgorithmError
 
 KEY_AGREEMENT: Final = "ECDH-ES"
 CONTENT_ENCRYPTIONS: Final = ("A128GCM", "A256GCM")
-HEADER_BYTES: Final = 4 * 1024
+"""What we encrypt with, the default of OpenID4VP first (HAIP 1.0 wants both)."""
+HEADER_BYTES: Final = 8 * 1024
 _PARTY_CHARACTERS: Final = 1024
+"""`apu` and `apv`: nonces and the like, up to a few hundred characters in real wallets."""
 _ALGORITHMS: Final = [KEY_AGREEMENT, *CONTENT_ENCRYPTIONS]
 _KEY_MEMBERS: Final = ("crv", "kty", "x", "y", "d")
 
 
-def encrypt_jwe(payload: bytes, key: PublicKey, *, enc: str, kid: str | None = None) -> str:
+def encrypt_jwe(
+    payload: bytes,
+    key: PublicKey,
+    *,
+    enc: str,
+    kid: str | None = None,
+    more: JsonObject | None = None,
+) -> str:
     """Encrypt a payload for a P-256 key; `kid` goes into the header, where the key has one.
+
+    `more` are further members of the header, such as `cty`.
 
     Raises:
         UnsupportedAlgorithmError: another content encryption, or another kind of key.
     """
     if enc not in CONTENT_ENCRYPTIONS or key.kind is not KeyKind.P256:
         raise UnsupportedAlgorithmError("the new JWE is not of a kind that we make")
-    header: JsonObject = {"alg": KEY_AGREEMENT, "enc": enc}
+    from jwcrypto import jwe, jwk  # noqa: PLC0415 - with the first message: it takes a while
+
+    header: JsonObject = {"alg": KEY_AGREEMENT, "enc": enc, **(more or {})}
     if kid is not None:
         header["kid"] = kid
     token = jwe.JWE(payload, protected=json_dumps(header).decode("utf-8"), algs=_ALGORITHMS)
@@ -41,14 +51,19 @@ def encrypt_jwe(payload: bytes, key: PublicKey, *, enc: str, kid: str | None = N
     return text
 
 
-def decrypt_jwe(text: str, key: PrivateKey, *, kid: str, what: str, max_bytes: int) -> bytes:
+def decrypt_jwe(text: str, key: PrivateKey, *, kid: str | None, what: str, max_bytes: int) -> bytes:
     """Return the payload of a JWE for our key `kid`; `what` names it in errors.
+
+    With None as `kid` the header may name any key or none: whoever has one key needs no name.
 
     Raises:
         MalformedError: larger than `max_bytes`, not a compact JWE, a member that we do not take,
             for another key, or it does not decrypt.
         UnsupportedAlgorithmError: another key agreement or content encryption.
     """
+    from jwcrypto import jwe, jwk  # noqa: PLC0415 - as above
+    from jwcrypto.common import JWException  # noqa: PLC0415 - as above
+
     _check(_header(text, what, max_bytes), kid, what)
     token = jwe.JWE(algs=_ALGORITHMS)
     try:
@@ -90,13 +105,13 @@ def _header(text: str, what: str, max_bytes: int) -> JsonObject:
     return json_loads_object(head, what=f"the header of {what}", max_bytes=HEADER_BYTES)
 
 
-def _check(header: JsonObject, kid: str, what: str) -> None:
+def _check(header: JsonObject, kid: str | None, what: str) -> None:
     if header.get("alg") != KEY_AGREEMENT or header.get("enc") not in CONTENT_ENCRYPTIONS:
         raise UnsupportedAlgorithmError(f"{what} is not encrypted in a way that we take")
     for name in ("crit", "zip", "b64"):
         if name in header:
             raise MalformedError(f"the header of {what} has '{name}', which we do not take")
-    if header.get("kid") != kid:
+    if kid is not None and header.get("kid") != kid:
         raise MalformedError(f"{what} is for another key")
     for name in ("apu", "apv"):
         value = header.get(name, "")

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 from weid.clock import Clock
+from weid.crypto.jwe import KEY_AGREEMENT
 from weid.crypto.keys import KeyKind, PrivateKey, RandomBytes
 from weid.encoding import JsonObject, base64url_encode, json_loads_object
 from weid.errors import MalformedError, ProtocolError
@@ -43,7 +44,6 @@ from weid.openid4vp.response import MAX_BYTES
 from weid.openid4vp.verifier_identity import VerifierIdentity
 from weid.sessions import SessionStore
 from weid.verification.client_metadata import (
-    KEY_AGREEMENT,
     ResponseEncryption,
     choose_encryption,
 )

@@ -9,21 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from weid.crypto.jwe import CONTENT_ENCRYPTIONS, KEY_AGREEMENT, read_agreement_key
 from weid.crypto.jws import ALGORITHMS
-from weid.crypto.keys import KeyKind, PublicKey
+from weid.crypto.keys import PublicKey
 from weid.encoding import JsonObject, JsonValue
 from weid.errors import CryptoError, MalformedError
 from weid.verification.dcql import FORMAT
 
-KEY_AGREEMENT: Final = "ECDH-ES"
-CONTENT_ENCRYPTIONS: Final = ("A128GCM", "A256GCM")
-"""What we encrypt with, the default of the protocol first (HAIP 1.0 wants both)."""
 _DEFAULT_ENC: Final = "A128GCM"
 _ENCS: Final = "encrypted_response_enc_values_supported"
 _MAX_KEYS: Final = 16
 _KID_CHARS: Final = 256
-# Members of a JWK that say what it is for; our keys know only of signing, so they are read here.
-_ABOUT: Final = frozenset({"use", "alg", "kid", "key_ops"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +79,10 @@ def choose_encryption(holder_of_jwks: JsonObject, *, encs: JsonValue) -> Respons
 
 def _usable(jwk: JsonValue) -> tuple[PublicKey, str | None] | None:
     """Return key and id of a JWK for ECDH-ES on P-256; None for any other."""
-    if not isinstance(jwk, dict) or jwk.get("use", "enc") != "enc":
-        return None
-    kid = jwk.get("kid")
-    known_kid = kid is None or (isinstance(kid, str) and 0 < len(kid) <= _KID_CHARS)
-    if jwk.get("alg") != KEY_AGREEMENT or not known_kid:
+    kid = jwk.get("kid") if isinstance(jwk, dict) else None
+    if kid is not None and not (isinstance(kid, str) and 0 < len(kid) <= _KID_CHARS):
         return None
     try:
-        key = PublicKey.from_jwk({name: jwk[name] for name in jwk if name not in _ABOUT})
+        return read_agreement_key(jwk), kid
     except (MalformedError, CryptoError):
         return None
-    return (key, kid if isinstance(kid, str) else None) if key.kind is KeyKind.P256 else None
