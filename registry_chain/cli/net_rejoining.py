@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from shlex import quote
 
@@ -18,9 +22,14 @@ from registry_chain.engines.cometbft.data_folder import (
     set_data_aside,
     sign_only_from,
 )
-from registry_chain.engines.cometbft.supervisor_lock import LOCK_FILE, is_supervised
+from registry_chain.engines.cometbft.supervisor_lock import (
+    LOCK_FILE,
+    is_supervised,
+    supervising,
+)
 from registry_chain.engines.cometbft.supervisor_status import STATUS_FILE, read_status
 from registry_chain.storage.errors import StoreInUseError
+from registry_chain.storage.folder_lock import take_lock
 from registry_chain.storage.whole_file import replace_file
 from weid.cli.output import Console, pass_console
 from weid.errors import NotFoundError
@@ -59,14 +68,15 @@ def rejoin(
     sync = to_state_sync(trust_height, trust_hash, servers)
     if nothing_signed_from is None:
         require_signed(node.comet)
-    else:
-        sign_only_from(node.comet, nothing_signed_from)
-    _configure(node, sync)
-    # The chain last: until then the folder says of itself that it is not what it was.
-    moved = [set_data_aside(node.comet)]
-    node.begun_file.unlink(missing_ok=True)
-    if node.chain.exists():
-        moved.append(set_aside(node.chain))
+    with kept_stopped(node):
+        if nothing_signed_from is not None:
+            sign_only_from(node.comet, nothing_signed_from)
+        _configure(node, sync)
+        # The chain last: until then the folder says of itself that it is not what it was.
+        moved = [set_data_aside(node.comet)]
+        node.begun_file.unlink(missing_ok=True)
+        if node.chain.exists():
+            moved.append(set_aside(node.chain))
     console.show(
         "\n".join(f"moved to {path}" for path in moved),
         {"folder": str(folder), "moved": [str(path) for path in moved]},
@@ -96,6 +106,23 @@ def require_stopped_node(node: NodeFolder) -> None:
     if not (node.path / LOCK_FILE).exists():  # only the number speaks for it
         hint += f"; if that process is another one, remove {node.path / STATUS_FILE}"
     raise StoreInUseError(f"the node in {node.path} is running (process {process})", hint=hint)
+
+
+@contextmanager
+def kept_stopped(node: NodeFolder) -> Iterator[None]:
+    """Keep a stopped node from being started as long as the block runs.
+
+    The chain's own lock speaks too: of an application that its supervisor left behind, or whose
+    supervisor took no lock.
+
+    Raises:
+        StoreInUseError: a process has the node's chain open.
+        NodeProcessError: the node was started meanwhile.
+    """
+    with supervising(node.path, sleep=time.sleep), ExitStack() as held:
+        if node.chain.is_dir():
+            held.callback(os.close, take_lock(node.chain))
+        yield
 
 
 def _configure(node: NodeFolder, sync: StateSync | None) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from registry_chain.engines.cometbft.data_folder import COPIED, SIGNED, signed_height
 from registry_chain.engines.cometbft.supervisor_lock import supervising
+from registry_chain.storage.folder_lock import take_lock
 from tests.support.clauses import clause
 from weid.crypto.keys import PrivateKey
 
@@ -108,6 +109,47 @@ def test_the_lock_says_whether_a_node_runs_and_not_a_number_that_anybody_may_hav
         assert "remove" not in err
         assert listing(folder) == before
     (folder / "supervisor.json").write_text(json.dumps(said))
+    assert chain("net", "rejoin", folder)[0] == 0
+
+
+@clause("NT-12", "NT-21")
+def test_the_end_of_a_second_start_makes_no_running_node_a_stopped_one(
+    chain, folder, tmp_path, monkeypatch
+):
+    program = tmp_path / "cometbft"
+    program.write_text("#!/bin/sh\necho 0.39.4\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("registry_chain.engines.cometbft.supervisor_lock._PAUSE", 0.0)
+    has_signed(folder, 1)
+    with supervising(folder, sleep=lambda _: None):
+        said = {"state": "running", "supervisor": os.getpid()}
+        (folder / "supervisor.json").write_text(json.dumps(said))
+        before = listing(folder)
+        code, _, err = chain("start", folder, "--cometbft", program, "--port", 0)
+        assert code == 1
+        assert f"the node in {folder} is running" in err
+        assert json.loads((folder / "supervisor.json").read_text()) == said
+        code, _, err = chain("net", "rejoin", folder)
+        assert code == 1
+        assert "is running" in err
+        assert listing(folder) == before
+
+
+@clause("NT-21")
+def test_a_chain_that_a_process_has_open_is_not_moved_whatever_supervisors_say(chain, folder):
+    # As an application whose supervisor took no lock, or did not take it along in its end.
+    has_signed(folder, 1)
+    (folder / "supervisor.json").write_text(json.dumps({"state": "stopped", "supervisor": 1}))
+    held = take_lock(folder / "chain")
+    try:
+        data = listing(folder / "comet"), listing(folder / "chain")
+        code, _, err = chain("net", "rejoin", folder, "--nothing-signed-from", 900)
+        assert code == 1
+        assert "another process has the store" in err
+        assert (listing(folder / "comet"), listing(folder / "chain")) == data
+        assert signed_height(folder / "comet") == 1
+    finally:
+        os.close(held)
     assert chain("net", "rejoin", folder)[0] == 0
 
 
