@@ -7,10 +7,12 @@ when a test says so, in its own thread, so that every order of events can be had
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from registry_chain.application import RegistryApplication
+from registry_chain.engines.cometbft.app_state import app_state
 from registry_chain.engines.cometbft.consensus import CometApplication
 from registry_chain.engines.cometbft.rpc import BlockBody, DecidedBlock
 from registry_chain.engines.cometbft.settler import Settler
@@ -152,6 +154,7 @@ def real_network(
         [MockNode(node.name, node.open) for node in nodes],
         validators=names,
         chain_id=genesis.chain_id,
+        app_state=json.dumps(app_state(genesis)).encode(),
     )
     for node in nodes:
         node.network = network

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from registry_chain.application import RegistryApplication, parameter_key
 from registry_chain.engines.collection import without_collection
+from registry_chain.engines.cometbft.app_state import require_app_state
 from registry_chain.engines.cometbft.calls import (
     Answered,
     Applied,
@@ -138,7 +139,8 @@ class CometApplication:
         """Require that CometBFT's genesis is of this chain; return the state it begins over.
 
         Raises:
-            StoreRefusedError: it is of another chain, height or validator set.
+            StoreRefusedError: it is of another chain, height or validator set, or names another
+                genesis hash, last header or state than the store has.
         """
         genesis = self._application.genesis
         if (start.chain_id, start.initial_height) != (genesis.chain_id, self._initial_height):
@@ -154,6 +156,12 @@ class CometApplication:
                 f"{self._initial_height}",
                 hint="bring back the store of the height before, or join by state sync",
             )
+        require_app_state(
+            start.app_state,
+            self._application.store,
+            genesis,
+            initial_height=self._initial_height,
+        )
         given = ValidatorSet.of([Validator(key, power) for key, power in start.validators])
         if given.hash() != self._first_validators().hash():
             raise StoreRefusedError("CometBFT's genesis has other validators than the registry")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from registry_chain.engines.cometbft.app_state import app_state
 from registry_chain.engines.cometbft.data_folder import DATA, SIGNED
 from registry_chain.state_machine.genesis import Genesis
 from registry_chain.state_machine.parameters import MAX_BLOCK_BYTES, MAX_BLOCK_TRANSACTIONS
@@ -96,15 +97,14 @@ def comet_genesis(
     on here. The application answers the app hash at InitChain, so that none stands in CometBFT's
     own member.
     """
-    state: JsonObject = {"genesis_hash": genesis.genesis_hash.hex()}
+    state = app_state(genesis)
     height, time_ns = genesis.initial_height, genesis.genesis_time * NANOSECONDS
     powers = [(validator.public_key, validator.power) for validator in genesis.validators]
     if moved is not None:
         # Just after the last header: a light client goes on only to what is later.
         height, time_ns = moved.height + 1, moved.time_ns + 1
         powers = [(one.public_key, one.power) for one in moved.validators.validators]
-        state["last_header_hash"] = moved.header_hash.hex()
-        state["app_hash"] = moved.app_hash.hex()
+        state = app_state(genesis, last_header_hash=moved.header_hash, app_hash=moved.app_hash)
     body: JsonObject = {
         "genesis_time": format_time_ns(time_ns),
         "chain_id": genesis.chain_id,

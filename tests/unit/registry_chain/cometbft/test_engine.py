@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 
 import pytest
 
 from registry_chain.application import RegistryApplication
+from registry_chain.engines.cometbft.app_state import app_state
 from registry_chain.engines.cometbft.consensus import CometApplication
 from registry_chain.engines.cometbft.engine import CometEngine
 from registry_chain.engines.cometbft.rpc import BlockBody, DecidedBlock, HandedIn
@@ -53,7 +55,9 @@ class OneNode:
             on_refused=self.engine.refused,
         )
         self.network = MockNetwork(
-            [MockNode("one", lambda: consensus)], chain_id=self.genesis.chain_id
+            [MockNode("one", lambda: consensus)],
+            chain_id=self.genesis.chain_id,
+            app_state=json.dumps(app_state(self.genesis)).encode(),
         )
         self.validators_at_start = ValidatorSet.of(
             [Validator(v.public_key, v.power) for v in self.genesis.validators]

@@ -22,7 +22,7 @@ from registry_chain.storage.store import ChainStore, Checkpoint, Table
 from tests.support.abci_driver import MockNetwork, MockNode
 from tests.support.chain_world import NOW, SEALER, ChainWorld, signer
 from tests.support.clauses import clause
-from tests.support.comet_network import NAMES, RealNode, node_id
+from tests.support.comet_network import NAMES, RealNode, node_id, real_network
 from tests.support.light_chain import key
 from weid.clock import FixedClock
 from weid.errors import RegistryUnavailableError
@@ -80,10 +80,12 @@ def moved_network(world: ChainWorld) -> tuple[MockNetwork, list[RealNode], Chain
         )
         for name in NAMES
     ]
+    made = comet_genesis(world.genesis, {}, moved=end)
     network = MockNetwork(
         [MockNode(node.name, node.open) for node in nodes],
         chain_id=world.genesis.chain_id,
         initial_height=end.height + 1,
+        app_state=json.dumps(json.loads(made)["app_state"]).encode(),
         start_ns=end.time_ns + 1,
         power=_POWER,
     )
@@ -204,6 +206,9 @@ def test_a_chain_that_moves_has_the_size_of_blocks_of_its_state() -> None:
     [
         ({"chain_id": "another-1"}, "of chain another-1"),
         ({"initial_height": 1}, "from height 1"),
+        ({"app_state": b""}, "app_state of CometBFT's genesis"),
+        ({"app_state": b"{}"}, "genesis_hash is missing"),
+        ({"app_state": b'{"genesis_hash": 7}'}, "genesis_hash is 7, the store's is"),
         ({"validators": (ValidatorUpdate(key("five").public.raw, 1),)}, "other validators"),
     ],
 )
@@ -220,3 +225,29 @@ def test_another_genesis_is_refused(change: dict[str, object], told: str) -> Non
     }
     with pytest.raises(StoreRefusedError, match=told):
         nodes[0].open().init_chain(ChainStart(**{**members, **change}))  # type: ignore[arg-type]
+
+
+@clause("CN-09", "CN-29")
+@pytest.mark.parametrize("name", ["genesis_hash", "last_header_hash", "app_hash"])
+def test_an_app_state_of_another_chain_is_refused_by_the_name_of_what_differs(name: str) -> None:
+    network, nodes, _ = moved_network(handed_over())
+    ours = json.loads(network.start.app_state)
+    for other in ("00" * 32, None):
+        changed = {**ours, name: other}
+        if other is None:
+            del changed[name]
+        start = replace(network.start, app_state=json.dumps(changed).encode())
+        with pytest.raises(StoreRefusedError, match=f"another chain: its {name} is") as refused:
+            nodes[0].open().init_chain(start)
+        assert ours[name] in refused.value.message
+    assert nodes[0].open().init_chain(network.start).app_hash.hex() == ours["app_hash"]
+
+
+@clause("CN-09")
+def test_a_network_that_began_with_its_genesis_has_no_chain_before() -> None:
+    network, nodes = real_network()
+    ours = json.loads(network.start.app_state)
+    moved = {**ours, "last_header_hash": "00" * 32}
+    start = replace(network.start, app_state=json.dumps(moved).encode())
+    with pytest.raises(StoreRefusedError, match=r"last_header_hash is 0+, the store's"):
+        nodes[0].open().init_chain(start)
