@@ -28,7 +28,7 @@ from registry_chain.engines.cometbft.snapshot_schedule import SnapshotSchedule
 from registry_chain.engines.cometbft.state_snapshots import StateSnapshots
 from registry_chain.engines.cometbft.strangers import StrangerWatch, Surroundings, surroundings
 from registry_chain.node.listening import Listening
-from registry_chain.node.serve import serve_engine
+from registry_chain.node.serve import noting_signals, serve_engine
 from registry_chain.node.settings import NodeSettings
 from registry_chain.reader import RecordReader
 from registry_chain.state_machine.genesis import Genesis
@@ -108,7 +108,8 @@ def serve_comet(  # noqa: PLR0913 - its surroundings, each named
         on_refused=engine.refused,
     )
     server = AbciServer(comet.socket, AbciApplication(consensus).answer, on_fatal=stop)
-    with ExitStack() as until_closed:
+    # From before anything can order the stop until everything is closed: none kills in between.
+    with noting_signals() as told, ExitStack() as until_closed:
         until_closed.callback(rpc.close)
         until_closed.callback(engine.close)
         until_closed.callback(server.stop)
@@ -116,8 +117,8 @@ def serve_comet(  # noqa: PLR0913 - its surroundings, each named
         server.start()
         if not application.begun:
             waits()
-            _wait_for_state(begun)
-        if application.begun and not reasons:
+            _wait_for_state(begun, told)
+        if application.begun and not told.is_set():
             if comet.has_peers:
                 watch = PeerWatch(
                     rpc,
@@ -148,6 +149,7 @@ def serve_comet(  # noqa: PLR0913 - its surroundings, each named
                 settings=settings,
                 announce=announce,
                 at_signal=engine.refuse_waiting,
+                told=told,
                 stop_first=server.stop,
                 sealed=False,
                 cometbft=rpc.ask,
@@ -156,19 +158,10 @@ def serve_comet(  # noqa: PLR0913 - its surroundings, each named
         raise RegistryUnavailableError(reasons[0], hint="start it again")
 
 
-def _wait_for_state(begun: threading.Event) -> None:
+def _wait_for_state(begun: threading.Event, told: threading.Event) -> None:
     """Wait in the main thread until the state is there, or the node is told to stop."""
-    told = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: told.set())
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        while not begun.wait(_LOOK_SECONDS) and not told.is_set():
-            pass
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    while not begun.wait(_LOOK_SECONDS) and not told.is_set():
+        pass
 
 
 def _admits(application: RegistryApplication, engine: CometEngine, node_id: bytes) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from types import FrameType
 from typing import Final
@@ -113,16 +113,18 @@ def serve_engine(  # noqa: PLR0913 - same
     settings: NodeSettings,
     announce: Callable[[Listening], None],
     at_signal: Callable[[], None] = lambda: None,
+    told: threading.Event | None = None,
     stop_first: Callable[[], None] = lambda: None,
     sealed: bool = True,
     cometbft: Callable[[str, JsonObject], JsonObject] | None = None,
 ) -> None:
     """Serve the chain of a running engine, which is closed at the end; otherwise as `serve`.
 
-    `at_signal` is called when the stop is ordered: for what would be waited for in vain.
-    `stop_first` is called before the engine is closed: for what drives it from elsewhere. `sealed`
-    as False says that the newest blocks may follow their state, as under CometBFT; `cometbft` asks
-    that one for the headers that others need to join.
+    `at_signal` is called when the stop is ordered: for what would be waited for in vain; `told` is
+    set where that was before (`noting_signals`). `stop_first` is called before the engine is
+    closed: for what drives it from elsewhere. `sealed` as False says that the newest blocks may
+    follow their state, as under CometBFT; `cometbft` asks that one for the headers that others
+    need to join.
     """
     store = engine.application.store
     with ExitStack() as until_closed:
@@ -135,7 +137,7 @@ def serve_engine(  # noqa: PLR0913 - same
         requests = _Requests(app)
         server, there = listen(requests, listening, settings)
         Scrubber(store, parts.faults, parts.closing, sealed=sealed).start()
-        stop_on_signal(parts.closing, lambda: requests.in_work, at_signal=at_signal)
+        stop_on_signal(parts.closing, lambda: requests.in_work, at_signal=at_signal, told=told)
         if parts.webhooks is not None:
             parts.webhooks.start()
             until_closed.callback(parts.webhooks.stop)
@@ -151,11 +153,13 @@ def stop_on_signal(
     in_work: Callable[[], int],
     *,
     at_signal: Callable[[], None] = lambda: None,
+    told: threading.Event | None = None,
 ) -> None:
     """Have SIGTERM and SIGINT stop the server that runs in this (the main) thread, in order.
 
     The first signal sets `closing` and lets `at_signal` be called; once no request is in work, or
-    `DRAIN_SECONDS` have passed, SystemExit is raised in the main thread.
+    `DRAIN_SECONDS` have passed, SystemExit is raised in the main thread. `told` that is set counts
+    as the first signal.
     """
     main = threading.main_thread()
     drained = threading.Event()
@@ -181,3 +185,24 @@ def stop_on_signal(
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    # Asked after the handlers are there: what came before them was noted, what comes now is taken.
+    if told is not None and told.is_set():
+        stop(signal.SIGTERM, None)
+
+
+@contextmanager
+def noting_signals() -> Iterator[threading.Event]:
+    """Note SIGTERM and SIGINT in the event, until `stop_on_signal` takes them or the block ends.
+
+    For what begins before a server runs: it can be closed in order then too. Main thread only.
+    """
+    told = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: told.set())
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield told
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
