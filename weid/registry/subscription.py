@@ -6,6 +6,7 @@ questions, one that keeps some back costs no more than the seconds for which a h
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 from collections.abc import Callable, Collection
@@ -27,6 +28,10 @@ _POLLS: Final = 6
 _CLOSING_SECONDS: Final = 2
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
+_BEHIND: Final = 1000
+"""Events by which an honest node may be behind another; what lies further ahead was a lie."""
+_REASONS: Final = 64
+"""Reasons of failures that are told, so that a node that invents them fills no log."""
 STALE_MAKING: Final = frozenset(
     {
         "did_updated", "did_controllers_rotated", "did_recovered", "did_deactivated",
@@ -38,6 +43,9 @@ STALE_MAKING: Final = frozenset(
 """Events after which a verifier's answer may be another."""
 REUSE: Final = limits.HEARTBEAT
 """Seconds for which a head is used again while events are followed: one comes so often anyway."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class EventsLostError(TransportError):
@@ -105,6 +113,9 @@ class Subscription:
         self._stream: EventStream | None = None
         self._live = False
         self._gone: dict[str, int] = {}
+        self._reached: dict[str, int] = {}
+        self._at = self._teller = ""
+        self._told: set[tuple[str, str]] = set()
         self.position = after
         """Position of the last event that was seen or stepped over; None: nobody answered yet."""
         self._thread = threading.Thread(target=self.run, name="registry events", daemon=True)
@@ -133,8 +144,9 @@ class Subscription:
             except EventsLostError as lost:
                 self._gone[url] = lost.first
                 self._step_over()
-            except (TransportError, MalformedError):
-                pass
+                self._tell(url, "it does not keep what comes next")
+            except (TransportError, MalformedError) as error:
+                self._tell(url, error.message)
             else:
                 # It ended in order: come back to the same node, after the shortest pause.
                 node, failures = node - 1, -1
@@ -152,12 +164,12 @@ class Subscription:
         """Where no node keeps what comes next, go on with the first that any does."""
         if all(url in self._gone for url in self._urls):
             self._step_to(min(self._gone.values()) - 1)
+            self._teller = ""  # they all say so
             self._gone.clear()
 
     def _follow(self, url: str) -> None:
         """Follow at one node until its stream ends in order."""
-        if self.position is None:
-            self.position = self._page(url, "newest", 0)[1]
+        self._enter(url)
         query = f"after={self.position}"
         if self._following.names:
             query += "&names=" + ",".join(sorted(self._following.names))
@@ -168,6 +180,36 @@ class Subscription:
             if stream.status == 410:
                 raise EventsLostError(_first_kept(stream.body))
         self._poll(url)
+
+    def _enter(self, url: str) -> None:
+        """Have a position that this node can be asked from, whoever told the one that we have."""
+        self._at = url
+        if self.position is None or self._teller not in {"", url}:
+            newest = self._page(url, "newest", 0)[1]
+            self._come_to(self._position_at(url, newest))
+
+    def _position_at(self, url: str, newest: int) -> int:
+        """Return where to go on at a node that stands at `newest`, after another one was asked."""
+        if self.position is None:
+            return newest
+        own = min(self._reached.get(url, newest), newest)
+        if self.position > newest + _BEHIND:
+            self._tell(self._teller, "its position is far above that of another node")
+            return own
+        # Of what this node has told already nothing comes again because another one told less.
+        return max(self.position, own) if url in self._reached else self.position
+
+    def _come_to(self, position: int) -> None:
+        """Take a position that the node that is asked has told."""
+        if position != self.position:
+            self.position = self._reached[self._at] = position
+            self._teller = self._at
+
+    def _tell(self, url: str, reason: str) -> None:
+        """Log why a node is left, each reason once."""
+        if (url, reason) not in self._told and len(self._told) < _REASONS:
+            self._told.add((url, reason))
+            _log.warning("the events of the registry at %s: %s", url, reason)
 
     def _read(self, stream: EventStream) -> None:
         with self._lock:
@@ -224,7 +266,7 @@ class Subscription:
             raise MalformedError("the node tells events twice, or in another order")
         if not self._following.names or event.name in self._following.names:
             self._following.on_event(event)
-        self.position = event.position
+        self._come_to(event.position)
 
     def _move_on(self, text: str) -> None:
         if not (text.isascii() and text.isdecimal() and len(text) <= 19):
@@ -233,7 +275,7 @@ class Subscription:
 
     def _step_to(self, position: int) -> None:
         """Take a position as come to, unless that would be a step back."""
-        self.position = max(position, -1 if self.position is None else self.position)
+        self._come_to(max(position, -1 if self.position is None else self.position))
 
     def _say_live(self, *, live: bool) -> None:
         if live != self._live:

@@ -59,12 +59,18 @@ class _Response:
 
 
 class Script:
-    """A transport that answers by a script, one answer for each request."""
+    """A transport that answers by a script, one answer for each request.
 
-    def __init__(self, *steps):
-        self.steps, self.asked = list(steps), []
+    With `newest`, nodes that can be reached say without a step that they stand there.
+    """
+
+    def __init__(self, *steps, newest=None):
+        self.steps, self.asked, self.newest = list(steps), [], newest
 
     def _next(self, url):
+        reached = self.steps and not isinstance(self.steps[0], Exception)
+        if self.newest is not None and reached and "after=newest" in url:
+            return page(last=self.newest)
         self.asked.append(url)
         step = self.steps.pop(0)
         if isinstance(step, Exception):
@@ -127,7 +133,7 @@ def test_another_node_is_asked_when_one_fails_from_the_same_position():
     script = Script(frames(0, 1), BROKEN, BROKEN, frames(2))
     got, _, pauses, _ = follow(script, A, B)
     assert got == [0, 1, 2]
-    assert [url.partition("/v1")[0] for url in script.asked] == [A, A, B, A]
+    assert [url[: len(A)] for url in script.asked] == [A, A, B, A]
     # Longer each time that nobody answers, and short again afterwards.
     assert pauses == [0.5, 0.5, 1.0, 0.5]
 
@@ -192,11 +198,75 @@ LIES = {
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
 @clause("EV-15")
 def test_a_node_that_cannot_be_right_is_left_for_another(lie):
-    script = Script(lie, frames(5))
+    script = Script(lie, frames(5), newest=5)
     got, _, _, _ = follow(script, A, B)
     assert got[-1] == 5
     assert got == sorted(set(got))
     assert script.asked[1].startswith(B)
+
+
+HUGE = 10**18
+
+
+def positions(script):
+    """Return each question for a stream: the node's letter and the position."""
+    asked = [url.partition("/v1/events/stream?after=") for url in script.asked]
+    return [(url[8], int(after)) for url, _, after in asked if after]
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        (200, "text/event-stream", f"id: {HUGE}\n: alive\n\nid: no\n\n".encode()),
+        (200, "text/event-stream", frames(HUGE)[2] + b"id: no\n\n"),
+    ],
+    ids=["a heartbeat", "an event"],
+)
+@clause("EV-15")
+def test_a_position_far_above_another_node_s_is_not_kept(lie, caplog):
+    # A, which fails, then B, which lies, then A again: it goes on where it was at A.
+    script = Script(frames(0, 1), BROKEN, lie, frames(2, 3), newest=3)
+    got, _, _, subscription = follow(script, A, B)
+    assert [position for position in got if position < HUGE] == [0, 1, 2, 3]
+    assert positions(script) == [("a", -1), ("a", 1), ("b", 1), ("a", 1)]
+    assert subscription.position == 3
+    assert f"{B}: its position is far above that of another node" in caplog.text
+
+
+@clause("EV-15")
+def test_a_first_node_that_lies_of_where_it_stands_poisons_nothing():
+    script = Script(page(last=HUGE), BROKEN, page(last=41), frames(42))
+    got, _, _, _ = follow(script, A, B, after=None)
+    assert got == [42]
+    assert positions(script) == [("a", HUGE), ("b", 41)]
+
+
+@clause("EV-15")
+def test_a_node_that_is_a_little_behind_is_asked_from_where_the_other_one_was():
+    script = Script(frames(998, 999), BROKEN, frames(1000), newest=0)
+    got, _, _, _ = follow(script, A, B)
+    assert got == [998, 999, 1000]
+    assert positions(script)[-1] == ("b", 999)
+
+
+@clause("EV-15")
+def test_a_node_that_says_it_stands_at_the_beginning_has_nothing_told_again():
+    lie = (page(last=-1), frames(0), BROKEN)
+    script = Script(frames(4000, 4001), BROKEN, *lie, page(last=5000), frames(4002))
+    got, _, _, _ = follow(script, A, B)
+    assert got == [4000, 4001, 0, 4002]
+    assert positions(script) == [("a", -1), ("a", 4001), ("b", -1), ("b", 0), ("a", 4001)]
+
+
+def test_why_a_node_is_left_is_told_once(caplog):
+    other = TransportError("a.example answers nonsense")
+    follow(Script(BROKEN, BROKEN, other, BROKEN, refusal(410, first=50)))
+    told = [record.getMessage() for record in caplog.records]
+    assert told == [
+        f"the events of the registry at {A}: a.example cannot be reached",
+        f"the events of the registry at {A}: a.example answers nonsense",
+        f"the events of the registry at {A}: it does not keep what comes next",
+    ]
 
 
 @clause("EV-15")
