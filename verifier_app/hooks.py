@@ -6,6 +6,7 @@ What they say is a hint: the registry is asked earlier, and nothing is believed.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -15,10 +16,12 @@ from weid.clock import Clock
 from weid.crypto.keys import PublicKey
 from weid.errors import CryptoError, MalformedError
 from weid.registry.event import RegistryEvent
-from weid.registry.webhook import WebhookReceiver
+from weid.registry.webhook import DeliveryInWorkError, WebhookReceiver
 
 PATH: Final = "/hooks/"
 """Before the network's name in the path at which its webhooks are taken."""
+_TOLD_EVERY: Final = 60
+"""Seconds between two warnings of refusals: whoever finds the address can send any number."""
 _LOG: Final = logging.getLogger("verifier_app")
 
 
@@ -50,6 +53,11 @@ class Hooks:
             for network in settings.networks
             if network.webhook_keys
         }
+        self._refusals = _Refusals(clock)
+
+    def takes(self, network: str) -> bool:
+        """Return whether webhooks of a network are taken."""
+        return network in self._hooks
 
     def take(self, network: str, headers: Mapping[str, str], body: bytes) -> int:
         """Take one request and return the HTTP status that answers it."""
@@ -59,9 +67,34 @@ class Hooks:
         try:
             hook.receiver.receive(headers, body, hook.notice)
         except MalformedError as error:
-            _LOG.warning("a webhook of %s was refused: %s", network, error.message)
+            self._refusals.tell(network, error.message)
             return 400
         except CryptoError as error:
-            _LOG.warning("a webhook of %s was refused: %s", network, error.message)
+            self._refusals.tell(network, error.message)
             return 401
+        except DeliveryInWorkError as error:
+            self._refusals.tell(network, error.message)
+            return 503
         return 204
+
+
+class _Refusals:
+    """Warns of refusals, once in a while and with how many were not told."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._next = 0
+        self._untold = 0
+
+    def tell(self, network: str, why: str) -> None:
+        """Warn of one, or count it."""
+        with self._lock:
+            now = self._clock.now()
+            if now < self._next:
+                self._untold += 1
+                return
+            untold, self._untold = self._untold, 0
+            self._next = now + _TOLD_EVERY
+        more = f" ({untold} others before)" if untold else ""
+        _LOG.warning("a webhook of %s was refused: %s%s", network, why, more)

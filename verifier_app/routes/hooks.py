@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, current_app, request
 
+from weid.registry.webhook import BODY_BYTES
+
 pages = Blueprint("hooks", __name__, url_prefix="/hooks")
 
 
@@ -11,5 +13,8 @@ pages = Blueprint("hooks", __name__, url_prefix="/hooks")
 def take(network: str) -> Response:
     """Take a webhook of a network's node."""
     hooks = current_app.extensions["hooks"]
-    status = 404 if hooks is None else hooks.take(network, request.headers, request.get_data())
-    return Response(status=status)
+    if hooks is None or not hooks.takes(network):
+        return Response(status=404)
+    # What is larger is refused by its announced length, before it is read.
+    request.max_content_length = BODY_BYTES
+    return Response(status=hooks.take(network, request.headers, request.get_data()))

@@ -16,7 +16,7 @@ from weid.clock import Clock
 from weid.crypto.http_signature import FUTURE, HttpRequest, verify_request
 from weid.crypto.keys import PublicKey
 from weid.encoding import JsonObject, json_loads_object
-from weid.errors import InvalidSignatureError, MalformedError
+from weid.errors import InvalidSignatureError, MalformedError, WeidError
 from weid.registry.answers import Fields
 from weid.registry.event import RegistryEvent
 
@@ -28,6 +28,8 @@ TRIAL: Final = "webhook_tried"
 MAX_AGE: Final = 300
 """Seconds for which a signature is taken."""
 BODY_BYTES: Final = 64 * 1024
+PATIENCE: Final = 30.0
+"""Seconds for which a repetition waits for the delivery that is handled: three times a node's."""
 _REMEMBERED: Final = 65_536
 """Ids remembered at most: six minutes of 180 events a second."""
 _ID_CHARS: Final = 128
@@ -72,23 +74,35 @@ class Delivery:
     event: RegistryEvent | None
 
 
+class DeliveryInWorkError(WeidError):
+    """The same delivery is still being handled: whether it was taken cannot be said yet."""
+
+
 class WebhookReceiver:
     """Takes the webhooks of one registry at one URL.
 
     `keys` are the public keys of the nodes that may send (ask their operators; a node shows its
     own at `/.well-known/weid-webhooks`); `target_uri` is this receiver's URL as the node was given
     it. A repetition is known for as long as its signature could be taken, so a request that
-    somebody recorded does nothing a second time. Many threads may use it.
+    somebody recorded does nothing a second time. Many threads may use it. `patience` is for how
+    many seconds a repetition waits for the delivery that is at work.
     """
 
     def __init__(
-        self, *keys: PublicKey, network: str, target_uri: str, clock: Clock, max_age: int = MAX_AGE
+        self,
+        *keys: PublicKey,
+        network: str,
+        target_uri: str,
+        clock: Clock,
+        max_age: int = MAX_AGE,
+        patience: float = PATIENCE,
     ) -> None:
         self._keys = {key.thumbprint(): key for key in keys}
         self._network = network
         self._target_uri = target_uri
         self._clock = clock
         self._max_age = max_age
+        self._patience = patience
         self._until: OrderedDict[str, int] = OrderedDict()
         self._changed = threading.Condition()
         self._in_work: set[str] = set()
@@ -106,6 +120,7 @@ class WebhookReceiver:
             MalformedError: not a delivery of the form that nodes send; answer 400.
             InvalidSignatureError: not signed by one of the keys, too old, or for another place;
                 answer 401.
+            DeliveryInWorkError: the same delivery was not done in time; answer 503.
         """
         delivery = self.check(headers, body)
         if not self._begin(delivery.id):
@@ -120,9 +135,15 @@ class WebhookReceiver:
         return delivery.event is not None
 
     def _begin(self, delivery_id: str) -> bool:
-        """Return whether a delivery is new, and nobody else is at it."""
+        """Return whether a delivery is new, once nobody else is at it."""
         with self._changed:
-            self._changed.wait_for(lambda: delivery_id not in self._in_work)
+            # Not for ever: what handles it may hang, and with it every thread that waits here.
+            if not self._changed.wait_for(
+                lambda: delivery_id not in self._in_work, timeout=self._patience
+            ):
+                raise DeliveryInWorkError(
+                    "the same delivery is still being handled", hint="send it again later"
+                )
             now = self._clock.now()
             while self._until and next(iter(self._until.values())) < now:
                 self._until.popitem(last=False)

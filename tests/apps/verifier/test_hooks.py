@@ -10,6 +10,7 @@ from tests.support.clauses import clause
 from tests.support.world import AUDIENCE, World
 from verifier_app.app import create_app
 from verifier_app.hooks import Hooks
+from weid.clock import FixedClock
 from weid.crypto.http_signature import HttpRequest, sign_request
 from weid.crypto.keys import KeyKind, PrivateKey
 from weid.crypto.signer import InMemorySigner
@@ -77,6 +78,42 @@ def test_what_is_not_signed_by_the_node_is_refused(counter, world):
     assert client.post("/hooks/test", base_url=AUDIENCE).status_code == 400
     assert client.get("/hooks/test", base_url=AUDIENCE).status_code == 405
     assert told == []
+
+
+class Unread:
+    """A body that must not be read."""
+
+    def read(self, *_size):
+        raise AssertionError("the body was read")
+
+
+@clause("EV-13")
+@pytest.mark.parametrize(
+    ("name", "size", "status"),
+    [("test", 64 * 1024 + 1, 413), ("test", 10**9, 413), ("other", 100, 404)],
+)
+def test_what_is_too_large_or_for_nobody_is_refused_before_it_is_read(counter, name, size, status):
+    client, told = counter
+    reply = client.post(
+        f"/hooks/{name}", base_url=AUDIENCE, content_type=CONTENT_TYPE,
+        environ_overrides={"wsgi.input": Unread(), "CONTENT_LENGTH": str(size)},
+    )  # fmt: skip
+    assert reply.status_code == status
+    assert told == []
+
+
+def test_refusals_are_told_once_a_minute_and_counted(world, tmp_path, caplog):
+    keys = [KEY.public.to_multikey()]
+    chosen = settings(world, tmp_path, networks=[network(world, webhook_keys=keys)])
+    clock = FixedClock(world.clock.now())
+    hooks = Hooks(chosen, {"test": lambda _: None}, clock)
+    for _ in range(100):
+        assert hooks.take("test", {}, b"") == 400
+    assert len(caplog.records) == 1
+    clock.advance(60)
+    assert hooks.take("test", {}, b"") == 400
+    assert len(caplog.records) == 2
+    assert "(99 others before)" in caplog.text
 
 
 @clause("EV-13")

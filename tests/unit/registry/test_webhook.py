@@ -19,6 +19,7 @@ from weid.registry.event import RegistryEvent
 from weid.registry.webhook import (
     BODY_BYTES,
     CONTENT_TYPE,
+    DeliveryInWorkError,
     WebhookReceiver,
     cloud_event,
     cloud_event_of_trial,
@@ -111,6 +112,18 @@ def test_a_repetition_that_comes_while_it_is_handled_does_nothing_a_second_time(
         thread.join(60)
     assert sorted(answers) == [False, True]
     assert got == [EVENT]
+
+
+@clause("EV-13")
+def test_a_repetition_does_not_wait_for_ever_for_what_handles_it(clock):
+    receiver = WebhookReceiver(KEY.public, network="test", target_uri=URL, clock=clock, patience=0)
+
+    def again(_event):
+        with pytest.raises(DeliveryInWorkError, match="still being handled"):
+            receiver.receive(*signed(SENT), lambda _: None)
+
+    assert receiver.receive(*signed(SENT), again)
+    assert not receiver.receive(*signed(SENT), again)
 
 
 @clause("EV-13")
