@@ -6,7 +6,9 @@ import hashlib
 import os
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from registry_chain.state_sync.making import chunks_of
@@ -46,6 +48,15 @@ def kept_heights(folder: Path) -> list[int]:
     return sorted(map(int, digits), reverse=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A snapshot that is kept, and by what its manifest's file is known again."""
+
+    file: tuple[int, int, int]
+    manifest: Manifest
+    offer: Offer
+
+
 class SnapshotMaker:
     """Makes snapshots of a store and keeps the newest ones below a folder, one for each height.
 
@@ -60,6 +71,8 @@ class SnapshotMaker:
         self._folder = folder
         self._keep = max(1, keep)
         self._size = size
+        self._lock = Lock()
+        self._remembered: dict[int, _Kept] = {}
 
     def make(self) -> Manifest:
         """Make a snapshot of the newest committed state, and drop those that are too old.
@@ -86,7 +99,7 @@ class SnapshotMaker:
             raise StoreRefusedError("there is no block yet of which to make a snapshot")
         kept = self._read(summary.height)
         if kept is not None:
-            return kept
+            return kept.manifest
         self._folder.mkdir(parents=True, exist_ok=True)
         for left in self._folder.glob(f"*{_PART}"):
             shutil.rmtree(left, ignore_errors=True)  # of a maker that was killed
@@ -125,34 +138,50 @@ class SnapshotMaker:
     def manifests(self) -> list[Manifest]:
         """Return the manifests of the snapshots that are kept, newest first."""
         found = [self._read(height) for height in kept_heights(self._folder)]
-        return [manifest for manifest in found if manifest is not None]
+        return [kept.manifest for kept in found if kept is not None]
 
     def offers(self) -> list[Offer]:
         """Return the snapshots that are kept as ABCI offers them, newest first."""
-        return [
-            Offer(found.height, FORMAT, len(found.chunks), found.hash, found.to_bytes())
-            for found in self.manifests()
-        ]
+        found = [self._read(height) for height in kept_heights(self._folder)]
+        return [kept.offer for kept in found if kept is not None]
 
     def chunk(self, height: int, chunk_format: int, index: int) -> bytes | None:
         """Return a chunk of a snapshot, or None where it is not kept, or damaged."""
         if chunk_format != FORMAT or height < 0 or not 0 <= index < MAX_CHUNKS:
             return None
-        manifest = self._read(height)
-        if manifest is None or index >= len(manifest.chunks):
+        kept = self._read(height)
+        if kept is None or index >= len(kept.manifest.chunks):
             return None
         try:
             raw = (self._folder / str(height) / str(index)).read_bytes()
         except OSError:
             return None
-        return raw if hashlib.sha256(raw).digest() == manifest.chunks[index].hash else None
+        return raw if hashlib.sha256(raw).digest() == kept.manifest.chunks[index].hash else None
 
-    def _read(self, height: int) -> Manifest | None:
+    def _read(self, height: int) -> _Kept | None:
+        """Return what is kept of a height; read once, since any peer asks as often as it likes."""
+        path = self._folder / str(height) / _MANIFEST
         try:
-            manifest = Manifest.from_bytes((self._folder / str(height) / _MANIFEST).read_bytes())
+            found = path.stat()
+            file = (found.st_ino, found.st_size, found.st_mtime_ns)
+            with self._lock:
+                known = self._remembered.get(height)
+            if known is not None and known.file == file:
+                return known
+            data = path.read_bytes()
+            manifest = Manifest.from_bytes(data)
         except (OSError, MalformedError):
             return None
-        return manifest if manifest.height == height else None
+        if manifest.height != height:
+            return None
+        name = hashlib.sha256(data).digest()
+        kept = _Kept(file, manifest, Offer(height, FORMAT, len(manifest.chunks), name, data))
+        with self._lock:
+            there = set(kept_heights(self._folder))
+            self._remembered = {
+                each: one for each, one in self._remembered.items() if each in there
+            } | {height: kept}
+        return kept
 
     def _drop_old(self) -> None:
         for height in kept_heights(self._folder)[self._keep :]:

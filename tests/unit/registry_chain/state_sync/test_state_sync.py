@@ -627,6 +627,36 @@ def test_the_newest_snapshots_are_kept_and_damaged_ones_not_given(tmp_path: Path
     assert maker.manifests() == made[2:3]
 
 
+def test_a_manifest_is_read_once_however_often_peers_ask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = ChainWorld()
+    maker = SnapshotMaker(world.store, tmp_path / "snapshots", keep=1, size=SIZE)
+    read: list[int] = []
+    from_bytes = Manifest.from_bytes
+
+    def counted(data: bytes) -> Manifest:
+        read.append(len(data))
+        return from_bytes(data)
+
+    monkeypatch.setattr(Manifest, "from_bytes", counted)
+    for number in (1, 2):
+        world.submit(world.anchor())
+        made = maker.make()
+        for _ in range(5):
+            (offer,) = maker.offers()
+            assert (offer.height, offer.hash, offer.metadata) == (
+                made.height,
+                made.hash,
+                made.to_bytes(),
+            )
+            assert maker.chunk(made.height, FORMAT, 0) is not None
+            # Nor does one that is not there make anything be read.
+            assert maker.chunk(made.height + 1, FORMAT, 0) is None
+        assert len(read) == number
+    assert len(maker._remembered) == 1
+
+
 def test_there_is_no_snapshot_before_the_first_block(tmp_path: Path, offered: Offered) -> None:
     store = MemoryChainStore()
     RegistryApplication(store).init_chain(offered.chain.genesis)
