@@ -151,13 +151,14 @@ class AbciServer:
         connection.setblocking(True)
         thread = Thread(target=self._serve, args=(connection,), name="abci", daemon=True)
         with self._lock:
-            refused = self._stopping.is_set() or len(self._connections) >= CONNECTIONS
+            refused = f"there are {CONNECTIONS} at most"
+            if not self._stopping.is_set() and len(self._connections) < CONNECTIONS:
+                refused = _started(thread)
             if not refused:
+                # Only a thread that was started can be waited for; it takes itself off later.
                 self._connections[connection] = thread
-                # Started before `stop` can see it: only a started thread can be waited for.
-                thread.start()
         if refused:
-            _log.warning("a connection was refused: there are %d at most", CONNECTIONS)
+            _log.warning("a connection was refused: %s", refused)
             connection.close()
 
     def _remove_path(self) -> None:
@@ -229,6 +230,15 @@ class AbciServer:
         if first:
             _log.error("the service ends: %s", reason)
             self._on_fatal(reason)
+
+
+def _started(thread: Thread) -> str:
+    """Start a thread; return why the system has none to give, empty where it runs."""
+    try:
+        thread.start()
+    except RuntimeError as error:
+        return str(error)
+    return ""
 
 
 def _may_wait(requests: RequestStream, held: int) -> bool:

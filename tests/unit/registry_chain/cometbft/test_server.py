@@ -289,6 +289,24 @@ def test_there_are_only_so_many_connections(path):
             wire.socket.close()
 
 
+def test_a_connection_for_which_there_is_no_thread_is_refused_and_the_next_one_taken(
+    path, monkeypatch, caplog
+):
+    class NoThread(Thread):
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread")
+
+    with Served(path) as served:
+        monkeypatch.setattr(server_module, "Thread", NoThread)
+        with served.wire() as refused:
+            assert refused.receive() is None
+        assert served.server._connections == {}
+        monkeypatch.undo()
+        with served.wire() as taken:
+            assert texts_of(taken, "again") == ["again"]
+    assert "can't start new thread" in caplog.text
+
+
 # --- Broken connections --------------------------------------------------------------------------
 
 BROKEN = {
