@@ -98,10 +98,12 @@ class CometRpc:
         self._local = threading.local()
         self._lock = threading.Lock()
         self._open: set[http.client.HTTPConnection] = set()
+        self._closed = False
 
     def close(self) -> None:
-        """Close the connections of all threads."""
+        """Close the connections of all threads; nothing can be asked any more."""
         with self._lock:
+            self._closed = True
             connections, self._open = self._open, set()
         for connection in connections:
             connection.close()
@@ -247,15 +249,17 @@ class CometRpc:
         raise AssertionError("unreachable")
 
     def _exchange(self, body: bytes) -> JsonValue:
-        connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = http.client.HTTPConnection(*self._place, timeout=self._timeout)
-            self._local.connection = connection
-            with self._lock:
-                self._open.add(connection)
+        connection: http.client.HTTPConnection = (
+            getattr(self._local, "connection", None) or self._connect()
+        )
         connection.request("POST", "/", body, {"Content-Type": "application/json"})
         with connection.getresponse() as response:
-            data = response.read(_ANSWER_BYTES)
+            data = response.read(_ANSWER_BYTES + 1)
+        if len(data) > _ANSWER_BYTES:
+            self._drop()  # the rest of it is still to come there
+            raise RegistryUnavailableError(
+                f"the node's engine gave an answer of more than {_ANSWER_BYTES} bytes"
+            )
         try:
             answer: JsonValue = orjson.loads(data)
         except orjson.JSONDecodeError:
@@ -263,6 +267,22 @@ class CometRpc:
                 f"the node's engine answered with status {response.status}"
             ) from None
         return answer
+
+    def _connect(self) -> http.client.HTTPConnection:
+        """Open this thread's connection, known to `close`, which may come at any moment."""
+        connection = http.client.HTTPConnection(*self._place, timeout=self._timeout)
+        self._local.connection = connection
+        with self._lock:
+            if not self._closed:
+                self._open.add(connection)
+        if not self._closed:
+            connection.connect()
+            # Once closed it stays closed: opened again by itself, nobody would close it.
+            connection.auto_open = 0
+        if self._closed:
+            self._drop()
+            raise RegistryUnavailableError("the node's engine is asked no more: the node stops")
+        return connection
 
     def _drop(self) -> None:
         connection = getattr(self._local, "connection", None)

@@ -181,6 +181,47 @@ def test_a_kept_connection_is_made_anew_where_it_was_closed_and_not_where_nothin
     assert len(sent) == asked
 
 
+def test_what_was_closed_is_opened_no_more(node: Node) -> None:
+    node.answers["net_info"] = {"peers": []}
+    rpc = node.rpc()
+    assert rpc.peers() == ()
+    rpc.close()
+    for _ in range(2):
+        with pytest.raises(RegistryUnavailableError, match="asked no more"):
+            rpc.peers()
+    assert len(node.asked) == 1
+
+
+def test_what_is_closed_while_it_connects_leaves_nothing_open(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rpc = node.rpc()
+    made = []
+    connect = http.client.HTTPConnection.connect
+
+    def closing(self: http.client.HTTPConnection) -> None:
+        made.append(self)
+        rpc.close()
+        connect(self)
+
+    monkeypatch.setattr(http.client.HTTPConnection, "connect", closing)
+    with pytest.raises(RegistryUnavailableError, match="asked no more"):
+        rpc.peers()
+    assert [one.sock for one in made] == [None]
+
+
+def test_an_answer_that_is_too_large_is_told_as_that(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.answers["net_info"] = {"peers": []}
+    rpc = node.rpc()
+    monkeypatch.setattr("registry_chain.engines.cometbft.rpc._ANSWER_BYTES", 10)
+    with pytest.raises(RegistryUnavailableError, match="more than 10 bytes"):
+        rpc.peers()
+    monkeypatch.undo()
+    assert rpc.peers() == ()
+
+
 @pytest.mark.parametrize("address", ["", "unix:///tmp/rpc", "tcp://127.0.0.1"])
 def test_an_address_that_is_none_is_refused(address: str) -> None:
     with pytest.raises(MalformedError, match="address"):
