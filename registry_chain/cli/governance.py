@@ -12,6 +12,7 @@ from registry_chain.cli.node_proposals import NODE_PROPOSALS
 from registry_chain.cli.proposing import (
     as_governor,
     described,
+    is_open,
     no_proposal,
     on_node,
     proposing,
@@ -56,9 +57,7 @@ def list_proposals(
     if proposal_ids:
         found = [registry.proposal(one) for one in proposal_ids]
     else:
-        found = [
-            one for one in registry.proposals() if one.executed_at is None and one.expires >= now
-        ]
+        found = [one for one in registry.proposals() if is_open(one, now)]
     for identifier, record in zip(proposal_ids, found, strict=False):
         if record is None:
             raise no_proposal(identifier)

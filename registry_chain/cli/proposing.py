@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,6 +94,9 @@ def proposing(command: Callable[..., object]) -> Callable[..., object]:
         is_flag=True,
         help="Propose it even where the registry does not have what it names (yet).",
     )
+    @click.option(
+        "--again", is_flag=True, help="Propose it even where the same proposal is open already."
+    )
     @click.option("--reason", default="", help="Why, for the other governors.")
     @click.option(
         "--days",
@@ -103,12 +106,13 @@ def proposing(command: Callable[..., object]) -> Callable[..., object]:
         help="How long it stays open.",
     )
     @functools.wraps(command)
-    def with_proposal(
+    def with_proposal(  # noqa: PLR0913 - the options of the command
         console: Console,
         *,
         registry: HttpRegistry,
         governor: Author,
         allow_unknown: bool,
+        again: bool,
         reason: str,
         days: int,
         **given: object,
@@ -120,6 +124,8 @@ def proposing(command: Callable[..., object]) -> Callable[..., object]:
         _require_notice(registry, action)
         if not allow_unknown:
             _require_known(registry, action)
+        if not again:
+            _require_new(registry, action)
         expires = SystemClock().now() + days * DAY
         receipt = governor.submit(Propose(action=action, expires=expires, reason=reason))
         tell(console, registry.proposal(proposal_id(receipt.transaction_id, 0)))
@@ -137,6 +143,36 @@ def _require_known(registry: HttpRegistry, action: GovernedAction) -> None:
             hint="look at the spelling; --allow-unknown proposes it all the same, where it is "
             "still to come",
         )
+
+
+def _require_new(registry: HttpRegistry, action: GovernedAction) -> None:
+    """Refuse an action that an open proposal has: votes for two of them are not counted together.
+
+    Actions that begin when they were proposed are the same whenever that was.
+    """
+    now = SystemClock().now()
+    for record in registry.proposals():
+        if is_open(record, now) and _timeless(record.action) == _timeless(action):
+            raise MalformedError(
+                f"the same is proposed already: {record.proposal_id.hex()}, with "
+                f"{len(record.approvals)} of {record.threshold} approvals, by {record.proposer}",
+                hint=f"registry-chain governance approve {record.proposal_id.hex()}; --again makes "
+                "another proposal",
+            )
+
+
+def _timeless(action: GovernedAction) -> GovernedAction:
+    """Return an action without the time from which it counts."""
+    from weid.registry.operations import Accredit, RecognizeIssuer  # noqa: PLC0415 - when used
+
+    if isinstance(action, Accredit | RecognizeIssuer):
+        return replace(action, valid_from=0)
+    return action
+
+
+def is_open(record: ProposalRecord, now: int) -> bool:
+    """Return whether a proposal can still be approved."""
+    return record.executed_at is None and record.expires >= now
 
 
 def _require_notice(registry: HttpRegistry, action: GovernedAction) -> None:

@@ -9,6 +9,7 @@ import pytest
 from registry_chain import LocalRegistry
 from tests.support.cli_world import NodeServer
 from tests.support.node_world import template_document
+from weid.clock import SystemClock
 from weid.crypto.key_file import KeyFileCost, save_key_file
 from weid.crypto.keys import PrivateKey
 from weid.crypto.signer import InMemorySigner
@@ -144,6 +145,51 @@ def test_what_is_there_is_proposed_and_approved(town):
     code, _, err = town.run("propose", "derecognize", town.issuer, "diploma", "--quiet")
     assert code == 1
     assert "never recognized" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("recognize", "ISSUER", "diploma"),
+        ("accredit", "ISSUER", "diploma"),
+        ("grant", "ISSUER", "issuer"),
+        ("parameter", "max_time_lag", "120"),
+    ],
+)
+def test_what_is_proposed_already_is_not_proposed_again_by_mistake(town, words, monkeypatch):
+    words = [town.issuer if word == "ISSUER" else word for word in words]
+    code, out, _ = town.run("propose", *words)
+    assert code == 0
+    first = json.loads(out)["id"]
+    before = len(town.registry.proposals())
+    # Later, and for another reason, it is still the same.
+    now = SystemClock().now()
+    monkeypatch.setattr(SystemClock, "now", lambda _: now + 5)
+    code, out, err = town.run("propose", *words, "--reason", "once more")
+    assert (code, out) == (1, "")
+    assert f"proposed already: {first}, with 1 of 2 approvals" in err
+    assert f"governance approve {first}" in err
+    assert len(town.registry.proposals()) == before
+    code, out, err = town.run("propose", *words, "--again")
+    assert code == 0, err
+    assert json.loads(out)["id"] != first
+
+
+def test_what_is_decided_or_has_run_out_can_be_proposed_again(town, monkeypatch):
+    words = ("propose", "parameter", "max_time_lag", "120", "--days", "1")
+    _, out, _ = town.run(*words)
+    town.other.submit(Approve(bytes.fromhex(json.loads(out)["id"])))
+    assert town.run(*words)[0] == 0
+    now = SystemClock().now()
+    monkeypatch.setattr(
+        "registry_chain.cli.proposing.is_open", lambda one, _: one.expires >= now + 2 * 86_400
+    )
+    assert town.run(*words)[0] == 0
+
+
+def test_another_action_is_another_proposal(town):
+    assert town.run("propose", "parameter", "max_time_lag", "120")[0] == 0
+    assert town.run("propose", "parameter", "max_time_lag", "121")[0] == 0
 
 
 @pytest.mark.parametrize("spelling", ["hex", "capitals", "base64url"])
