@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -126,6 +127,14 @@ class NodeFolder:
                 if address is None
                 else f"the node in {self.path} is running ({address})",
                 hint="stop it first, by Ctrl-C or SIGTERM, and run this again" + meanwhile,
+            ) from None
+        except StoreRefusedError:
+            if all(os.access(path, os.W_OK) for path in (place, place / DATABASE)):
+                raise
+            raise StoreRefusedError(
+                f"{place} cannot be written, and to open a chain is to write beside it",
+                hint=f"copy it first, as it is: cp -r {quote(str(self.path))} COPY; then run this "
+                "with COPY",
             ) from None
         if not inspect:
             try:

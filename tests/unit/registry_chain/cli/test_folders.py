@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -216,6 +219,28 @@ def test_a_backup_is_looked_at_like_a_node(chain, backup, command):
     code, out, err = chain(command, backup)
     assert code == 0, err
     assert out
+
+
+@pytest.mark.parametrize("command", ["verify", "replay", "export", "status"])
+def test_a_backup_that_cannot_be_written_is_said_to_need_copying(
+    chain, backup, command, monkeypatch
+):
+    """As on a medium that is read-only; no user's rights make one here."""
+    before = tree(backup)
+    system_open, access = os.open, os.access
+
+    def opened(path, flags, *more, **named):
+        if flags & os.O_CREAT and Path(path).parent == backup:
+            raise OSError(errno.EROFS, "Read-only file system")
+        return system_open(path, flags, *more, **named)
+
+    monkeypatch.setattr(os, "open", opened)
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK and access(path, mode))
+    code, out, err = chain(command, backup)
+    assert (code, out) == (1, "")
+    assert f"{backup} cannot be written" in err
+    assert f"cp -r {backup} COPY" in err
+    assert tree(backup) == before
 
 
 def test_a_node_that_listens_elsewhere_is_told_to_be_running(chain, begun):
