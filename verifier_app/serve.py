@@ -20,6 +20,8 @@ def main() -> None:
         sys.exit(
             f"verifier-app needs the apps extra: pip install '.[apps]' ({error.name} is not here)"
         )
+    except KeyboardInterrupt:  # there is much to import
+        sys.exit("verifier-app: stopped; nothing was done")
     os.umask(PRIVATE)
     run()
 

@@ -40,3 +40,7 @@ def run() -> None:
         cli(prog_name="issuer-app")
     except (WeidError, OSError, sqlite3.Error) as error:
         sys.exit(tell(error))
+
+
+if __name__ == "__main__":
+    run()

@@ -116,6 +116,10 @@ def run(
         # The reader of our output went away (`weid … | head`): nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except KeyboardInterrupt:
+        # Outside of what click takes care of: before a command runs, or after it.
+        click.echo(f"{program}: stopped", err=True)
+        sys.exit(1)
     except (WeidError, click.ClickException, click.Abort, OSError) as error:
         from weid.cli.failures import tell  # noqa: PLC0415 - most runs end well
 

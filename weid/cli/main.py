@@ -44,3 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit with its code."""
     home = Path(os.environ.get("WEID_HOME") or Path.home() / ".weid")
     run(weid, arguments, Session(home=home), program="weid")
+
+
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -12,7 +13,7 @@ from issuer_app.services.certificates import REASONS
 from tests.support.clauses import clause
 from tests.support.cli_commands import ALL
 from weid.cli import issuer_certificates
-from weid.cli.main import COMMANDS
+from weid.cli.main import COMMANDS, main
 
 
 @pytest.mark.parametrize("words", ALL, ids=" ".join)
@@ -74,3 +75,65 @@ def test_verifying_imports_only_what_it_needs(arguments, tmp_path):
         check=True,
     )
     assert done.stdout.decode().splitlines()[-1] == "HEAVY []"
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["weid.cli.main", "registry_chain.cli.main", "issuer_app.cli.main", "verifier_app.serve"],
+)
+def test_a_command_runs_as_a_module_too(module):
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Usage" in done.stdout
+
+
+INTERRUPTED = """
+import sys
+interrupted = sys.argv[2]
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == interrupted:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+from importlib import import_module
+module = import_module(sys.argv[1])
+sys.argv[1:] = sys.argv[3:]
+module.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "interrupted", "command"),
+    [
+        ("weid.cli.main", "weid.cli.doctor", "doctor"),
+        ("registry_chain.cli.main", "registry_chain.cli.status", "status"),
+        ("issuer_app.serve", "issuer_app.cli.main", "init"),
+        ("verifier_app.serve", "verifier_app.command", "--help"),
+    ],
+)
+def test_who_stops_a_command_while_it_is_imported_sees_no_trace(
+    module, interrupted, command, tmp_path
+):
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, module, interrupted, command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "WEID_HOME": str(tmp_path)},
+    )
+    assert done.returncode == 1
+    assert "stopped" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_who_stops_a_command_outside_of_it_sees_no_trace(monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("weid.cli.main.weid.main", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main(["doctor"])
+    assert ended.value.code == 1
+    assert "weid: stopped" in capsys.readouterr().err
