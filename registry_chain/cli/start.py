@@ -76,6 +76,7 @@ def start(  # noqa: PLR0913 - the options of the command
         arguments = [f"--host={host}", f"--port={port}", f"--operator={operator}"]
         arguments += [f"--trusted-proxy={proxy}" for proxy in proxies]
         arguments += [f"--snapshot-blocks={snapshot_blocks}", *keeping.arguments()]
+        _require_free(node, host, port)
         _supervise(console, node, cometbft, arguments, ready_fd)
         return
     try:
@@ -120,6 +121,21 @@ def _sealing_keys(node: NodeFolder, passphrase_file: Path | None) -> SealingKeys
     keys = SealingKeys(node.sealing_key, passphrase)
     keys.require()
     return keys
+
+
+def _require_free(node: NodeFolder, host: str, port: int) -> None:
+    """Require that the application can listen: under a supervisor it would be tried for ever."""
+    from registry_chain.engines.cometbft.supervisor_lock import (  # noqa: PLC0415 - when used
+        is_supervised,
+    )
+
+    if is_supervised(node.path):
+        return  # what has the port is this node: that is said below
+    try:
+        from registry_chain.node.listening import Listening, require_free  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise missing_extra(error) from None
+    require_free(Listening(host, port))
 
 
 def _supervise(

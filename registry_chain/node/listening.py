@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import resource
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -73,20 +74,53 @@ def listen(
     except OSError as error:
         for opened in list(sockets.values()):
             opened.close()
-        raise RegistryUnavailableError(
-            f"the node cannot listen on {place.address}: {error.strerror}",
-            hint=_HINTS.get(error.errno or 0, "name another --host or --port"),
-        ) from None
+        raise _refused(place, error) from None
     except ValueError:
         # The server's word for a host that the resolver does not know.
-        raise RegistryUnavailableError(
-            f"the node cannot listen on {place.address}: there is no such host",
-            hint=_HINTS[errno.EADDRNOTAVAIL],
-        ) from None
+        raise _unknown(place) from None
     # A host with several addresses, such as localhost, has a socket for each.
     several = getattr(server, "effective_listen", None)
     port = several[0][1] if several else server.effective_port
     return server, Listening(place.host, int(port))
+
+
+def require_free(place: Listening) -> None:
+    """Require that a node could listen there now.
+
+    A supervisor asks this before it begins: it would start an application that cannot listen
+    again and again, for ever.
+
+    Raises:
+        RegistryUnavailableError: it could not; as `listen` says it.
+    """
+    try:
+        found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
+    except OSError:
+        raise _unknown(place) from None
+    try:
+        for family, kind, protocol, _, address in found:
+            with socket.socket(family, kind, protocol) as tried:
+                # As the server does it: connections that have just ended are in nobody's way.
+                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    tried.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                tried.bind(address)
+    except OSError as error:
+        raise _refused(place, error) from None
+
+
+def _refused(place: Listening, error: OSError) -> RegistryUnavailableError:
+    return RegistryUnavailableError(
+        f"the node cannot listen on {place.address}: {error.strerror}",
+        hint=_HINTS.get(error.errno or 0, "name another --host or --port"),
+    )
+
+
+def _unknown(place: Listening) -> RegistryUnavailableError:
+    return RegistryUnavailableError(
+        f"the node cannot listen on {place.address}: there is no such host",
+        hint=_HINTS[errno.EADDRNOTAVAIL],
+    )
 
 
 def _connection_limit(wanted: int) -> int:

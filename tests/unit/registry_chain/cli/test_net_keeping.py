@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import tomllib
 
 import pytest
@@ -133,6 +134,19 @@ def test_the_end_of_a_second_start_makes_no_running_node_a_stopped_one(
         assert code == 1
         assert "is running" in err
         assert listing(folder) == before
+
+
+@clause("NT-10")
+def test_a_node_whose_port_is_taken_ends_at_once_with_what_to_do(chain, folder):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, _, err = chain("start", folder, "--port", port)
+    assert code == 20
+    assert f"cannot listen on http://127.0.0.1:{port}: Address already in use" in err
+    assert "name another --port" in err
+    assert not (folder / "supervisor.json").exists()
 
 
 @clause("NT-21")

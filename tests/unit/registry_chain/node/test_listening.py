@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from registry_chain.node import listening
-from registry_chain.node.listening import Listening, listen
+from registry_chain.node.listening import Listening, listen, require_free
 from registry_chain.node.settings import NodeSettings
 from weid.errors import RegistryUnavailableError
 
@@ -36,6 +36,28 @@ def test_a_port_that_is_taken_is_told_with_the_address_and_what_to_do():
     assert f"http://127.0.0.1:{port}" in refused.value.message
     assert "--port" in refused.value.hint
     assert "stop the program" in refused.value.hint
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])  # noqa: S104 - looked at
+def test_that_a_port_is_free_is_found_without_taking_it(host):
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(
+            RegistryUnavailableError, match=f":{port}: Address already in use"
+        ) as no:
+            require_free(Listening(host, port))
+        assert "stop the program" in no.value.hint
+    require_free(Listening(host, port))
+    require_free(Listening(host, port))
+    require_free(Listening(host, 0))
+
+
+def test_a_host_that_there_is_none_of_is_told_before():
+    with pytest.raises(RegistryUnavailableError, match="there is no such host"):
+        require_free(Listening("no host at all", 80))
 
 
 @pytest.mark.parametrize(
