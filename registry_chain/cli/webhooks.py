@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
@@ -17,9 +17,10 @@ from registry_chain.cli.folder import FOLDER, NodeFolder
 from registry_chain.node.control import give_order
 from weid.cli.output import Console, pass_console, table
 from weid.clock import SystemClock
-from weid.errors import NotFoundError, RegistryUnavailableError
+from weid.errors import MalformedError, NotFoundError, RegistryUnavailableError
 
 if TYPE_CHECKING:
+    from registry_chain.node.filtering import EventFilter
     from registry_chain.node.webhooks.subscriptions import SqliteSubscriptions, Subscription
 
 _FOLDER = click.argument("folder", metavar="DIR", type=FOLDER)
@@ -72,16 +73,22 @@ def add(  # noqa: PLR0913 - the options of the command
     node = NodeFolder(folder)
     node.genesis()
     require_url(url, loopback=unsafe_loopback_http)
+    wanted = EventFilter.of(names, subject)
     new = Subscription(
         id=secrets.token_hex(4),
         url=url,
-        wanted=EventFilter.of(names, subject),
-        position=_newest_event(node) if after is None else after,
+        wanted=wanted,
+        position=_position(_newest_event(node), after),
         loopback=unsafe_loopback_http,
     )
     with _kept(node) as kept:
+        same = [one for one in kept.all() if one.url == url]
+        _require_another(folder, same, wanted)
         open_key(folder).signer()
         kept.add(new)
+    if same:
+        console.say(f"{', '.join(one.id for one in same)} sends other events to this URL: one that "
+                    "both let through is sent twice")  # fmt: skip
     console.show(new.id, new.to_json())
 
 
@@ -192,6 +199,27 @@ def _kept(node: NodeFolder) -> Iterator[SqliteSubscriptions]:
         yield kept
     finally:
         kept.close()
+
+
+def _position(newest: int, after: int | None) -> int:
+    """Return where a webhook begins; after an event to come it would leave out what comes first."""
+    if after is not None and after > newest:
+        raise MalformedError(
+            f"--after {after} is beyond the newest event, which has the position {newest}",
+            hint="leave --after out for what comes from now on",
+        )
+    return newest if after is None else after
+
+
+def _require_another(folder: Path, same: Sequence[Subscription], wanted: EventFilter) -> None:
+    """Refuse to have a URL sent the same events twice."""
+    for one in same:
+        if one.wanted == wanted:
+            raise MalformedError(
+                f"the webhook {one.id} sends the same to this URL already; it is {one.state.value}",
+                hint=f"registry-chain webhooks list {quote(str(folder))}; resume goes on with one "
+                "that is paused or has ended, remove forgets it",
+            )
 
 
 def _newest_event(node: NodeFolder) -> int:

@@ -26,6 +26,8 @@ from weid.errors import MalformedError, NotFoundError, RegistryUnavailableError
 MOST: Final = 32
 """Webhooks of a node at most: each has a thread."""
 _URL_CHARS: Final = 2_048
+_SHOWN_CHARS: Final = 100
+_TRIAL: Final = "for a trial on this machine, --unsafe-loopback-http allows http://127.0.0.1"
 _BUSY_SECONDS: Final = 10
 _COLUMNS: Final = "id, url, names, subject, loopback, state, position, failures, next_try, problem"
 _SELECT: Final = f"SELECT {_COLUMNS} FROM webhooks"  # noqa: S608 - fixed words
@@ -85,7 +87,7 @@ class Subscription:
 
 
 def require_url(url: str, *, loopback: bool) -> None:
-    """Require a URL that can be a webhook's: https, or http on this machine where allowed.
+    """Require a URL that can be a webhook's: https, or of this machine where that is allowed.
 
     Whether its host has public addresses is judged each time that something is sent.
 
@@ -100,10 +102,17 @@ def require_url(url: str, *, loopback: bool) -> None:
     here = host == "localhost" or is_loopback_address(host)
     plain = parts.scheme == "http" and here and loopback
     whole = bool(host) and not parts.fragment and parts.username is None and url.isascii()
+    # A password may stand before the host: what has a user is not repeated.
+    shown = repr(url[:_SHOWN_CHARS]) if "@" not in url else f"for {host}"
     if len(url) > _URL_CHARS or not whole or not (parts.scheme == "https" or plain):
         raise MalformedError(
-            "a webhook's URL must be https, without user and fragment",
-            hint="for a trial on this machine, --unsafe-loopback-http allows http://127.0.0.1",
+            f"the URL {shown} is no webhook's: it must be https, without user and fragment",
+            hint=_TRIAL,
+        )
+    if here and not loopback:
+        # What is judged when something is sent would let it through never.
+        raise MalformedError(
+            f"the URL {shown} is of this machine: nothing would ever be sent there", hint=_TRIAL
         )
 
 

@@ -42,8 +42,8 @@ def test_a_webhook_of_a_node_that_never_started_gets_everything(chain, founded):
 
 @clause("EV-14")
 def test_it_is_paused_resumed_and_removed_by_its_id(chain, founded):
-    name = chain("webhooks", "add", founded, URL, "--after", "17")[1].strip()
-    assert listed(chain, founded)[0]["position"] == 17
+    name = chain("webhooks", "add", founded, URL, "--after", "-1")[1].strip()
+    assert listed(chain, founded)[0]["position"] == -1
     for act, state in (("pause", "paused"), ("resume", "active")):
         assert chain("webhooks", act, founded, name)[1].strip() == f"{name} is {state}"
         assert listed(chain, founded)[0]["state"] == state
@@ -73,6 +73,9 @@ def test_the_key_is_the_same_each_time(chain, founded):
         ("http://receiver.example/", "--unsafe-loopback-http"),
         (URL, "--event", "no_such_event"),
         ("receiver.example",),
+        ("https://localhost/hook",),
+        ("https://127.0.0.1:8443/hook",),
+        (URL, "--after", "0"),
     ],
 )
 @clause("EV-07", "EV-14")
@@ -81,6 +84,39 @@ def test_what_cannot_be_a_webhook_is_refused_and_nothing_is_kept(chain, founded,
     assert (code, out) == (1, "")
     assert "\nTry: " in err
     assert listed(chain, founded) == []
+
+
+@clause("EV-14")
+def test_after_what_is_not_there_yet_no_webhook_begins(chain, begun):
+    assert chain("webhooks", "add", begun, URL)[0] == 0
+    newest = listed(chain, begun)[0]["position"]
+    other = f"{URL}other"
+    code, _, err = chain("webhooks", "add", begun, other, "--after", newest + 1)
+    assert code == 1
+    assert f"the newest event, which has the position {newest}" in err
+    assert chain("webhooks", "add", begun, other, "--after", newest)[0] == 0
+
+
+@clause("EV-14")
+def test_a_url_gets_the_same_events_once(chain, founded):
+    name = chain("webhooks", "add", founded, URL, "--event", "did_created")[1].strip()
+    chain("webhooks", "pause", founded, name)
+    code, _, err = chain("webhooks", "add", founded, URL, "--event", "did_created")
+    assert code == 1
+    assert f"the webhook {name} sends the same to this URL already; it is paused" in err
+    assert len(listed(chain, founded)) == 1
+    code, _, err = chain("webhooks", "add", founded, URL, "--event", "did_updated")
+    assert code == 0
+    assert f"{name} sends other events to this URL" in err
+    assert len(listed(chain, founded)) == 2
+
+
+@pytest.mark.parametrize("url", ["http://receiver.example/x", "https://localhost/x"])
+def test_a_url_that_is_refused_is_named_and_no_password_in_it(chain, founded, url):
+    assert url in chain("webhooks", "add", founded, url)[2]
+    _, _, err = chain("webhooks", "add", founded, url.replace("//", "//me:secret@"))
+    assert "secret" not in err
+    assert url.split("/")[2] in err
 
 
 @clause("EV-14")
