@@ -13,14 +13,13 @@ import click
 from registry_chain.cli.arguments import DID
 from registry_chain.cli.command import ChainCommand
 from registry_chain.cli.folder import FOLDER, NodeFolder
-from registry_chain.cli.proposing import on_node
+from registry_chain.cli.proposing import author_of, on_node
 from registry_chain.engines.cometbft.founding import node_id
 from registry_chain.engines.cometbft.key_files import NodeKeyFiles, Which
 from registry_chain.engines.cometbft.network_file import NETWORK_FILE, NODES, read_network
 from registry_chain.storage.whole_file import replace_file
 from weid.cli.output import Console, pass_console
-from weid.cli.passphrases import passphrase_option, read_passphrase
-from weid.clock import SystemClock
+from weid.cli.passphrases import passphrase_option
 from weid.crypto.keys import PrivateKey, PublicKey
 from weid.errors import NotFoundError, RegistryUnavailableError
 from weid.registry.node_operations import RotateNodeKeys
@@ -162,12 +161,7 @@ class _Change:
         key_file: Path,
         passphrase_file: Path | None,
     ) -> None:
-        from weid.crypto.key_file import load_key_file  # noqa: PLC0415 - imported when used
-        from weid.crypto.signer import InMemorySigner  # noqa: PLC0415 - imported when used
-        from weid.registry.author import Author  # noqa: PLC0415 - imported when used
-
-        signer = InMemorySigner(load_key_file(key_file, read_passphrase(passphrase_file)))
-        author = Author(acting, {key_id: signer}, registry, SystemClock())
+        author = author_of(registry, acting, key_file, key_id, passphrase_file)
         author.submit(RotateNodeKeys(self.id_before, self.new_id, self.new_validator_key))
 
     def proposal(self) -> str:

@@ -16,7 +16,7 @@ from weid import limits
 from weid.cli.output import Console, json_text, pass_console
 from weid.cli.passphrases import passphrase_option, read_passphrase
 from weid.clock import SystemClock, format_time
-from weid.errors import MalformedError, NotFoundError, RegistryUnavailableError
+from weid.errors import KeyFileError, MalformedError, NotFoundError, RegistryUnavailableError
 
 if TYPE_CHECKING:
     from weid.registry.author import Author
@@ -72,15 +72,39 @@ def as_governor(command: Callable[..., object]) -> Callable[..., object]:
         passphrase_file: Path | None,
         **given: object,
     ) -> object:
-        from weid.crypto.key_file import load_key_file  # noqa: PLC0415 - imported when used
-        from weid.crypto.signer import InMemorySigner  # noqa: PLC0415 - imported when used
-        from weid.registry.author import Author  # noqa: PLC0415 - imported when used
-
-        signer = InMemorySigner(load_key_file(key_file, read_passphrase(passphrase_file)))
-        governor = Author(acting, {key_id: signer}, registry, SystemClock())
+        governor = author_of(registry, acting, key_file, key_id, passphrase_file)
         return command(*args, registry=registry, governor=governor, **given)
 
     return with_governor
+
+
+def author_of(
+    registry: HttpRegistry, acting: str, key_file: Path, key_id: str, passphrase_file: Path | None
+) -> Author:
+    """Return who acts by the options --as, --key and --key-id.
+
+    Raises:
+        NotFoundError: the registry has no such DID.
+        KeyFileError: the file is not that key of the DID; the registry would only say that a
+            signature is wrong.
+    """
+    from weid.crypto.key_file import load_key_file  # noqa: PLC0415 - imported when used
+    from weid.crypto.signer import InMemorySigner  # noqa: PLC0415 - imported when used
+    from weid.registry.author import Author  # noqa: PLC0415 - imported when used
+
+    signer = InMemorySigner(load_key_file(key_file, read_passphrase(passphrase_file)))
+    record = registry.did(acting)
+    if record is None:
+        raise NotFoundError(f"the registry has no DID {acting}", hint="look at --as")
+    multikey = signer.public_key.to_multicodec()
+    if (key_id, multikey) not in {(key.id, key.multikey) for key in record.keys}:
+        others = [key.id for key in record.keys if key.multikey == multikey]
+        raise KeyFileError(
+            f"{key_file} is not the key {key_id} of {acting}",
+            hint="--as, --key and --key-id belong together: "
+            + (f"it is --key-id {others[0]}" if others else "the file is of no key of this DID"),
+        )
+    return Author(acting, {key_id: signer}, registry, SystemClock())
 
 
 def proposing(command: Callable[..., object]) -> Callable[..., object]:

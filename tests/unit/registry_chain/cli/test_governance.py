@@ -58,8 +58,8 @@ class Consortium:
     def run(self, *words, last=()):
         """Run a governance command as the first governor; `last` may begin with a dash."""
         acting = (
-            ("--as", self.registry.governor.did, "--key", self.key, "--passphrase-file",
-             self.passphrase)
+            (*(() if "--as" in words else ("--as", self.registry.governor.did)),
+             "--key", self.key, "--passphrase-file", self.passphrase)
             if words[0] != "list" else ()
         )  # fmt: skip
         return self.chain(
@@ -190,6 +190,26 @@ def test_what_is_decided_or_has_run_out_can_be_proposed_again(town, monkeypatch)
 def test_another_action_is_another_proposal(town):
     assert town.run("propose", "parameter", "max_time_lag", "120")[0] == 0
     assert town.run("propose", "parameter", "max_time_lag", "121")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("who", "options", "said"),
+    [
+        ("second", (), "the file is of no key of this DID"),
+        ("first", ("--key-id", "control-9"), "it is --key-id control-1"),
+        ("nobody", (), f"the registry has no DID {NOBODY}"),
+    ],
+)
+def test_a_key_that_is_not_the_one_of_the_did_is_told_before_it_signs(town, who, options, said):
+    acting = {"first": town.registry.governor.did, "second": town.second, "nobody": NOBODY}[who]
+    before = town.registry.head()
+    code, out, err = town.run(
+        "propose", "parameter", "max_time_lag", "120", "--as", acting, *options
+    )
+    assert (code, out) == (1, "")
+    assert said in err
+    assert who == "nobody" or "--as, --key and --key-id belong together" in err
+    assert town.registry.head() == before
 
 
 @pytest.mark.parametrize("spelling", ["hex", "capitals", "base64url"])
