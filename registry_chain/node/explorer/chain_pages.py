@@ -117,7 +117,6 @@ def transaction(register: Register, transaction_id: bytes) -> Page | None:
     ]
     facts: dict[str, object] = {
         **entry_facts(entry, register),
-        "reason": describe(entry.receipt.code) if entry.receipt.code else "",
         "height": entry.receipt.height,
         "position": entry.receipt.position,
         "sequence": payload.sequence,
@@ -142,4 +141,5 @@ def entry_facts(entry: Entry, register: Register) -> dict[str, object]:
         "lines": lines,
         "more": max(0, len(operations) - _LINES),
         "code": int(entry.receipt.code),
+        "reason": describe(entry.receipt.code) if entry.receipt.code else "",
     }

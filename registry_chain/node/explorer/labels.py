@@ -27,6 +27,7 @@ from weid.registry import operations as op
 
 __all__ = [
     "PROPOSED",
+    "UNTIL",
     "Sentence",
     "Telling",
     "Term",
@@ -34,6 +35,7 @@ __all__ = [
     "path_of_did",
     "path_of_proposal",
     "path_of_template",
+    "proposed",
     "sentence",
     "short_did",
     "short_hex",
@@ -56,6 +58,8 @@ def _short(data: bytes) -> Term:
     return Term(short_hex(data))
 
 
+UNTIL: Final = " until {date}"
+"""End of the sentence about a recognition or accreditation that ends by itself."""
 Label = Callable[[op.Operation, Telling], Sentence]
 _LABELS: Final[dict[type[op.Operation], Label]] = {**NODE_LABELS}
 
@@ -176,14 +180,18 @@ def _batch(o: op.AnchorBatch, t: Telling) -> Sentence:
     )
 
 
+def _until(text: str, o: op.RecognizeIssuer | op.Accredit, t: Telling) -> Sentence:
+    """Return a sentence with the end of what begins, where it has one."""
+    terms = {"actor": t.actor, "did": t.who(o.did), "template": _template(o.cpt_id)}
+    if o.valid_until is None:
+        return Sentence(text, terms)
+    return Sentence(text + UNTIL, {**terms, "date": _date(o.valid_until)})
+
+
 @_label(op.RecognizeIssuer)
 def _recognize(o: op.RecognizeIssuer, t: Telling) -> Sentence:
-    return said(
-        "{actor} recognized {did} as issuer of template {template}",
-        actor=t.actor,
-        did=t.who(o.did),
-        template=_template(o.cpt_id),
-    )
+    text = "{actor} recognized {did} as issuer of template {template}"
+    return _until(text, o, t)
 
 
 @_label(op.DerecognizeIssuer)
@@ -198,12 +206,7 @@ def _derecognize(o: op.DerecognizeIssuer, t: Telling) -> Sentence:
 
 @_label(op.Accredit)
 def _accredit(o: op.Accredit, t: Telling) -> Sentence:
-    return said(
-        "{actor} let {did} recognize issuers of template {template}",
-        actor=t.actor,
-        did=t.who(o.did),
-        template=_template(o.cpt_id),
-    )
+    return _until("{actor} let {did} recognize issuers of template {template}", o, t)
 
 
 @_label(op.EndAccreditation)
@@ -246,9 +249,16 @@ def _parameter(o: op.SetParameter, t: Telling) -> Sentence:
     )
 
 
+def proposed(action: op.GovernedAction, telling: Telling) -> Sentence:
+    """Return what an action that is proposed would do, in words."""
+    told = sentence(action, telling)
+    ends = UNTIL if told.text.endswith(UNTIL) else ""
+    return Sentence(PROPOSED[type(action)] + ends, told.terms)
+
+
 @_label(op.Propose)
 def _propose(o: op.Propose, t: Telling) -> Sentence:
-    return Sentence(PROPOSED[type(o.action)], sentence(o.action, t).terms)
+    return proposed(o.action, t)
 
 
 @_label(op.Approve)

@@ -7,13 +7,11 @@ from typing import Final
 
 from registry_chain.node.explorer.chain_pages import role_facts
 from registry_chain.node.explorer.labels import (
-    PROPOSED,
-    Sentence,
     Telling,
     path_of_did,
     path_of_proposal,
     path_of_template,
-    sentence,
+    proposed,
 )
 from registry_chain.node.explorer.page import Instant, Page
 from registry_chain.node.explorer.readable import readable
@@ -169,7 +167,7 @@ def proposal(register: Register, clock: Clock, proposal_id: bytes) -> Page | Non
 
 def _proposal_facts(record: ProposalRecord, register: Register, now: int) -> dict[str, object]:
     telling = Telling(record.proposer, register)
-    told = Sentence(PROPOSED[type(record.action)], sentence(record.action, telling).terms)
+    told = proposed(record.action, telling)
     return {
         "id": record.proposal_id.hex(),
         "href": path_of_proposal(record.proposal_id),

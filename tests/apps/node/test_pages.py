@@ -35,6 +35,7 @@ from weid.errors import TransactionRejectedError
 from weid.registry import node_operations as nodes
 from weid.registry import operations as op
 from weid.registry.author import KeyToAdd, create_did
+from weid.registry.codes import ResultCode
 from weid.registry.signing import new_agreement_key
 from weid.registry.transaction import proposal_id
 
@@ -597,6 +598,59 @@ def test_a_did_page_says_what_a_key_is_for_and_keeps_the_term():
     assert purposes["box"] == ["keyAgreement"]
 
 
+@clause("W33")
+def test_the_end_of_a_recognition_is_told_also_before_it_is_decided():
+    ending = NOW + 86_400
+    day = format_time(ending)[:10]
+    for action, done, asked in (
+        (
+            op.RecognizeIssuer(DID, "t", NOW, ending),
+            "X recognized X as issuer of template t",
+            "X proposed to recognize X as issuer of template t",
+        ),
+        (
+            op.Accredit(DID, "t", NOW, ending),
+            "X let X recognize issuers of template t",
+            "X proposed to let X recognize issuers of template t",
+        ),
+    ):
+        telling = Telling(DID, Named())
+        assert sentence(action, telling).plain() == f"{done} until {day}"
+        assert sentence(op.Propose(action, 0), telling).plain() == f"{asked} until {day}"
+        endless = replace(action, valid_until=None)
+        assert sentence(op.Propose(endless, 0), telling).plain() == asked
+
+
+@clause("W33")
+def test_the_page_of_a_proposal_says_when_the_recognition_would_end():
+    world = node_world()
+    until = world.registry.head().time + 400 * 86_400
+    action = op.RecognizeIssuer(world.issuer_did, CPT, world.registry.head().time, until)
+    expires = world.registry.head().time + 600
+    receipt = world.registry.endorser.submit(op.Propose(action, expires))
+    client = world.app().test_client()
+    day = format_time(until)[:10]
+    identifier = proposal_id(receipt.transaction_id, 0).hex()
+    for path in ("/governance", f"/governance/{identifier}"):
+        assert f"until {day}" in text_of(client.get(f"{path}?lang=en"))
+        assert f"至 {day} 止" in text_of(client.get(f"{path}?lang=zh-Hant"))
+
+
+@clause("W33")
+def test_a_refusal_is_told_in_words_and_in_both_languages():
+    world = node_world()
+    with pytest.raises(TransactionRejectedError) as refused:
+        world.issuer.submit(op.PublishTemplate(CPT, 1, template_document(CPT, 1)))
+    assert refused.value.code == ResultCode.TEMPLATE_EXISTS
+    client = world.app().test_client()
+    identifier = refused.value.receipt.transaction_id.hex()
+    for path in (f"/blocks/{refused.value.receipt.height}", f"/transactions/{identifier}"):
+        assert ResultCode.TEMPLATE_EXISTS.sentence in text_of(client.get(f"{path}?lang=en"))
+        assert translations("zh-Hant")[ResultCode.TEMPLATE_EXISTS.sentence] in text_of(
+            client.get(f"{path}?lang=zh-Hant")
+        )
+
+
 # --- Languages ------------------------------------------------------------------------------------
 
 
@@ -625,6 +679,10 @@ def test_every_text_is_translated_with_the_same_places(tag):
     table = translations(tag)
     names = re.compile(r"\{(\w+)\}")
     changes = [
+        op.RecognizeIssuer(DID, "t", 0, 1),
+        op.Accredit(DID, "t", 0, 1),
+        op.Propose(op.RecognizeIssuer(DID, "t", 0, 1), 0),
+        op.Propose(op.Accredit(DID, "t", 0, 1), 0),
         op.UpdateDid(DID, 1, add_keys=(None,)),
         op.UpdateDid(DID, 1, retire_keys=("k",)),
         op.UpdateDid(DID, 1, add_keys=(None,), retire_keys=("k",)),
@@ -633,7 +691,9 @@ def test_every_text_is_translated_with_the_same_places(tag):
     ]
     operations = [*changes, *(example for example, _ in EXAMPLES.values())]
     sentences = {sentence(operation, Telling(DID, Named())).text for operation in operations}
-    for text in said_in_english() | set(PROPOSED.values()) | sentences:
+    # A refusal that leaves no trace has no page.
+    refusals = {code.sentence for code in ResultCode if code.recorded and code != ResultCode.OK}
+    for text in said_in_english() | set(PROPOSED.values()) | sentences | refusals:
         assert text in table, text
     for english, other in table.items():
         assert set(names.findall(english)) == set(names.findall(other)), english
