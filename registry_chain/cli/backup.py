@@ -115,6 +115,11 @@ def restore(
     node = NodeFolder(folder)
     if node.comet.is_dir():
         _require_for_network(source, node, nothing_signed_from)
+    elif nothing_signed_from is not None:
+        raise click.UsageError(
+            f"--nothing-signed-from is for a node of a network, and {folder} has no comet: the key "
+            "of a registry's one node keeps no such record"
+        )
     _require_backup(source)
     expected = None
     if expected_height is not None or expected_hash is not None:

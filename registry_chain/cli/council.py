@@ -11,7 +11,7 @@ import click
 
 from registry_chain.cli.counting import counted
 from registry_chain.cli.folder import FOLDER
-from registry_chain.cli.founding import Founder, key_files
+from registry_chain.cli.founding import Founder, key_files, require_names
 from registry_chain.state_machine.parameters import (
     ALLOW_LOOPBACK_HTTP,
     GOVERNANCE_THRESHOLD,
@@ -97,11 +97,13 @@ def called_council(  # noqa: PLR0913 - the options of the commands
 
     Raises:
         click.UsageError: they do not fit together.
+        MalformedError: a name is too long, or that of two governors.
         KeyFileError: a key file exists already, or the passphrase cannot be had.
     """
     founders = [Founder.parse(text) for text in named]
     founders += [Founder(f"Governor {number}") for number in range(1, (count or 0) + 1)]
     founders = founders or [Founder("Governor 1")]
+    require_names([founder.name for founder in founders])
     made_here = any(founder.public_key is None for founder in founders)
     if made_here and keys_out is None:
         raise click.UsageError(

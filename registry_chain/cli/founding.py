@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from registry_chain.cli.folder import NodeFolder
@@ -20,6 +21,8 @@ from weid.errors import KeyFileError, MalformedError
 from weid.registry.operations import Inception
 
 _SALT_BYTES: Final = 16
+_NAME_CHARS: Final = 128
+"""Longest name of a founding governor: the registry keeps longer ones, and no page has room."""
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -54,16 +57,42 @@ class FoundedGovernor:
     key_file: Path | None
 
 
+def require_names(names: Sequence[str]) -> None:
+    """Require names of governors that a registry can keep, and by which people tell them apart.
+
+    Raises:
+        MalformedError: one is too long, or two governors have it.
+    """
+    for name in names:
+        if len(name) > _NAME_CHARS:
+            raise MalformedError(
+                f"the governor's name {name[:40]}… has {len(name)} characters, and a name has "
+                f"{_NAME_CHARS} at most"
+            )
+        if names.count(name) > 1:
+            raise MalformedError(f"two governors have the name {name}", hint="name them apart")
+
+
 def key_files(founders: list[Founder], keys_out: Path) -> list[Path | None]:
     """Return where the key of each founder goes; None for one who brings its own.
 
     Raises:
-        KeyFileError: a key file exists already.
+        KeyFileError: key files exist already.
     """
-    return [
+    files = [
         _key_path(keys_out, number, founder.name) if founder.public_key is None else None
         for number, founder in enumerate(founders, 1)
     ]
+    there = [path for path in files if path is not None and path.exists()]
+    if there:
+        named = " ".join(quote(str(path)) for path in there)
+        raise KeyFileError(
+            f"the key file {there[0]} exists already"
+            + (f", and {len(there) - 1} more" if len(there) > 1 else ""),
+            hint="name another folder with --keys-out; or, only where they are left of a founding "
+            f"that was cut off and no registry has them: rm {named}",
+        )
+    return files
 
 
 def create_governors(
@@ -113,12 +142,7 @@ def _make_folder(folder: Path) -> None:
 def _key_path(folder: Path, number: int, name: str) -> Path:
     place = f"governor-{number}"
     slug = _UNSAFE.sub("-", name).strip("-").lower()[:40]
-    path = folder / (f"{place}.key" if slug in {"", place} else f"{place}-{slug}.key")
-    if path.exists():
-        raise KeyFileError(
-            f"the key file {path} exists already", hint="name another folder with --keys-out"
-        )
-    return path
+    return folder / (f"{place}.key" if slug in {"", place} else f"{place}-{slug}.key")
 
 
 def new_chain_id(network: str) -> str:

@@ -73,6 +73,7 @@ def rotate_keys(  # noqa: PLR0913 - the options of the command
     if (acting is None) != (key_file is None):
         raise click.UsageError("--as and --key belong together")
     node = NodeFolder(folder)
+    node.require_one_node()
     if not node.comet.is_dir():
         raise NotFoundError(
             f"{folder} is not the folder of a node of a network",

@@ -94,6 +94,7 @@ def require_stopped_node(node: NodeFolder) -> None:
         StoreInUseError: the node runs.
     """
     node.genesis()
+    node.require_one_node()
     if not node.comet.is_dir():
         raise NotFoundError(
             f"{node.path} is not the folder of a node of a network: it has no comet",

@@ -10,11 +10,13 @@ import sys
 
 import pytest
 
+from registry_chain.cli.founding import require_names
 from registry_chain.cli.main import COMMANDS, main
 from registry_chain.state_machine.genesis import Genesis
 from tests.support.clauses import clause
 from weid.crypto.key_file import load_key_file
 from weid.crypto.keys import PrivateKey
+from weid.errors import MalformedError
 
 PASSPHRASE = "correct horse battery"
 
@@ -83,6 +85,13 @@ REFUSED = {
     "a chain id that is too long, of governors made here": (
         ["--network", "example", "--keys-out", "a/keys", "--chain-id", "x" * 60], 1,
     ),
+    "two governors of one name": (
+        ["--network", "example", "--governor", "A=KEY", "--governor", " A ", "--keys-out", "keys"],
+        1,
+    ),
+    "a governor's name that is too long": (
+        ["--network", "example", "--governor", "A" * 129 + "=KEY"], 1,
+    ),
     "a chain id that is too long": (
         ["--network", "example", "--governor", "A=KEY", "--chain-id", "x" * 60], 1,
     ),
@@ -101,6 +110,26 @@ def test_a_registry_that_cannot_be_is_not_founded(
     assert (code, out) == (expected, "")
     assert err
     assert [path.name for path in tmp_path.iterdir()] == ["passphrase"]
+
+
+def test_key_files_that_a_founding_left_are_all_named(capsys, tmp_path, passphrase_file):
+    facts = found(capsys, tmp_path, passphrase_file, "--governors", "2")
+    left = [governor["key_file"] for governor in facts["governors"]]
+    code, _, err = run(
+        capsys, "init", tmp_path / "other", "--network", "example", "--governors", "3",
+        "--keys-out", tmp_path / "governors", "--passphrase-file", passphrase_file,
+    )  # fmt: skip
+    assert code == 1
+    assert f"{left[0]} exists already, and 1 more" in err
+    assert f"no registry has them: rm {left[0]} {left[1]}" in err
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_founder_s_name_may_be_long_and_is_told_apart_by_one_letter():
+    require_names(["A" * 128, "B", "b"])
+    for names in (["A" * 129], ["B", "B"]):
+        with pytest.raises(MalformedError):
+            require_names(names)
 
 
 def test_a_folder_is_founded_once(capsys, tmp_path, passphrase_file):

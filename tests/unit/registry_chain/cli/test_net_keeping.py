@@ -190,6 +190,23 @@ def test_each_command_says_which_one_is_for_the_other_kind_of_node(chain, folder
     assert "rotate-sealing-key" in err
 
 
+@pytest.mark.parametrize("command", ["rejoin", "rotate-keys"])
+def test_the_folder_of_a_whole_network_is_told_from_that_of_a_node(chain, folder, command):
+    network = folder.parent.parent
+    code, _, err = chain("net", command, network, *(ASKED if command == "rotate-keys" else ()))
+    assert code == 1
+    assert f"{network} is the folder of a network, not of one node" in err
+
+
+def test_what_is_for_nodes_of_networks_is_not_passed_over_elsewhere(chain, begun, tmp_path):
+    assert chain("backup", begun, tmp_path / "backup")[0] == 0
+    target = tmp_path / "new"
+    code, _, err = chain("restore", tmp_path / "backup", target, "--nothing-signed-from", 900)
+    assert code == 2
+    assert "--nothing-signed-from is for a node of a network" in err
+    assert not target.exists()
+
+
 def test_a_node_that_does_not_run_cannot_announce_a_key(chain, begun):
     code, _, err = chain("rotate-sealing-key", begun)
     assert code == 20
