@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from issuer_app.errors import SettingsError
+from weid.addresses import host_and_port
 
 _HINTS: Final[Mapping[int | None, str]] = {
     errno.EADDRINUSE: "stop what listens there (this server, started twice?),"
@@ -73,4 +74,4 @@ def _bound(family: int, place: Any) -> socket.socket:
 def url_of(listening: socket.socket) -> str:
     """Return where a bound socket is reached from this machine."""
     host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"http://{host_and_port(host, port)}"

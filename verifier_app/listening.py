@@ -11,6 +11,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any, Final
 
+from weid.addresses import host_and_port
 from weid.errors import WeidError
 
 _HINTS: Final[Mapping[int | None, str]] = {
@@ -61,4 +62,4 @@ def _bound(family: int, place: Any) -> socket.socket:
 def url_of(listening: socket.socket) -> str:
     """Return where a bound socket is reached from this machine."""
     host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"http://{host_and_port(host, port)}"

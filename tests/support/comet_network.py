@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from registry_chain.application import RegistryApplication
 from registry_chain.engines.cometbft.app_state import app_state
 from registry_chain.engines.cometbft.consensus import CometApplication
-from registry_chain.engines.cometbft.rpc import BlockBody, DecidedBlock
+from registry_chain.engines.cometbft.rpc import BlockBody, KeptBlock
 from registry_chain.engines.cometbft.settler import Settler
 from registry_chain.reader import CommittedReader, RecordReader
 from registry_chain.state_machine.genesis import Genesis, GenesisValidator
@@ -75,7 +75,7 @@ class RealNode:
 
     # --- BlockSource: what the node's own CometBFT would say -------------------------------------
 
-    def block(self, height: int, body: BlockBody | None = None) -> DecidedBlock:
+    def block(self, height: int, body: BlockBody | None = None) -> KeptBlock:
         """Return a decided block, as the RPC does."""
         assert self.network is not None
         if height > self.network.height:
@@ -85,7 +85,7 @@ class RealNode:
             before = self.network.decided(height - 1).sealed.commit
         sealed = self.seen.get(height, self.network.decided(height).sealed)
         assert body in (None, BlockBody(sealed.transactions, sealed.misbehaviour))
-        return DecidedBlock(sealed, before)
+        return KeptBlock(sealed, before)
 
     def validators(self, height: int) -> ValidatorSet:
         """Return the validators of a height, as the RPC does."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from registry_chain.engines.cometbft.network_file import ListedNode
-from registry_chain.engines.cometbft.rpc import DecidedBlock, SyncStatus
+from registry_chain.engines.cometbft.rpc import KeptBlock, SyncStatus
 from weid import limits
 from weid.clock import format_time
 from weid.encoding import JsonObject
@@ -51,7 +51,7 @@ class StatusSource(Protocol):
         """Return whether the registry admits a node, as this one has it."""
         ...
 
-    def block(self, height: int) -> DecidedBlock:
+    def block(self, height: int) -> KeptBlock:
         """Return a block."""
         ...
 

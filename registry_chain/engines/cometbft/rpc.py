@@ -41,7 +41,7 @@ _IN_CACHE: Final = "tx already exists in cache"
 
 
 @dataclass(frozen=True, slots=True)
-class DecidedBlock:
+class KeptBlock:
     """A block as the node keeps it: sealed, with the commit of the block before.
 
     `commit_before` is the canonical commit of the block before (None at the first height): what
@@ -128,7 +128,7 @@ class CometRpc:
         asked: JsonObject = {"path": f"/p2p/filter/id/{node_id}"}
         return not object_member(self._call("abci_query", asked), "response", _NODE).get("code")
 
-    def block(self, height: int, body: BlockBody | None = None) -> DecidedBlock:
+    def block(self, height: int, body: BlockBody | None = None) -> KeptBlock:
         """Return the block at a height with its seal.
 
         Where its `body` is known, it is not asked for: in JSON it is most of the answer.
@@ -138,11 +138,11 @@ class CometRpc:
             return self._whole(header, commit)
         sealed = SealedBlock(header, commit, body.transactions, body.misbehaviour)
         if not header.last_block_id.hash:
-            return DecidedBlock(sealed, None)
+            return KeptBlock(sealed, None)
         _, before = self._sealed_header(height - 1)
         if before.hash() != header.last_commit_hash:
             raise MalformedError(f"the node gave another commit than the one in block {height}")
-        return DecidedBlock(sealed, before)
+        return KeptBlock(sealed, before)
 
     def _sealed_header(self, height: int) -> tuple[Header, Commit]:
         signed = object_member(
@@ -154,7 +154,7 @@ class CometRpc:
             raise MalformedError(f"the node gave another block than that of height {height}")
         return header, commit
 
-    def _whole(self, header: Header, commit: Commit) -> DecidedBlock:
+    def _whole(self, header: Header, commit: Commit) -> KeptBlock:
         block = object_member(self._call("block", {"height": str(header.height)}), "block", _NODE)
         if Header.from_json(block.get("header")) != header:
             raise MalformedError(f"the node gave another block {header.height} than its commit's")
@@ -169,7 +169,7 @@ class CometRpc:
             tuple(parse_base64(str(raw), what="a transaction") for raw in transactions),
             misbehaviour_of(object_member(block, "evidence", "a block").get("evidence")),
         )
-        return DecidedBlock(sealed, Commit.from_json(before) if has_before else None)
+        return KeptBlock(sealed, Commit.from_json(before) if has_before else None)
 
     def validators(self, height: int) -> ValidatorSet:
         """Return the validators that seal a height."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from registry_chain.application import PreparedCommit, RegistryApplication
-from registry_chain.engines.cometbft.rpc import BlockBody, DecidedBlock
+from registry_chain.engines.cometbft.rpc import BlockBody, KeptBlock
 from registry_chain.storage.errors import (
     StoreDamagedError,
     StoreFullError,
@@ -46,7 +46,7 @@ _log = logging.getLogger(__name__)
 class BlockSource(Protocol):
     """Where decided blocks are fetched: the node's own CometBFT."""
 
-    def block(self, height: int, body: BlockBody | None = None) -> DecidedBlock:
+    def block(self, height: int, body: BlockBody | None = None) -> KeptBlock:
         """Return the block at a height with its seal; a known body need not be fetched.
 
         Raises:
@@ -236,7 +236,7 @@ class Settler:
         self._set_hash = newest.header.next_validators_hash
         self._settled(prepared)
 
-    def _decided_block(self, height: int) -> DecidedBlock:
+    def _decided_block(self, height: int) -> KeptBlock:
         """Return the block at a height; it must be the one that was decided here.
 
         Another node's RPC may answer at the address while ours is not up yet.
@@ -247,7 +247,7 @@ class Settler:
             raise MalformedError(f"the RPC gave another block {height} than the one decided here")
         return found
 
-    def _sets_of(self, found: Sequence[DecidedBlock]) -> list[ValidatorSet]:
+    def _sets_of(self, found: Sequence[KeptBlock]) -> list[ValidatorSet]:
         """Return the validator sets that the blocks name and that were not there before."""
         sets: dict[bytes, ValidatorSet] = {}
         for one in found:
@@ -336,7 +336,7 @@ class Settler:
 
 
 def _with_canonical_commits(
-    before: SealedBlock | None, found: Sequence[DecidedBlock]
+    before: SealedBlock | None, found: Sequence[KeptBlock]
 ) -> list[SealedBlock]:
     """Return the blocks to write, each but the newest with the commit that the next one names.
 

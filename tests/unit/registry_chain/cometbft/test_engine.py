@@ -12,7 +12,7 @@ from registry_chain.application import RegistryApplication
 from registry_chain.engines.cometbft.app_state import app_state
 from registry_chain.engines.cometbft.consensus import CometApplication
 from registry_chain.engines.cometbft.engine import CometEngine
-from registry_chain.engines.cometbft.rpc import BlockBody, DecidedBlock, HandedIn
+from registry_chain.engines.cometbft.rpc import BlockBody, HandedIn, KeptBlock
 from registry_chain.engines.waiting import Waiting
 from registry_chain.storage.memory import MemoryChainStore
 from tests.support.abci_driver import MockNetwork, MockNode
@@ -67,11 +67,11 @@ class OneNode:
 
     # --- NodeRpc ---------------------------------------------------------------------------------
 
-    def block(self, height: int, body: BlockBody | None = None) -> DecidedBlock:
+    def block(self, height: int, body: BlockBody | None = None) -> KeptBlock:
         del body
         if height > self.network.height:
             raise RegistryUnavailableError(f"no block {height} yet")
-        return DecidedBlock(self.network.decided(height).sealed, None)
+        return KeptBlock(self.network.decided(height).sealed, None)
 
     def validators(self, height: int) -> ValidatorSet:
         return self.network.validators(height) if height > 1 else self.validators_at_start
