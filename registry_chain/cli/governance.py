@@ -16,6 +16,7 @@ from registry_chain.cli.proposing import (
     no_proposal,
     on_node,
     proposing,
+    require_own_key,
     show,
     tell,
 )
@@ -75,6 +76,7 @@ def approve(
     """Approve the proposal with this id; a governor has one vote."""
     from weid.registry.operations import Approve  # noqa: PLC0415 - imported when used
 
+    require_own_key(registry, governor)
     if registry.proposal(proposal_id) is None:
         raise no_proposal(proposal_id)
     governor.submit(Approve(proposal_id))

@@ -13,7 +13,7 @@ import click
 from registry_chain.cli.arguments import DID
 from registry_chain.cli.command import ChainCommand
 from registry_chain.cli.folder import FOLDER, NodeFolder
-from registry_chain.cli.proposing import author_of, on_node
+from registry_chain.cli.proposing import author_of, on_node, require_own_key
 from registry_chain.engines.cometbft.founding import node_id
 from registry_chain.engines.cometbft.key_files import NodeKeyFiles, Which
 from registry_chain.engines.cometbft.network_file import NETWORK_FILE, NODES, read_network
@@ -163,6 +163,7 @@ class _Change:
         passphrase_file: Path | None,
     ) -> None:
         author = author_of(registry, acting, key_file, key_id, passphrase_file)
+        require_own_key(registry, author)
         author.submit(RotateNodeKeys(self.id_before, self.new_id, self.new_validator_key))
 
     def proposal(self) -> str:

@@ -81,30 +81,35 @@ def as_governor(command: Callable[..., object]) -> Callable[..., object]:
 def author_of(
     registry: HttpRegistry, acting: str, key_file: Path, key_id: str, passphrase_file: Path | None
 ) -> Author:
-    """Return who acts by the options --as, --key and --key-id.
-
-    Raises:
-        NotFoundError: the registry has no such DID.
-        KeyFileError: the file is not that key of the DID; the registry would only say that a
-            signature is wrong.
-    """
+    """Return who acts by the options --as, --key and --key-id."""
     from weid.crypto.key_file import load_key_file  # noqa: PLC0415 - imported when used
     from weid.crypto.signer import InMemorySigner  # noqa: PLC0415 - imported when used
     from weid.registry.author import Author  # noqa: PLC0415 - imported when used
 
     signer = InMemorySigner(load_key_file(key_file, read_passphrase(passphrase_file)))
-    record = registry.did(acting)
-    if record is None:
-        raise NotFoundError(f"the registry has no DID {acting}", hint="look at --as")
-    multikey = signer.public_key.to_multicodec()
-    if (key_id, multikey) not in {(key.id, key.multikey) for key in record.keys}:
-        others = [key.id for key in record.keys if key.multikey == multikey]
-        raise KeyFileError(
-            f"{key_file} is not the key {key_id} of {acting}",
-            hint="--as, --key and --key-id belong together: "
-            + (f"it is --key-id {others[0]}" if others else "the file is of no key of this DID"),
-        )
     return Author(acting, {key_id: signer}, registry, SystemClock())
+
+
+def require_own_key(registry: HttpRegistry, author: Author) -> None:
+    """Require that who acts has the key that was given: of another the registry says too little.
+
+    Raises:
+        NotFoundError: the registry has no such DID.
+        KeyFileError: the key is not that one of the DID.
+    """
+    record = registry.did(author.did)
+    if record is None:
+        raise NotFoundError(f"the registry has no DID {author.did}", hint="look at --as")
+    known = {key.id: key.multikey for key in record.keys}
+    for key_id, signer in author.signers.items():
+        multikey = signer.public_key.to_multicodec()
+        if known.get(key_id) != multikey:
+            others = [each for each, value in known.items() if value == multikey]
+            raise KeyFileError(
+                f"the key of --key is not the key {key_id} of {author.did}",
+                hint="--as, --key and --key-id belong together: "
+                + (f"it is --key-id {others[0]}" if others else "it is of another DID"),
+            )
 
 
 def proposing(command: Callable[..., object]) -> Callable[..., object]:
@@ -145,6 +150,7 @@ def proposing(command: Callable[..., object]) -> Callable[..., object]:
         from weid.registry.transaction import proposal_id  # noqa: PLC0415 - imported when used
 
         action: GovernedAction = command(**given)  # type: ignore[assignment]  # each returns one
+        require_own_key(registry, governor)
         _require_notice(registry, action)
         if not allow_unknown:
             _require_known(registry, action)

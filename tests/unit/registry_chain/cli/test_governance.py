@@ -195,7 +195,7 @@ def test_another_action_is_another_proposal(town):
 @pytest.mark.parametrize(
     ("who", "options", "said"),
     [
-        ("second", (), "the file is of no key of this DID"),
+        ("second", (), "it is of another DID"),
         ("first", ("--key-id", "control-9"), "it is --key-id control-1"),
         ("nobody", (), f"the registry has no DID {NOBODY}"),
     ],
