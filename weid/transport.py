@@ -118,8 +118,10 @@ class _Target:
 def _parse_url(url: str, *, allow_http: bool) -> _Target:
     match = _URL.fullmatch(url) if len(url) <= _URL_CHARS else None
     if match is None or (match["scheme"] == "http" and not allow_http):
+        # Scheme and host alone: what else stands in a URL may be a secret.
+        named = "" if match is None else f" {match['scheme']}://{match['host']}"
         hint = None if match is None else _hint_of_http(match["host"])
-        raise TransportError("the URL is not a plain https URL", refused=True, hint=hint)
+        raise TransportError(f"the URL{named} is not a plain https URL", refused=True, hint=hint)
     secure = match["scheme"] == "https"
     port = int(match["port"] or (443 if secure else 80))
     if port > 65535:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from weid.cli.registry_options import loopback_option
 from weid.cli.trust_settings import host_of
 from weid.clock import SystemClock
+from weid.errors import MalformedError
 
 if TYPE_CHECKING:
     from weid.registry.http_client import HttpRegistry
@@ -25,7 +26,15 @@ def open_registry(
 
     `unsafe_loopback_http` is what `loopback_option` gives. With `any_age` a head is believed
     however old it is.
+
+    Raises:
+        MalformedError: one is no URL.
     """
+    for node in nodes:
+        if not node.startswith(("https://", "http://")):
+            raise MalformedError(
+                f"{node!r} is no URL of a node", hint="it begins with https://, as in a browser"
+            )
     from weid.registry.http_client import HttpRegistry  # noqa: PLC0415 - brings TLS along
     from weid.registry.proved_reader import MAX_HEAD_AGE  # noqa: PLC0415 - same
     from weid.transport import GuardedTransport  # noqa: PLC0415 - same

@@ -212,6 +212,13 @@ def test_http_elsewhere_is_refused_with_and_without_the_option(chain):
             assert "plain http never leaves this machine" in err
 
 
+def test_a_node_that_is_no_url_is_named(chain):
+    for words in (["governance", "list"], ["status"], ["nodes"]):
+        code, _, err = chain(*words, "--node", "node.example:8001", "--genesis", HASH)
+        assert code == 1
+        assert "'node.example:8001' is no URL of a node" in err
+
+
 def test_a_node_that_was_named_may_have_an_inner_address(chain):
     for words in (["governance", "list"], ["status"], ["nodes"]):
         code, _, err = chain(*words, "--node", "https://127.0.0.1:9", "--genesis", HASH)
