@@ -16,8 +16,10 @@ from weid.clock import Clock
 from weid.crypto.keys import PublicKey
 from weid.errors import CryptoError, MalformedError
 from weid.registry.event import RegistryEvent
-from weid.registry.webhook import DeliveryInWorkError, WebhookReceiver
+from weid.registry.webhook import BODY_BYTES, DeliveryInWorkError, WebhookReceiver
 
+MOST_BYTES: Final = BODY_BYTES
+"""Bytes of a webhook: what announces more is refused before it is read."""
 PATH: Final = "/hooks/"
 """Before the network's name in the path at which its webhooks are taken."""
 _TOLD_EVERY: Final = 60

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, current_app, request
 
-from weid.registry.webhook import BODY_BYTES
+from verifier_app.hooks import MOST_BYTES
 
 pages = Blueprint("hooks", __name__, url_prefix="/hooks")
 
@@ -15,6 +15,5 @@ def take(network: str) -> Response:
     hooks = current_app.extensions["hooks"]
     if hooks is None or not hooks.takes(network):
         return Response(status=404)
-    # What is larger is refused by its announced length, before it is read.
-    request.max_content_length = BODY_BYTES
+    request.max_content_length = MOST_BYTES
     return Response(status=hooks.take(network, request.headers, request.get_data()))
