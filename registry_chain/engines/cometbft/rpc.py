@@ -139,7 +139,11 @@ class CometRpc:
         sealed = SealedBlock(header, commit, body.transactions, body.misbehaviour)
         if not header.last_block_id.hash:
             return KeptBlock(sealed, None)
-        _, before = self._sealed_header(height - 1)
+        try:
+            _, before = self._sealed_header(height - 1)
+        except RegistryUnavailableError:
+            # After state sync the node does not have the block before its first one.
+            return self._whole(header, commit)
         if before.hash() != header.last_commit_hash:
             raise MalformedError(f"the node gave another commit than the one in block {height}")
         return KeptBlock(sealed, before)

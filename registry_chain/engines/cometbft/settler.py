@@ -37,6 +37,8 @@ _BATCH: Final = 16
 """Blocks that are fetched and written at once while catching up."""
 _PATIENCE: Final = 0.5
 """Seconds that a full stage waits for the RPC before states are written without their blocks."""
+TOLD_AFTER: Final = 50
+"""Attempts in vain after which the log says why: some seconds."""
 _PAUSE: Final = 0.1
 """Seconds between two attempts while the RPC, or the disk, does not answer."""
 
@@ -93,7 +95,7 @@ class Settler:
         self._known: dict[int, _Known] = {}
         self._decided = 0
         self._closing = False
-        self._told = ""
+        self._failures = 0
         self.failure: str | None = None
         self._newest = self._read_newest()
         # The set that is in the store already; mostly it seals the next block too.
@@ -163,7 +165,7 @@ class Settler:
         try:
             self.settle()
             self._keep_tidy()
-            self._told = ""
+            self._failures = 0
         except StoreFullError:
             _log.error("storage full: the chain stands here until there is space")
             self._pause()
@@ -176,13 +178,13 @@ class Settler:
             self._pause()
 
     def _tell(self, error: WeidError) -> None:
-        """Log why nothing is written, once for each reason: it is tried again ten times a second.
+        """Log why nothing is written: once it has lasted, since while a node starts it is no news.
 
-        While blocks are run again the RPC is not up; that is no news.
+        It is tried again ten times a second.
         """
-        if error.message != self._told and self._newest is not None:
+        self._failures += 1
+        if self._failures == TOLD_AFTER:
             _log.warning("blocks are not written for now: %s", error.message)
-        self._told = error.message
 
     def _keep_tidy(self) -> None:
         try:

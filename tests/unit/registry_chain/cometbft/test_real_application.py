@@ -9,7 +9,7 @@ import pytest
 from registry_chain.engines.cometbft.founding import block_max_bytes
 from registry_chain.engines.cometbft.framing import FRAME_BYTES
 from registry_chain.engines.cometbft.rpc import _ANSWER_BYTES, BlockBody
-from registry_chain.engines.cometbft.settler import MOST_STAGED
+from registry_chain.engines.cometbft.settler import MOST_STAGED, TOLD_AFTER
 from registry_chain.state_machine.block import BlockInput
 from registry_chain.state_machine.parameters import (
     MAX_BLOCK_BYTES,
@@ -419,7 +419,8 @@ def test_what_keeps_blocks_from_being_written_is_told_once(
     with monkeypatch.context() as patched:
         patched.setattr(nodes[0], "block", silent)
         network.decide()
-        for _ in range(3):
+        monkeypatch.setattr(settler, "_pause", lambda: None)
+        for _ in range(TOLD_AFTER + 10):
             settler._turn()
     assert [record.message for record in caplog.records] == [
         "blocks are not written for now: no block 2"

@@ -285,6 +285,29 @@ def test_a_commit_that_is_not_the_one_in_the_next_block_is_refused(node: Node) -
         node.rpc().block(int(second["header"]["height"]), BlockBody((), ()))
 
 
+def test_where_the_block_before_is_not_there_the_whole_block_is_asked_for(node: Node) -> None:
+    """After state sync a node has blocks from the snapshot on, and no commit of the one before."""
+    first, second = _signed(recorded()[0]), _signed(recorded()[1])
+    height = second["header"]["height"]
+
+    def commit(params: dict[str, Any]) -> Any:
+        missing = Exception({"message": "Internal error", "data": "lowest height is 2"})
+        return {"signed_header": second} if params["height"] == height else missing
+
+    node.answers["commit"] = commit
+    node.answers["block"] = {
+        "block": {
+            "header": second["header"],
+            "data": {"txs": [base64.b64encode(b"a").decode()]},
+            "evidence": {},
+            "last_commit": first["commit"],
+        }
+    }
+    found = node.rpc().block(int(height), BlockBody((b"a",), ()))
+    assert found.sealed.transactions == (b"a",)
+    assert found.commit_before == Commit.from_json(first["commit"])
+
+
 def test_the_first_block_has_no_commit_before_it(node: Node) -> None:
     (first,) = (_signed(entry) for entry in recorded() if _signed(entry)["header"]["height"] == "1")
     node.answers["commit"] = {"signed_header": first}
