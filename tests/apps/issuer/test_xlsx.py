@@ -152,7 +152,7 @@ def test_the_empty_file_that_we_hand_out_can_be_filled_in_and_read():
 
 
 def test_the_guarded_reader_of_xml_is_used_whatever_else_is_installed():
-    import openpyxl  # noqa: PLC0415 - after the application has chosen
+    import openpyxl
 
     assert openpyxl.DEFUSEDXML
     assert not openpyxl.LXML
