@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from issuer_app.errors import SettingsError
 from issuer_app.services.accounts import Accounts, Passwords, SessionLimits
@@ -183,6 +184,7 @@ def open_agency(
         registry=registry,
         status_settings=_status_settings(settings),
         clock=clock,
+        zone=ZoneInfo(settings.time_zone),
     )
     return _agency(settings, row, issuer, signer, registry, clock, chain)
 

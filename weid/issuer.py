@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
 from typing import TYPE_CHECKING, Final
 
 from weid import limits
@@ -55,7 +55,8 @@ class Issuer:
 
     Made by `register` or `open`. `keys` are the private keys that `register` made, for the caller
     to save; None where the caller brought signers. `chain` is the certificate chain of the signer's
-    key, for credentials and status lists that wallets of HAIP 1.0 take (VF-46).
+    key, for credentials and status lists that wallets of HAIP 1.0 take (VF-46). `zone` is its time
+    zone: the day that it is there decides what claims like `age_over_18` say.
 
     Raises:
         CertificateError: the chain is of another key or name, or not in force now.
@@ -73,6 +74,7 @@ class Issuer:
         status_store: StatusStore | None = None,
         chain: CertificateChain | None = None,
         clock: Clock | None = None,
+        zone: tzinfo = UTC,
         random: RandomBytes = secrets.token_bytes,
     ) -> None:
         self.did = author.did
@@ -84,6 +86,7 @@ class Issuer:
         self._clock: Clock = clock or SystemClock()
         self._random = random
         self._chain = chain
+        self.zone = zone
         if chain is not None:
             require_chain_of(chain, self._kid, signer.public_key, now=self._clock.now())
         self._lists = IssuerStatusLists(
@@ -112,6 +115,7 @@ class Issuer:
         status_settings: StatusListSettings | None = None,
         status_store: StatusStore | None = None,
         clock: Clock | None = None,
+        zone: tzinfo = UTC,
         random: RandomBytes = secrets.token_bytes,
     ) -> Issuer:
         """Register a new DID with a key to control it and a key to sign with, and name it.
@@ -145,6 +149,7 @@ class Issuer:
             status_settings=status_settings,
             status_store=status_store,
             clock=clock,
+            zone=zone,
             random=random,
         )
 
@@ -163,6 +168,7 @@ class Issuer:
         status_store: StatusStore | None = None,
         chain: CertificateChain | None = None,
         clock: Clock | None = None,
+        zone: tzinfo = UTC,
         random: RandomBytes = secrets.token_bytes,
     ) -> Issuer:
         """Return an issuer that is registered, with its signers.
@@ -189,6 +195,7 @@ class Issuer:
             status_store=status_store,
             chain=chain,
             clock=clock,
+            zone=zone,
             random=random,
         )
 
@@ -281,9 +288,9 @@ class Issuer:
         self._check_published(template)
         now = self._clock.now()
         chain = self._chain_at(now) if with_chain else None
-        check_rows(template, every, issued_at=now)
+        check_rows(template, every, issued_at=now, zone=self.zone)
         references = self._lists.reserve(template.cpt_id, len(every))
-        run = Run(template, self.did, self._kid, self._signer, now, self._random, chain)
+        run = Run(template, self.did, self._kid, self._signer, now, self._random, chain, self.zone)
         root, issued = sign_rows(run, every, references)
         self._author.submit(AnchorBatch(root, len(issued), _PURPOSE))
         return issued

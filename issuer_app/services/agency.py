@@ -170,12 +170,14 @@ class Agency:
             holder_key=new.holder,
             status=StatusReference(new.status_uri, new.status_index),
             chain=self._chain if new.with_chain else None,
+            zone=self._issuer.zone,
         ).text
 
     def _sign_paper(self, new: NewCredential, now: int) -> str:
         """Sign a credential without disclosures and without a bound key, as a WI3 code needs it."""
         if new.template.check_claims(new.claims):
             raise MalformedError("the claims do not conform to the template")
+        claims = new.template.derive(new.claims, issued_at=now, zone=self._issuer.zone).claims
         payload: JsonObject = {
             "iss": self.did,
             "iat": now,
@@ -185,7 +187,7 @@ class Agency:
             "status": StatusReference(new.status_uri, new.status_index).to_json(),
         }
         return issue_sd_jwt(
-            {**payload, **new.claims},
+            {**payload, **claims},
             disclosable=(),
             signer=self._signer,
             typ=TYP,

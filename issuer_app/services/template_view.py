@@ -52,12 +52,21 @@ class TemplateView:
             for claim in template.claims
             if claim.display is not None
         }
+        # What the issuer computes has no column: no row gives it.
+        made = {one.path for one in template.derived}
         # Canonical JSON sorts the schema's members; the order meant is that of the claims.
         order: dict[str, int] = {}
         for at, claim in enumerate(template.claims):
             order.setdefault(str(claim.path[0]), at)
         self.columns: tuple[Column, ...] = tuple(
-            sorted(columns_of(template.schema, names), key=lambda column: order[column.path[0]])
+            sorted(
+                (
+                    column
+                    for column in columns_of(template.schema, names)
+                    if column.path not in made
+                ),
+                key=lambda column: order[column.path[0]],
+            )
         )
         self._required = frozenset(
             column.path[:length]

@@ -100,7 +100,8 @@ def _columns(header: list[str], template: CredentialTemplate) -> list[tuple[str,
             columns.append((name, None))
             continue
         path = ClaimPath.parse(name)
-        if find_schema(template.schema, path) is None:
+        computed = any(path == one.path for one in template.derived)
+        if computed or find_schema(template.schema, path) is None:
             raise MalformedError(
                 f"the template has no column {name}",
                 hint="`weid template csv FILE` prints the columns that it has.",

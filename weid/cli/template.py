@@ -92,7 +92,7 @@ def empty_csv(file: Path) -> None:
     """Print the header of a CSV file with rows for the template in FILE."""
     found = CredentialTemplate.from_file(file)
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(str(claim.path) for claim in found.claims)
+    csv.writer(text, lineterminator="\n").writerow(str(claim.path) for claim in found.given)
     click.echo(text.getvalue(), nl=False)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Final
 
 from weid import limits
@@ -191,6 +192,7 @@ def create_credential(  # noqa: PLR0913 - what a credential says, each named
     holder_key: PublicKey | None,
     status: StatusReference | None,
     chain: CertificateChain | None = None,
+    zone: tzinfo = UTC,
     random: RandomBytes = secrets.token_bytes,
     decoys: int = DECOYS,
 ) -> Credential:
@@ -198,7 +200,8 @@ def create_credential(  # noqa: PLR0913 - what a credential says, each named
 
     `holder_key` None makes one that is bound to nobody (for paper); `status` None one that cannot
     be revoked. With a `chain` of the signer's key, which must name `kid`, the header has it as
-    `x5c` in the place of `kid`, and there is no `iss`. Times are seconds.
+    `x5c` in the place of `kid`, and there is no `iss`. Times are seconds. `zone` is the issuer's
+    time zone, in which claims that the template derives are computed.
 
     Raises:
         CertificateError: a chain of another key or name, or not in force at that time.
@@ -210,6 +213,7 @@ def create_credential(  # noqa: PLR0913 - what a credential says, each named
     if faults := template.check_claims(claims):
         told = "; ".join(str(fault) for fault in faults[:5])
         raise MalformedError(f"the claims do not conform to the template: {told}")
+    claims = template.derive(claims, issued_at=issued_at, zone=zone).claims
     if not 0 < expires_at - issued_at <= limits.CREDENTIAL_LIFETIME:
         raise MalformedError(f"the validity of {_WHAT} is empty or too long")
     if chain is not None:

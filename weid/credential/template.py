@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +32,13 @@ from weid.credential.claim_schema import (
     presentation_schema,
 )
 from weid.credential.credential_type import CredentialType, check_cpt_id
+from weid.credential.derived_claims import (
+    Derivation,
+    DerivedClaim,
+    derive,
+    given_faults,
+    parse_derived,
+)
 from weid.credential.duration import Duration
 from weid.encoding import JsonObject, JsonValue, json_canonical, json_loads_object
 from weid.errors import MalformedError
@@ -40,8 +47,10 @@ _WHAT: Final = "the template"
 _DEFAULT_VALIDITY: Final = "P1Y"
 _MAXIMUM_VALIDITY: Final = "P10Y"
 _REQUIRED: Final = {"cpt_id", "claims", "schema"}
-_OPTIONAL: Final = {"name", "description", "display", "validity"}
+_OPTIONAL: Final = {"name", "description", "display", "validity", "derived"}
 _PUBLISHED: Final = {"vct", "version"}
+_LEFT_OUT: Final = {"derived"}
+"""What also a published template has only where its author wrote it."""
 
 
 class CredentialTemplate:
@@ -63,6 +72,7 @@ class CredentialTemplate:
         "claims",
         "cpt_id",
         "default_validity",
+        "derived",
         "maximum_validity",
         "withholdable",
     )
@@ -77,6 +87,11 @@ class CredentialTemplate:
         self._display = DisplayText.parse(self._source["display"], what=_WHAT, name_member="name")
         schema = check_schema(self._source["schema"])
         self.claims: tuple[ClaimMetadata, ...] = parse_claims(self._source["claims"], schema)
+        self.derived: tuple[DerivedClaim, ...] = (
+            parse_derived(self._source["derived"], self.claims, schema)
+            if "derived" in self._source
+            else ()
+        )
         self._labels = {claim.path: claim for claim in self.claims}
         self.withholdable: tuple[ClaimPath, ...] = tuple(
             claim.path for claim in self.claims if claim.withholding is not Withholding.NEVER
@@ -121,7 +136,8 @@ class CredentialTemplate:
                 its own id and version.
         """
         document = json_loads_object(data, what=_WHAT, max_bytes=limits.TEMPLATE_BYTES)
-        require_members(document, _REQUIRED | _OPTIONAL | _PUBLISHED, set(), what=_WHAT)
+        written = (_REQUIRED | _OPTIONAL | _PUBLISHED) - _LEFT_OUT
+        require_members(document, written, _LEFT_OUT, what=_WHAT)
         vct = document["vct"]
         if not isinstance(vct, str):
             raise MalformedError(f"vct of {_WHAT} is not text")
@@ -223,9 +239,30 @@ class CredentialTemplate:
     # --- what issuers and verifiers ask -----------------------------------------------------------
 
     def check_claims(self, claims: JsonObject) -> tuple[ClaimFault, ...]:
-        """Return what is wrong with the claims of a credential that is to be issued."""
-        faults = self._whole.faults(claims)
+        """Return what is wrong with the claims of a row from which a credential is to be issued."""
+        faults = given_faults(self.derived, claims) or self._whole.faults(claims)
         return faults or faults_of_writing(claims)
+
+    def derive(self, claims: JsonObject, *, issued_at: int, zone: tzinfo = UTC) -> Derivation:
+        """Return the claims of a row with those that are computed from them (CP-60).
+
+        `issued_at` in seconds; `zone` is the issuer's, which decides what day that is there.
+
+        Raises:
+            MalformedError: the row gives a claim that is computed, a date is in the future, or what
+                is computed is not what the schema allows.
+        """
+        made = derive(self.derived, claims, issued_at=issued_at, zone=zone)
+        if self.derived and (faults := self._whole.faults(made.claims)):
+            told = "; ".join(map(str, faults[:5]))
+            raise MalformedError(f"what is computed does not conform to the template: {told}")
+        return made
+
+    @property
+    def given(self) -> tuple[ClaimMetadata, ...]:
+        """The claims that a row gives: all but those that are computed."""
+        computed = {one.path for one in self.derived}
+        return tuple(claim for claim in self.claims if claim.path not in computed)
 
     def withholdable_in(self, claims: JsonObject) -> tuple[ClaimPath, ...]:
         """Return the paths of those claims that are there and may be withheld."""

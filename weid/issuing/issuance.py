@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
 from typing import TYPE_CHECKING, Final
 
 from weid.credential.credential import Credential, create_credential
@@ -41,9 +41,10 @@ class IssueRow:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is the same for every credential of a run; `issued_at` in seconds.
+    """What is the same for every credential of a run.
 
-    With a `chain` they carry it in the place of `kid` and `iss`.
+    `issued_at` in seconds; `zone` is the issuer's, for claims that depend on the day. With a
+    `chain` they carry it in the place of `kid` and `iss`.
     """
 
     template: CredentialTemplate
@@ -53,9 +54,16 @@ class Run:
     issued_at: int
     random: RandomBytes
     chain: CertificateChain | None = None
+    zone: tzinfo = UTC
 
 
-def check_rows(template: CredentialTemplate, rows: Sequence[IssueRow], *, issued_at: int) -> None:
+def check_rows(
+    template: CredentialTemplate,
+    rows: Sequence[IssueRow],
+    *,
+    issued_at: int,
+    zone: tzinfo = UTC,
+) -> None:
     """Require that every row can be issued, without signing anything.
 
     Raises:
@@ -63,7 +71,7 @@ def check_rows(template: CredentialTemplate, rows: Sequence[IssueRow], *, issued
     """
     faults: dict[int, tuple[str, ...]] = {}
     for number, row in enumerate(rows):
-        if told := tuple(_row_faults(template, row, issued_at)):
+        if told := tuple(_row_faults(template, row, issued_at, zone)):
             faults[number] = told
     if not faults:
         return
@@ -78,8 +86,16 @@ def check_rows(template: CredentialTemplate, rows: Sequence[IssueRow], *, issued
     )
 
 
-def _row_faults(template: CredentialTemplate, row: IssueRow, issued_at: int) -> Iterator[str]:
-    yield from map(str, template.check_claims(row.claims))
+def _row_faults(
+    template: CredentialTemplate, row: IssueRow, issued_at: int, zone: tzinfo
+) -> Iterator[str]:
+    faults = template.check_claims(row.claims)
+    yield from map(str, faults)
+    try:
+        if not faults:
+            template.derive(row.claims, issued_at=issued_at, zone=zone)
+    except MalformedError as error:
+        yield error.message
     try:
         template.expires_at(issued_at, row.valid_for)
     except MalformedError as error:
@@ -112,6 +128,7 @@ def sign_rows(
             holder_key=row.holder_key,
             status=reference,
             chain=run.chain,
+            zone=run.zone,
             random=run.random,
         )
         for row, reference in zip(rows, references, strict=True)
