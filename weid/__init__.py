@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from weid.registry.trust_bundle import TrustBundle
     from weid.verification.policy import ListedIssuer, TrustedNetwork, TrustPolicy
     from weid.verification.presentation import VerifiedPresentation
+    from weid.verification.presentation_policy import PresentationPolicy
     from weid.verification.report import Conclusion, Outcome, Verdict, VerificationReport
     from weid.verification.request import PresentationRequest
     from weid.verifier import Verifier
@@ -44,6 +45,7 @@ _HOMES = {
     "weid.registry.trust_bundle": ("TrustBundle",),
     "weid.verification.policy": ("ListedIssuer", "TrustPolicy", "TrustedNetwork"),
     "weid.verification.presentation": ("VerifiedPresentation",),
+    "weid.verification.presentation_policy": ("PresentationPolicy",),
     "weid.verification.report": ("Conclusion", "Outcome", "Verdict", "VerificationReport"),
     "weid.verification.request": ("PresentationRequest",),
     "weid.verifier": ("Verifier",),
@@ -67,6 +69,7 @@ __all__ = [
     "ListedIssuer",
     "Outcome",
     "PlainRegistry",
+    "PresentationPolicy",
     "PresentationRequest",
     "PrivateKey",
     "PublicKey",

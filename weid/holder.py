@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from weid.clock import Clock, SystemClock
@@ -116,7 +116,9 @@ class Holder:
         """
         query = request.credential_query(query_id)
         sd_jwt = SdJwt.parse(credential.text)
-        found = _select(credential, sd_jwt, query, type_metadata)
+        if disclose is not None:
+            disclose = tuple(as_path(path) for path in disclose)
+        found = _select(credential, sd_jwt, _agreeable(query, disclose), type_metadata)
         if not found.answered:
             raise CredentialNotHeldError(
                 "the credential does not have everything that the request asks for",
@@ -124,7 +126,7 @@ class Holder:
             )
         asked = tuple(claim.path for claim in found.chosen)
         if disclose is not None:
-            _check_agreed(tuple(as_path(path) for path in disclose), asked)
+            _check_agreed(disclose, asked)
         agreed = _check_transactions(tuple(agreed_to), request, query)
         shown = choose(sd_jwt, asked)
         _check_shown(shown, query)
@@ -217,6 +219,20 @@ def _select(
     if query.holder_binding and credential.holder_key is None:
         raise CredentialNotHeldError("the credential has no holder's key, which the request wants")
     return select_claims(reconstruct(sd_jwt).claims, query)
+
+
+def _agreeable(query: CredentialQuery, agreed: tuple[ClaimPath, ...] | None) -> CredentialQuery:
+    """Return the query without the claim sets that want more than was agreed to, if any is left.
+
+    So a person leaves out what a verifier asks for but does not need.
+    """
+    if agreed is None or not query.claim_sets:
+        return query
+    within = {
+        claim.id for claim in query.claims if any(claim.path.is_within(path) for path in agreed)
+    }
+    sets = tuple(names for names in query.claim_sets if within.issuperset(names))
+    return replace(query, claim_sets=sets) if sets else query
 
 
 def _check_shown(shown: str, query: CredentialQuery) -> None:

@@ -69,6 +69,8 @@ DID_CHARS: Final = 2048
 TRANSACTION_BYTES: Final = 64 * 1024
 DID_DOCUMENT_BYTES: Final = 32 * 1024
 TEMPLATE_BYTES: Final = 48 * 1024
+POLICY_BYTES: Final = 16 * 1024
+"""A presentation policy, which stands whole in its record: texts in many languages fit."""
 TRANSACTION_OPERATIONS: Final = 1000
 """Operations in one transaction."""
 DID_KEYS: Final = 64

@@ -17,6 +17,7 @@ from weid.credential.claim_path import ClaimPath, Step, as_path
 from weid.credential.credential import IssuanceAnchor
 from weid.crypto.keys import RandomBytes
 from weid.encoding import base64url_encode
+from weid.errors import MalformedError
 from weid.registry.registry import RegistryReader
 from weid.verification.answer import AnswerReport, examine_answer
 from weid.verification.context import Context
@@ -24,6 +25,8 @@ from weid.verification.dcql import ClaimQuery, CredentialQuery, DcqlQuery
 from weid.verification.examine import examine, examine_w3c
 from weid.verification.known import Known
 from weid.verification.policy import Mode, StatusTokens, TrustPolicy
+from weid.verification.policy_reference import PolicyReference
+from weid.verification.presentation_policy import PresentationPolicy
 from weid.verification.replay import MemoryReplayMemory, ReplayMemory
 from weid.verification.report import VerificationReport
 from weid.verification.request import SHOWN_AUDIENCE, PresentationRequest
@@ -113,6 +116,35 @@ class Verifier:
             query, valid_for=valid_for, response_uri=response_uri, state=state
         )
 
+    def request_for_policy(
+        self,
+        policy: PresentationPolicy,
+        *,
+        valid_for: int = limits.KEY_BINDING_AGE,
+        response_uri: str | None = None,
+        state: str | None = None,
+    ) -> PresentationRequest:
+        """Return a request for what a published presentation policy says, which it names.
+
+        Its answer is verified by that policy as the registry has it then: an issuer that it does
+        not accept, and a claim that it forbids, is refused.
+
+        Raises:
+            MalformedError: the policy is a draft, or its purpose is over.
+        """
+        if policy.valid_until is not None and self._clock.now() >= policy.valid_until:
+            raise MalformedError(
+                f"the purpose of the policy {policy.policy_id} is over",
+                hint="Publish a new version of it.",
+            )
+        return self.request_query(
+            policy.query(),
+            valid_for=valid_for,
+            response_uri=response_uri,
+            state=state,
+            policy=policy.reference,
+        )
+
     def request_query(
         self,
         query: DcqlQuery,
@@ -120,8 +152,9 @@ class Verifier:
         valid_for: int = limits.KEY_BINDING_AGE,
         response_uri: str | None = None,
         state: str | None = None,
+        policy: PolicyReference | None = None,
     ) -> PresentationRequest:
-        """Return a request for whatever a query says.
+        """Return a request for whatever a query says; `policy` is the one that it compiles from.
 
         A query for several credentials is best made under a policy with `link_claims` that it asks
         of each: without, only credentials of one holder key are accepted together (clause VF-39),
@@ -136,6 +169,7 @@ class Verifier:
             expires_at=now + valid_for,
             response_uri=response_uri,
             state=state,
+            policy=policy,
         )
 
     # --- Checking --------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from weid.registry.records import (
     NodeRecord,
     OrganisationRecord,
     ParameterRecord,
+    PolicyRecord,
     ProposalRecord,
     Receipt,
     RecognitionRecord,
@@ -43,6 +44,7 @@ from weid.registry.state_keys import (
     NAMESPACE_OF,
     NODES,
     ORGANISATIONS,
+    POLICIES,
     PROPOSALS,
     ROLES,
     RULES,
@@ -50,6 +52,7 @@ from weid.registry.state_keys import (
     anchor_id,
     cosigners_list,
     issuers_list,
+    policy_key,
     state_key,
     status_id,
     statuses_list,
@@ -104,6 +107,10 @@ class RecordReader:
     def roles(self, did: str) -> RoleRecord | None:
         """Return the roles of a DID."""
         return self._record(RoleRecord, did.encode())
+
+    def policy(self, policy_id: str, version: int) -> PolicyRecord | None:
+        """Return the record of one version of a presentation policy, with its document."""
+        return self._record(PolicyRecord, policy_key(policy_id, version))
 
     def template(self, cpt_id: str, version: int) -> TemplateRecord | None:
         """Return the record of one template version."""
@@ -177,6 +184,11 @@ class RecordReader:
         """Return every template version, complete, ordered by id and version."""
         found = self._records(TemplateRecord, TEMPLATES)
         return tuple(sorted(found, key=lambda t: (t.cpt_id, t.template_version)))
+
+    def policies(self) -> tuple[PolicyRecord, ...]:
+        """Return every policy version, complete, ordered by id and version."""
+        found = self._records(PolicyRecord, POLICIES)
+        return tuple(sorted(found, key=lambda p: (p.policy_id, p.policy_version)))
 
     def recognized_issuers(self, cpt_id: str) -> tuple[RecognitionRecord, ...]:
         """Return every recognition ever given for a template, complete, ordered by issuer."""

@@ -42,6 +42,7 @@ from weid.registry.operations import (
     SetParameter,
     UpdateDid,
 )
+from weid.registry.policy_operations import PublishPolicy, WithdrawPolicy
 from weid.registry.transaction import proposal_id
 
 Subject = Callable[[Context, Any], str]
@@ -59,6 +60,10 @@ def _template(_: Context, operation: Any) -> str:
     return f"{operation.cpt_id}/{operation.version}"
 
 
+def _policy(_: Context, operation: Any) -> str:
+    return f"{operation.policy_id}/{operation.version}"
+
+
 def _node(_: Context, operation: Any) -> str:
     return str(operation.node_id.hex())
 
@@ -73,6 +78,8 @@ EVENTS: Final[dict[type[Operation], tuple[str, Subject]]] = {
     NameOrganisation: ("organisation_named", _did),
     PublishTemplate: ("template_published", _template),
     DeactivateTemplate: ("template_deactivated", _template),
+    PublishPolicy: ("policy_published", _policy),
+    WithdrawPolicy: ("policy_withdrawn", _policy),
     PublishStatusList: ("status_list_published", lambda _, op: str(op.uri)),
     AnchorEvidence: ("evidence_anchored", lambda _, op: op.digest.hex()),
     AnchorBatch: ("batch_anchored", lambda _, op: op.root.hex()),

@@ -59,13 +59,15 @@ from weid.registry.operations import (
     SetParameter,
     UpdateDid,
 )
+from weid.registry.policy_operations import PublishPolicy, WithdrawPolicy
 from weid.registry.records import (
     AccreditationRecord,
     NodeRecord,
+    PolicyRecord,
     RecognitionRecord,
     TemplateRecord,
 )
-from weid.registry.state_keys import template_id, trust_id
+from weid.registry.state_keys import policy_key, template_id, trust_id
 
 
 class Signing(Enum):
@@ -100,7 +102,7 @@ class Grant(Enum):
     REGISTRAR = auto()
     GOVERNOR = auto()
     OWNER = auto()
-    """The publisher of the template."""
+    """The publisher of the template or policy."""
     RECOGNIZED = auto()
     """A DID that is or was recognized for the template, without compromise."""
     ACCREDITOR = auto()
@@ -140,6 +142,8 @@ PERMISSIONS: Final[dict[type[Operation], Permission]] = {
     ),
     PublishTemplate: Permission(Signing.ANY_KEY, (Grant.ISSUER, Grant.GOVERNOR, Grant.ENDORSED)),
     DeactivateTemplate: Permission(Signing.ANY_KEY, (Grant.OWNER, Grant.PROPOSAL)),
+    PublishPolicy: Permission(Signing.ANY_KEY, (Grant.ISSUER, Grant.GOVERNOR, Grant.ENDORSED)),
+    WithdrawPolicy: Permission(Signing.ANY_KEY, (Grant.OWNER, Grant.PROPOSAL)),
     PublishStatusList: Permission(
         Signing.ANY_KEY, (Grant.RECOGNIZED,), ResultCode.ISSUER_NOT_RECOGNIZED
     ),
@@ -239,7 +243,14 @@ def _role(role: Role) -> Callable[[Context, Any], bool]:
     return lambda context, _: role in context.roles(context.author)
 
 
-def _owner(context: Context, operation: DeactivateTemplate) -> bool:
+def _owner(context: Context, operation: DeactivateTemplate | WithdrawPolicy) -> bool:
+    if isinstance(operation, WithdrawPolicy):
+        policy = context.staged.read(
+            PolicyRecord, policy_key(operation.policy_id, operation.version)
+        )
+        if policy is None:
+            refuse(ResultCode.POLICY_UNKNOWN)
+        return policy.publisher == context.author
     identity = template_id(operation.cpt_id, operation.version)
     record = context.staged.read(TemplateRecord, identity)
     if record is None:

@@ -79,7 +79,7 @@ def test_no_page_is_wider_than_a_phone_and_targets_are_large_enough(world, node,
         admit = AdmitNode(node_id, NodeRole.OBSERVER, name, world.issuer_did)
         world.registry.governor.decide(admit)
     paths = [
-        "/", "/blocks", "/blocks/10", f"/dids/{world.issuer_did}", "/templates",
+        "/", "/blocks", "/blocks/10", f"/dids/{world.issuer_did}", "/templates", "/policies",
         f"/templates/{CPT}/1", "/governance", "/nodes", "/search?q=d",
         f"/transactions/{world.receipt.transaction_id.hex()}",
     ]  # fmt: skip

@@ -51,8 +51,15 @@ from weid.registry.operations import (
     SetParameter,
     UpdateDid,
 )
-from weid.registry.records import DidRecord, ProposalRecord, StatusListRecord, TemplateRecord
-from weid.registry.state_keys import status_id, template_id
+from weid.registry.policy_operations import PublishPolicy, WithdrawPolicy
+from weid.registry.records import (
+    DidRecord,
+    PolicyRecord,
+    ProposalRecord,
+    StatusListRecord,
+    TemplateRecord,
+)
+from weid.registry.state_keys import policy_key, status_id, template_id
 
 TEMPLATES: Final = ("diploma", "licence", "card", "permit")
 ED25519: Final = b"\xed\x01"
@@ -215,6 +222,26 @@ def end_template(world: RandomWorld, _: Member, __: DidRecord | None) -> Deactiv
     return DeactivateTemplate(world.random.choice(TEMPLATES), world.random.randrange(1, 5))
 
 
+def policy(world: RandomWorld, _: Member, __: DidRecord | None) -> PublishPolicy:
+    policy_id = world.random.choice(("library-card", "age-check", "X"))
+    version = 1
+    while world.read(PolicyRecord, policy_key(policy_id, version)) and world.chance(0.9):
+        version += 1
+    version += world.chance(0.05)
+    document: dict[str, object] = {
+        "uri": f"urn:weid:{NETWORK}:policy:{policy_id}:{version}",
+        "policy_id": policy_id,
+        "version": version if world.chance(0.95) else version + 1,
+        "purpose": f"Propósito {world.random.randrange(9)} 目的",
+    }
+    return PublishPolicy(policy_id, version, json.dumps(document, ensure_ascii=False).encode())
+
+
+def end_policy(world: RandomWorld, _: Member, __: DidRecord | None) -> WithdrawPolicy:
+    policy_id = world.random.choice(("library-card", "age-check"))
+    return WithdrawPolicy(policy_id, world.random.randrange(1, 5))
+
+
 def status_list(world: RandomWorld, member: Member, _: DidRecord | None) -> PublishStatusList:
     cpt_id = world.random.choice(TEMPLATES[:3])
     uri = f"https://{cpt_id}.example/{world.random.randrange(3)}"
@@ -313,6 +340,8 @@ MAKERS: Final[dict[type[Operation], Maker]] = {
     SetParameter: parameter,
     Propose: propose,
     Approve: approve,
+    PublishPolicy: policy,
+    WithdrawPolicy: end_policy,
     **NODE_MAKERS,
 }
 

@@ -65,6 +65,7 @@ from weid.registry.operations import (
     SetParameter,
     UpdateDid,
 )
+from weid.registry.policy_operations import PublishPolicy, WithdrawPolicy
 from weid.registry.signing import new_key, prove_possession
 from weid.registry.transaction import next_keys_commitment, possession_message, proposal_id
 from weid.registry.wire import encode_operation, encode_signed
@@ -91,6 +92,7 @@ def _operations() -> dict[str, Operation]:
     issue = new_key(did, "issue-1", signer("issue"), [KeyPurpose.ASSERTION])
     site = NewService("site", "LinkedDomains", "https://ada.example/")
     document = b'{"vct":"urn:weid:demo:cpt:diploma:1","cpt_id":"diploma","version":1}'
+    policy = b'{"policy_id":"library-card","uri":"urn:weid:demo:policy:library-card:1","version":1}'
     new = (raw_key("new"),)
     proofs = (prove_possession(did, signer("new")),)
     commitment = next_keys_commitment((raw_key("next"),), 1)
@@ -127,6 +129,8 @@ def _operations() -> dict[str, Operation]:
         AssignOperator(node, other),
         ScheduleRules(2, 1000),
         HandOver(),
+        PublishPolicy("library-card", 1, policy),
+        WithdrawPolicy("library-card", 1),
     ]
     return {type(operation).__name__: operation for operation in listed}
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "verifier": ("weid.cli.verifier:verifier", "ask for certificates"),
     "issuer": ("weid.cli.issuer:issuer", "issue, offer and revoke certificates"),
     "template": ("weid.cli.template:template", "write, check and publish credential templates"),
+    "policy": ("weid.cli.policy:policy", "write, check and publish presentation policies"),
     "did": ("weid.cli.did:did", "create, show and change DIDs"),
     "trust": ("weid.cli.trust:trust", "choose which registries to trust, also offline"),
     "key": ("weid.cli.key:key", "make and look after key files"),

@@ -1,4 +1,4 @@
-"""Finding a published template by the short name that people type."""
+"""Finding a published template or policy by the short name that people type."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from weid.credential.template import CredentialTemplate
 from weid.errors import MalformedError, NotFoundError
 
 if TYPE_CHECKING:
+    from weid.registry.records import PolicyRecord
     from weid.registry.registry import RegistryReader
     from weid.verification.policy import TrustPolicy
+    from weid.verification.presentation_policy import PresentationPolicy
 
 
 def parse_template_name(text: str) -> tuple[str, int]:
@@ -18,10 +20,23 @@ def parse_template_name(text: str) -> tuple[str, int]:
     Raises:
         MalformedError: the version is not a number.
     """
-    cpt_id, colon, version = text.partition(":")
+    return _parse_name(text, "a template such as diploma:1")
+
+
+def parse_policy_name(text: str) -> tuple[str, int]:
+    """Read `library-card:2` as id and version; without a version it is 1.
+
+    Raises:
+        MalformedError: the version is not a number.
+    """
+    return _parse_name(text, "a policy such as library-card:1")
+
+
+def _parse_name(text: str, what: str) -> tuple[str, int]:
+    name, colon, version = text.partition(":")
     if colon and not (version.isdecimal() and version.isascii() and int(version) > 0):
-        raise MalformedError(f"{text} is not a template such as diploma:1")
-    return cpt_id, int(version) if colon else 1
+        raise MalformedError(f"{text} is not {what}")
+    return name, int(version) if colon else 1
 
 
 def read_template(reader: RegistryReader, text: str) -> CredentialTemplate:
@@ -49,3 +64,24 @@ def published_template(policy: TrustPolicy, text: str) -> CredentialTemplate:
         except NotFoundError as error:
             problem = error
     raise problem or NotFoundError("no registry is trusted")
+
+
+def published_policy(policy: TrustPolicy, text: str) -> tuple[PolicyRecord, PresentationPolicy]:
+    """Return a published presentation policy with its record: the first network's that has it.
+
+    Raises:
+        NotFoundError: no trusted registry has one of that name.
+    """
+    from weid.verification.presentation_policy import (  # noqa: PLC0415 - imported when used
+        PresentationPolicy,
+    )
+
+    policy_id, version = parse_policy_name(text)
+    for network in policy.networks.values():
+        record = network.reader.policy(policy_id, version)
+        if record is not None:
+            return record, PresentationPolicy.from_json(record.document)
+    raise NotFoundError(
+        f"no trusted registry has a policy {policy_id} version {version}",
+        hint="weid policy list shows those that there are.",
+    )

@@ -14,12 +14,13 @@ from weid.errors import NotFoundError, RegistryUnavailableError
 if TYPE_CHECKING:
     from weid.registry.http_client import HttpRegistry
     from weid.registry.proof_source import ProofSource
-    from weid.registry.records import OrganisationRecord
+    from weid.registry.records import OrganisationRecord, PolicyRecord
     from weid.registry.registry import RegistryReader
     from weid.registry.trust_bundle import TrustBundle
     from weid.registry.trusted_heads import FileTrustedHeads
     from weid.transport import GuardedTransport
     from weid.verification.policy import TrustedNetwork, TrustPolicy
+    from weid.verification.policy_reference import PolicyReference
     from weid.verification.status_sources import HttpStatusTokens
 
 
@@ -184,7 +185,7 @@ def heads_of(session: Session) -> FileTrustedHeads:
 
 
 class NamesInRegistries:
-    """Confirmed names of issuers, from the registry of each DID's network if it is trusted."""
+    """Confirmed names of issuers, and published policies: of the networks that are trusted."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -200,9 +201,25 @@ class NamesInRegistries:
         network = rest.partition(":")[0]
         if method or not network:
             return None
+        reader = self._reader(network)
+        return None if reader is None else reader.organisation(did)
+
+    def policy_record(self, reference: PolicyReference) -> PolicyRecord | None:
+        """Return the record of a presentation policy; None where its registry has none.
+
+        Raises:
+            NotFoundError: its network is not trusted.
+            WeidError: the registry cannot be asked now.
+        """
+        reader = self._reader(reference.network)
+        if reader is None:
+            raise NotFoundError(f"the network {reference.network} is not trusted")
+        return reader.policy(reference.policy_id, reference.version)
+
+    def _reader(self, network: str) -> RegistryReader | None:
         if network not in self._readers:
             trust = load_trust(self._session.home).get(network)
             if trust is None:
                 return None
             self._readers[network] = open_reader(self._session, trust, RegistryOptions())
-        return self._readers[network].organisation(did)
+        return self._readers[network]

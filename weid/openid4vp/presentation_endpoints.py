@@ -48,6 +48,7 @@ from weid.verification.client_metadata import (
     choose_encryption,
 )
 from weid.verification.dcql import FORMAT, DcqlQuery
+from weid.verification.policy_reference import PolicyReference
 from weid.verification.request import PresentationRequest
 from weid.verification.transaction_data import TransactionData
 from weid.verifier import Verifier
@@ -119,17 +120,18 @@ class PresentationEndpoints:
 
     # --- What the verifier's own people and pages do ----------------------------------------------
 
-    def begin(
+    def begin(  # noqa: PLR0913 - each is an option of its own
         self,
         query: DcqlQuery,
         *,
         encrypted: bool = True,
         return_to: str | None = None,
         transactions: tuple[TransactionData, ...] = (),
+        policy: PolicyReference | None = None,
         lifetime: int = REQUEST_SECONDS,
         keep_for: int = KEEP_SECONDS,
     ) -> NewPresentation:
-        """Begin a presentation.
+        """Begin a presentation; `policy` is the presentation policy that the query compiles from.
 
         `encrypted` asks for an encrypted answer, with a key for this request alone. `return_to` is
         for the same device: the https page that the wallet sends the browser back to, with
@@ -155,6 +157,7 @@ class PresentationEndpoints:
             state=state,
             encryption=None if key is None else ResponseEncryption(key.public, key_id(key.public)),
             transaction_data=transactions,
+            policy=policy,
         )
         session = Requested(
             hash_secret(session_id),

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from weid import limits
 from weid.encoding import JsonObject, json_dumps, json_loads
 from weid.errors import MalformedError, ProtocolError
+from weid.verification.policy_reference import MEMBER as POLICY_MEMBER
 from weid.verification.request import PresentationRequest
 
 __all__ = [
@@ -34,7 +35,9 @@ _NAMES: Final = frozenset({"", "authorize"})
 _PREFIX: Final = "redirect_uri:"
 _WHAT: Final = "the request link"
 # Parameters that are JSON in a link and a member of their own in a request object.
-_JSON_PARAMETERS: Final = frozenset({"dcql_query", "client_metadata", "transaction_data"})
+_JSON_PARAMETERS: Final = frozenset(
+    {"dcql_query", "client_metadata", "transaction_data", POLICY_MEMBER}
+)
 _METHODS: Final = frozenset({"get", "post"})
 _URI_CHARS: Final = 2 * limits.TEXT_FIELD
 _TIME_PARAMETERS: Final = frozenset({"iat", "exp"})

@@ -121,6 +121,8 @@ def _read_all(reader: ProvedReader, scope: BundleScope) -> list[str]:
     if scope.templates is None:
         ids = tuple(dict.fromkeys(template.cpt_id for template in reader.templates()))
         reader.role_holders()
+        for policy in reader.policies():
+            reader.policy(policy.policy_id, policy.policy_version)
         reader.nodes()
         reader.pending_rules()
         reader.handover()

@@ -86,6 +86,11 @@ class ResultCode(IntEnum):
     RULES_NOT_NEWER = 187
     HEIGHT_TOO_SOON = 188
     HANDED_OVER = 189
+    POLICY_EXISTS = 190
+    POLICY_UNKNOWN = 191
+    POLICY_VERSION_GAP = 192
+    POLICY_INVALID = 193
+    POLICY_WITHDRAWN = 194
 
     @property
     def recorded(self) -> bool:
@@ -171,6 +176,11 @@ SENTENCES: Final[dict[ResultCode, str]] = {
     ResultCode.RULES_NOT_NEWER: "That version of the rules is not newer than the one in force.",
     ResultCode.HEIGHT_TOO_SOON: "The rules cannot change so soon: nodes must be upgraded first.",
     ResultCode.HANDED_OVER: "The chain was handed over already.",
+    ResultCode.POLICY_EXISTS: "That policy version is published and cannot change.",
+    ResultCode.POLICY_UNKNOWN: "There is no such policy version.",
+    ResultCode.POLICY_VERSION_GAP: "Policy versions count from 1 without a gap.",
+    ResultCode.POLICY_INVALID: "The policy's document does not fit its id and version.",
+    ResultCode.POLICY_WITHDRAWN: "That policy version is withdrawn already.",
 }
 """A sentence for each code; a test requires that none is missing."""
 

@@ -22,6 +22,7 @@ from weid.registry.node_operations import (
     ScheduleRules,
     SuspendNode,
 )
+from weid.registry.policy_operations import PublishPolicy, WithdrawPolicy
 
 
 class Role(StrEnum):
@@ -306,6 +307,7 @@ GovernedAction: TypeAlias = (
     | MarkKeyCompromised
     | NameOrganisation
     | DeactivateTemplate
+    | WithdrawPolicy
     | NodeAction
 )
 """What a proposal may carry out."""
@@ -340,6 +342,8 @@ Operation: TypeAlias = (
     | NameOrganisation
     | PublishTemplate
     | DeactivateTemplate
+    | PublishPolicy
+    | WithdrawPolicy
     | PublishStatusList
     | AnchorEvidence
     | AnchorBatch
@@ -365,6 +369,8 @@ KINDS: Final[dict[int, type[Operation]]] = {
     7: NameOrganisation,
     10: PublishTemplate,
     11: DeactivateTemplate,
+    12: PublishPolicy,
+    13: WithdrawPolicy,
     20: PublishStatusList,
     30: AnchorEvidence,
     31: AnchorBatch,

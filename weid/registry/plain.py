@@ -25,6 +25,7 @@ from weid.registry.records import (
     NodeRecord,
     OrganisationRecord,
     ParameterRecord,
+    PolicyRecord,
     ProposalRecord,
     Receipt,
     RecognitionRecord,
@@ -105,6 +106,10 @@ class PlainRegistry:
         self._documents[digest] = document
         self.put(TemplateRecord(cpt_id, version, publisher, digest, None, _FIRST))
 
+    def add_policy(self, policy_id: str, version: int, *, publisher: str, document: bytes) -> None:
+        """Vouch for a version of a presentation policy."""
+        self.put(PolicyRecord(policy_id, version, publisher, document, None, _FIRST))
+
     def recognize(
         self, issuer: str, cpt_id: str, *, valid_from: int = 0, valid_until: int | None = None
     ) -> None:
@@ -180,6 +185,10 @@ class PlainRegistry:
             )
         return document
 
+    def policy(self, policy_id: str, version: int) -> PolicyRecord | None:
+        """Return a policy version that was put in."""
+        return self._get(PolicyRecord, policy_id, version)
+
     def recognition(self, issuer: str, cpt_id: str) -> RecognitionRecord | None:
         """Return a recognition that was put in."""
         return self._get(RecognitionRecord, issuer, cpt_id)
@@ -222,6 +231,11 @@ class PlainRegistry:
         """Return every template version that was put in, by id and version."""
         found = self._all(TemplateRecord)
         return tuple(sorted(found, key=lambda t: (t.cpt_id, t.template_version)))
+
+    def policies(self) -> tuple[PolicyRecord, ...]:
+        """Return every policy version that was put in, by id and version."""
+        found = self._all(PolicyRecord)
+        return tuple(sorted(found, key=lambda p: (p.policy_id, p.policy_version)))
 
     def recognized_issuers(self, cpt_id: str) -> tuple[RecognitionRecord, ...]:
         """Return every recognition for a template that was put in, by issuer."""
@@ -271,6 +285,7 @@ _IDENTITIES: Final[dict[type[Record], tuple[str, ...]]] = {
     OrganisationRecord: ("did",),
     RoleRecord: ("did",),
     TemplateRecord: ("cpt_id", "template_version"),
+    PolicyRecord: ("policy_id", "policy_version"),
     StatusListRecord: ("issuer", "uri"),
     EvidenceRecord: ("signer", "digest"),
     BatchRecord: ("author", "root"),

@@ -35,6 +35,7 @@ from weid.registry.records import (
     NodeRecord,
     OrganisationRecord,
     ParameterRecord,
+    PolicyRecord,
     ProposalRecord,
     Receipt,
     RecognitionRecord,
@@ -46,6 +47,7 @@ from weid.registry.records import (
 from weid.registry.state_keys import (
     ENGINE,
     NODES,
+    POLICIES,
     PROPOSALS,
     ROLES,
     RULES,
@@ -53,6 +55,7 @@ from weid.registry.state_keys import (
     anchor_id,
     cosigners_list,
     issuers_list,
+    policy_key,
     status_id,
     statuses_list,
     template_id,
@@ -161,6 +164,10 @@ class ProvedReader:
             )
         return content
 
+    def policy(self, policy_id: str, version: int) -> PolicyRecord | None:
+        """Return the record of one version of a presentation policy, with its document."""
+        return self._prover.record(PolicyRecord, policy_key(policy_id, version))
+
     def recognition(self, issuer: str, cpt_id: str) -> RecognitionRecord | None:
         """Return an issuer's recognition for a template."""
         return self._prover.record(RecognitionRecord, trust_id(issuer, cpt_id))
@@ -208,6 +215,11 @@ class ProvedReader:
         """Return every template version, complete, ordered by id and version."""
         found = self._prover.records(TemplateRecord, TEMPLATES)
         return tuple(sorted(found, key=lambda t: (t.cpt_id, t.template_version)))
+
+    def policies(self) -> tuple[PolicyRecord, ...]:
+        """Return every policy version, complete, ordered by id and version."""
+        found = self._prover.records(PolicyRecord, POLICIES)
+        return tuple(sorted(found, key=lambda p: (p.policy_id, p.policy_version)))
 
     def recognized_issuers(self, cpt_id: str) -> tuple[RecognitionRecord, ...]:
         """Return every recognition ever given for a template, complete, ordered by issuer."""

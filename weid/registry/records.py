@@ -95,6 +95,18 @@ class TemplateRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyRecord:
+    """One version of a presentation policy, with its JSON bytes."""
+
+    policy_id: str
+    policy_version: int
+    publisher: str
+    document: bytes
+    withdrawn_at: int | None
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
 class StatusListRecord:
     """The current state of a status list and, for a short grace, the one before.
 
@@ -123,10 +135,7 @@ class EvidenceNote:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceRecord:
-    """A digest as one signer anchored it, with its notes in their order; there is at least one.
-
-    `first` says that nobody anchored it before.
-    """
+    """A digest as one signer anchored it, with its notes in order; `first`: nobody did before."""
 
     digest: bytes
     signer: str
@@ -322,6 +331,7 @@ Record: TypeAlias = (
     | OrganisationRecord
     | RoleRecord
     | TemplateRecord
+    | PolicyRecord
     | StatusListRecord
     | EvidenceRecord
     | BatchRecord
@@ -343,6 +353,7 @@ NAMESPACES: Final[dict[str, type[Record]]] = {
     "organisation": OrganisationRecord,
     "role": RoleRecord,
     "template": TemplateRecord,
+    "policy": PolicyRecord,
     "status": StatusListRecord,
     "evidence": EvidenceRecord,
     "batch": BatchRecord,

@@ -21,6 +21,7 @@ from weid.registry.records import (
     NodeRecord,
     OrganisationRecord,
     ParameterRecord,
+    PolicyRecord,
     ProposalRecord,
     Receipt,
     RecognitionRecord,
@@ -79,6 +80,10 @@ class RegistryReader(Protocol):
         """
         ...
 
+    def policy(self, policy_id: str, version: int) -> PolicyRecord | None:
+        """Return the record of one version of a presentation policy, with its document."""
+        ...
+
     def recognition(self, issuer: str, cpt_id: str) -> RecognitionRecord | None:
         """Return an issuer's recognition for a template."""
         ...
@@ -120,6 +125,10 @@ class RegistryReader(Protocol):
 
     def templates(self) -> tuple[TemplateRecord, ...]:
         """Return every template version, complete, ordered by id and version."""
+        ...
+
+    def policies(self) -> tuple[PolicyRecord, ...]:
+        """Return every policy version, complete, ordered by id and version."""
         ...
 
     def recognized_issuers(self, cpt_id: str) -> tuple[RecognitionRecord, ...]:

@@ -25,6 +25,7 @@ from weid.registry.records import (
     NodeRecord,
     OrganisationRecord,
     ParameterRecord,
+    PolicyRecord,
     ProposalRecord,
     RecognitionRecord,
     Record,
@@ -51,6 +52,11 @@ def template_id(cpt_id: str, version: int) -> bytes:
     return f"{cpt_id}/{version}".encode()
 
 
+def policy_key(policy_id: str, version: int) -> bytes:
+    """Return the record id of a policy version."""
+    return f"{policy_id}/{version}".encode()
+
+
 def trust_id(did: str, cpt_id: str) -> bytes:
     """Return the record id of a recognition or an accreditation."""
     return f"{did}/{cpt_id}".encode()
@@ -72,6 +78,7 @@ _IDS: Final[dict[type, Callable[[Any], bytes]]] = {
     OrganisationRecord: lambda record: record.did.encode(),
     RoleRecord: lambda record: record.did.encode(),
     TemplateRecord: lambda record: template_id(record.cpt_id, record.template_version),
+    PolicyRecord: lambda record: policy_key(record.policy_id, record.policy_version),
     StatusListRecord: lambda record: status_id(record.issuer, record.uri),
     EvidenceRecord: lambda record: (
         record.digest if record.first else anchor_id(record.signer, record.digest)
@@ -106,6 +113,7 @@ def record_key(record: Record) -> bytes:
 # --- Lists ---------------------------------------------------------------------------------------
 
 TEMPLATES: Final = "templates"
+POLICIES: Final = "policies"
 ROLES: Final = "roles"
 PROPOSALS: Final = "proposals"
 ORGANISATIONS: Final = "organisations"
@@ -129,6 +137,7 @@ def cosigners_list(digest: bytes) -> str:
 
 _LISTS: Final[dict[type, Callable[[Any], str | None]]] = {
     TemplateRecord: lambda _: TEMPLATES,
+    PolicyRecord: lambda _: POLICIES,
     RoleRecord: lambda _: ROLES,
     ProposalRecord: lambda _: PROPOSALS,
     OrganisationRecord: lambda _: ORGANISATIONS,
@@ -157,6 +166,7 @@ def list_namespace(list_id: str) -> str:
 
 _LIST_NAMESPACES: Final = {
     "templates": "template",
+    "policies": "policy",
     "roles": "role",
     "proposals": "proposal",
     "organisations": "organisation",

@@ -13,6 +13,7 @@ from weid.credential.key_binding import KeyBinding, verify_key_binding
 from weid.crypto.keys import PublicKey
 from weid.encoding import JsonObject
 from weid.errors import CryptoError, MalformedError
+from weid.verification.checks_policy import check_presentation_policy
 from weid.verification.context import Context, SingleUse, Subject
 from weid.verification.dcql import CredentialQuery
 from weid.verification.finding import Finding, failed, good
@@ -175,11 +176,12 @@ def check_requested_claims(subject: Subject, context: Context) -> Finding:
         raise failed("claims_missing", paths=_names(selection.missing))
     if selection.unaccepted:
         raise failed("values_not_accepted", paths=_names(selection.unaccepted))
+    warnings = check_presentation_policy(subject, context)
     if query.claims:
         subject.kept = keep_only(claims, [claim.path for claim in selection.chosen])
     else:
         subject.kept = without_disclosed(claims, subject)
-    return good("requested_claims_good")
+    return good("requested_claims_good", *warnings)
 
 
 def _is_of_type(vct: str, query: CredentialQuery, context: Context) -> bool:

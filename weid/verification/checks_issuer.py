@@ -24,6 +24,7 @@ from weid.verification.issuer_keys import (
 )
 from weid.verification.listed_issuers import find_listed_key
 from weid.verification.reasons import reason
+from weid.verification.type_names import names_of_type
 
 
 def check_issuer_key(subject: Subject, context: Context) -> Finding:
@@ -69,6 +70,7 @@ def check_issuer_signature(subject: Subject, context: Context) -> Finding:
 def check_issuer_recognition(subject: Subject, context: Context) -> Finding:
     """The issuer may issue this template, and might when it did (VF-23, VF-38)."""
     trust = subject.trust
+    _check_accepted(subject, context)
     if not isinstance(trust, IssuerInRegistry):
         if subject.vct not in trust.types:
             raise failed("issuer_not_listed")
@@ -83,3 +85,14 @@ def check_issuer_recognition(subject: Subject, context: Context) -> Finding:
     if since is not None and not anchored_before(since, subject, trust, context):
         raise failed("issuer_compromised", time=format_time(since))
     return good("issuer_recognition_good", *(reason(code) for code in authority.warnings))
+
+
+def _check_accepted(subject: Subject, context: Context) -> None:
+    """Require one of the accepted issuers, under whichever name the type is restricted (PP-77)."""
+    policy = context.policy
+    if not policy.accepted_issuers:
+        return
+    for name in names_of_type(subject.vct, policy.type_metadata):
+        accepted = policy.accepted_issuers.get(name)
+        if accepted is not None and subject.issuer not in accepted:
+            raise failed("issuer_not_accepted")

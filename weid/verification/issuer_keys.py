@@ -116,9 +116,17 @@ def find_trust(issuer: str, context: Context) -> IssuerInRegistry | ListedIssuer
         name, _ = parse_weid_did(issuer)
     except MalformedError:
         raise failed("issuer_malformed") from None
+    found = find_network(name, context)
+    if found is None:
+        raise failed("network_not_trusted")
+    return found
+
+
+def find_network(name: str, context: Context) -> IssuerInRegistry | None:
+    """Return how a network is trusted, with its present head; None where it is not."""
     network = context.policy.networks.get(name)
     if network is None:
-        raise failed("network_not_trusted")
+        return None
     answers = context.known.answers(network.reader)
     head = answers.head()
     if context.now - head.time > network.refuse_after:

@@ -135,6 +135,7 @@ class TrustPolicy:
     `certificate_authorities` are those to one of which the certificate chain of an issuer that
     signs with one must lead; without any the registry alone decides (clause VF-43).
     `type_metadata` are believed when they say that a type goes by another name or extends another.
+    `accepted_issuers` maps a type to the only issuers of it that are accepted, of all trusted ones.
     `status_credentials` is where Bitstring Status Lists come from; without it the status of W3C
     credentials cannot be known. Times are seconds.
     """
@@ -153,6 +154,7 @@ class TrustPolicy:
     link_claims: tuple[tuple[str, ...], ...] = ()
     certificate_authorities: tuple[Certificate, ...] = ()
     type_metadata: TypeMetadata | None = None
+    accepted_issuers: Mapping[str, frozenset[str]] = field(default_factory=dict)
     leeway: int = limits.LEEWAY
     key_binding_age: int = limits.KEY_BINDING_AGE
     shown_age: int = limits.SHOWN_AGE

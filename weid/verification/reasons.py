@@ -93,6 +93,7 @@ _NEW_COPY: Final = "Ask the holder to have the issuer issue a new copy."
 _ASK_AGAIN: Final = "Make a new request and ask the holder to answer it."
 _TRY_LATER: Final = "Nothing is known to be wrong with it. Try again when the connection is back."
 _REFUSE: Final = "Do not rely on it."
+_ASK_BY_POLICY: Final = "Make a new request by a policy that is published and in force."
 _OTHER_LIST_SERVED: Final = (
     "An old list is being served, or a changed one. Try again; tell the issuer if it stays."
 )
@@ -212,6 +213,10 @@ REASONS: Final[Mapping[str, ReasonText]] = MappingProxyType(
             "Anyone can sign; only recognized issuers count. Do not rely on it.",
         ),
         "issuer_not_listed": ReasonText("the issuer is not listed for this type", _REFUSE),
+        "issuer_not_accepted": ReasonText(
+            "the issuer is none of those that are accepted here for this type",
+            "Ask for a certificate of an issuer that is accepted.",
+        ),
         "issuer_compromised": ReasonText(
             "the issuer's recognition ended for a compromise since {time}, and no anchor proves "
             "that this was issued before",
@@ -311,6 +316,22 @@ REASONS: Final[Mapping[str, ReasonText]] = MappingProxyType(
         "claims_missing": ReasonText("lacks what was asked for: {paths}", _ASK_AGAIN),
         "values_not_accepted": ReasonText(
             "has other values than were asked for at {paths}", _ASK_AGAIN
+        ),
+        "claims_forbidden": ReasonText(
+            "shows what the policy of the request forbids: {paths}",
+            "Ask the holder to show it again without that.",
+        ),
+        "policy_not_published": ReasonText(
+            "the request names a presentation policy that no trusted registry has", _ASK_BY_POLICY
+        ),
+        "policy_not_followed": ReasonText(
+            "the request asks for something else than the policy that it names", _ASK_BY_POLICY
+        ),
+        "policy_withdrawn": ReasonText(
+            "the presentation policy of the request was withdrawn", _ASK_BY_POLICY
+        ),
+        "policy_over": ReasonText(
+            "the purpose of the request's presentation policy is over", _ASK_BY_POLICY
         ),
         # --- warnings -----------------------------------------------------------------------
         "registry_state_old": ReasonText(

@@ -16,6 +16,8 @@ from weid.encoding import JsonObject, json_dumps, json_loads_object
 from weid.errors import MalformedError
 from weid.verification.client_metadata import ResponseEncryption, formats_json, parse_encryption
 from weid.verification.dcql import CredentialQuery, DcqlQuery
+from weid.verification.policy_reference import MEMBER as POLICY
+from weid.verification.policy_reference import PolicyReference
 from weid.verification.transaction_data import TransactionData, parse_transaction_data
 
 RESPONSE_TYPE: Final = "vp_token"
@@ -38,7 +40,8 @@ class PresentationRequest:
     `response_uri` where a wallet posts its answer, None where the answer is shown as a code;
     `state` what the wallet returns beside the answer; `client_name` what people call the verifier,
     which nothing proves; `encryption` the key that the posted answer is encrypted to, None where
-    it is posted as it is; `transaction_data` what else the person is to agree to.
+    it is posted as it is; `transaction_data` what else the person is to agree to; `policy` the
+    published presentation policy that it is made by.
     """
 
     audience: str
@@ -51,6 +54,7 @@ class PresentationRequest:
     client_name: str | None = None
     encryption: ResponseEncryption | None = None
     transaction_data: tuple[TransactionData, ...] = ()
+    policy: PolicyReference | None = None
 
     def __post_init__(self) -> None:
         if not self.audience or len(self.audience) > limits.TEXT_FIELD:
@@ -113,6 +117,8 @@ class PresentationRequest:
         value |= {name: member for name, member in optional.items() if member is not None}
         if self.transaction_data:
             value["transaction_data"] = [entry.text for entry in self.transaction_data]
+        if self.policy is not None:
+            value[POLICY] = self.policy.to_json()
         metadata = self._client_metadata()
         return value | {"client_metadata": metadata} if metadata else value
 
@@ -167,6 +173,7 @@ class PresentationRequest:
                 if "transaction_data" in value
                 else ()
             ),
+            policy=PolicyReference.from_json(value[POLICY]) if POLICY in value else None,
         )
 
     @classmethod

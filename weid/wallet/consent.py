@@ -27,6 +27,7 @@ from weid.openid4vp.transaction_types import TransactionType, describe_transacti
 from weid.qr.content import display_text
 from weid.registry.records import OrganisationRecord
 from weid.verification.request import PresentationRequest
+from weid.wallet.policies import PolicyFound, policy_lines
 
 PAGE_LINES: Final = 20
 """Lines of one page: what fits a small screen."""
@@ -137,11 +138,13 @@ def consent_to_present(
     *,
     names: OrganisationNames | None = None,
     transactions: Mapping[str, TransactionType] = MappingProxyType({}),
+    policy: PolicyFound | None = None,
 ) -> Consent:
     """Return the question before a request is answered.
 
     `held` is the whole credential, `chosen` the same with the disclosures that would be shown;
-    `transactions` are the types of transaction that this wallet can show, by name.
+    `transactions` are the types of transaction that this wallet can show, by name; `policy` is what
+    was found out about the presentation policy that the request names.
 
     Raises:
         ProtocolError: the request wants agreement to a transaction that the wallet cannot show.
@@ -151,10 +154,11 @@ def consent_to_present(
     asker = f"Asked by {display_text(request.audience)}"
     if request.client_name:
         asker += f", which calls itself {display_text(request.client_name)} (not confirmed)"
+    why = () if policy is None else policy_lines(policy)
     shown, hidden = _split(held, chosen)
     return Consent(
         ConsentKind.REQUEST,
-        (f"{asker}.", *_about(SdJwt.parse(held), names), *lines),
+        (f"{asker}.", *why, *_about(SdJwt.parse(held), names), *lines),
         shown,
         hidden,
         f"Show these claims to this verifier{', and agree' if agreeing else ''}?",

@@ -29,6 +29,7 @@ from weid.wallet.consent import (
     consent_to_show,
 )
 from weid.wallet.contents import HeldCredential, Use, UseKind
+from weid.wallet.policies import PolicyRecords, find_policy
 from weid.wallet.vault import Vault
 
 Agree: TypeAlias = Callable[[Consent], bool]
@@ -245,7 +246,10 @@ class Wallet(Vault):
         )
 
     def _question(self, held: HeldCredential, request: PresentationRequest, chosen: str) -> Consent:
-        return consent_to_present(request, held.text, chosen, names=self._names)
+        names = self._names
+        records = names if isinstance(names, PolicyRecords) else None
+        policy = find_policy(request, records, now=self._clock.now())
+        return consent_to_present(request, held.text, chosen, names=names, policy=policy)
 
     def _remember(self, held: HeldCredential, kind: UseKind, audience: str, chosen: str) -> None:
         claims = tuple(sorted(map(str, reconstruct(SdJwt.parse(chosen)).disclosed)))

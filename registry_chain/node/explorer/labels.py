@@ -16,6 +16,7 @@ from registry_chain.node.explorer.sentences import (
     Telling,
     Term,
     path_of_did,
+    path_of_policy,
     path_of_proposal,
     path_of_template,
     said,
@@ -24,6 +25,7 @@ from registry_chain.node.explorer.sentences import (
 )
 from weid.clock import format_time
 from weid.registry import operations as op
+from weid.registry import policy_operations as policies
 
 __all__ = [
     "PROPOSED",
@@ -153,6 +155,26 @@ def _deactivate_template(o: op.DeactivateTemplate, t: Telling) -> Sentence:
         actor=t.actor,
         template=_template(o.cpt_id),
         version=Term(str(o.version), path_of_template(o.cpt_id, o.version)),
+    )
+
+
+@_label(policies.PublishPolicy)
+def _publish_policy(o: policies.PublishPolicy, t: Telling) -> Sentence:
+    return said(
+        "{actor} published presentation policy {policy} version {version}",
+        actor=t.actor,
+        policy=Term(o.policy_id),
+        version=Term(str(o.version), path_of_policy(o.policy_id, o.version)),
+    )
+
+
+@_label(policies.WithdrawPolicy)
+def _withdraw_policy(o: policies.WithdrawPolicy, t: Telling) -> Sentence:
+    return said(
+        "{actor} withdrew presentation policy {policy} version {version}",
+        actor=t.actor,
+        policy=Term(o.policy_id),
+        version=Term(str(o.version), path_of_policy(o.policy_id, o.version)),
     )
 
 
@@ -289,6 +311,9 @@ PROPOSED: Final[dict[type[op.Operation], str]] = {
     op.NameOrganisation: "{actor} proposed to confirm the name “{name}” for {did}",
     op.DeactivateTemplate: (
         "{actor} proposed to stop issuing under template {template} version {version}"
+    ),
+    policies.WithdrawPolicy: (
+        "{actor} proposed to withdraw presentation policy {policy} version {version}"
     ),
     **NODE_PROPOSED,
 }

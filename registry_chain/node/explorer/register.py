@@ -13,6 +13,7 @@ from weid.registry.records import (
     NodeRecord,
     NodeStatus,
     OrganisationRecord,
+    PolicyRecord,
     ProposalRecord,
     RecognitionRecord,
     Record,
@@ -23,6 +24,7 @@ from weid.registry.registry import RegistryReader
 from weid.registry.state_keys import (
     NODES,
     ORGANISATIONS,
+    POLICIES,
     PROPOSALS,
     ROLES,
     TEMPLATES,
@@ -35,7 +37,7 @@ LISTED: Final = 2_000
 """Entries of a list that pages look at; the API has all."""
 
 _R = TypeVar("_R", bound=Record)
-_V = TypeVar("_V", DidRecord, NodeRecord, ProposalRecord)
+_V = TypeVar("_V", DidRecord, NodeRecord, PolicyRecord, ProposalRecord)
 
 
 class Register:
@@ -66,6 +68,11 @@ class Register:
         """Return template versions by id and version."""
         found = self._listed(TemplateRecord, TEMPLATES)
         return sorted(found, key=lambda t: (t.cpt_id, t.template_version))
+
+    def policies(self) -> list[PolicyRecord]:
+        """Return policy versions by id and version."""
+        found = self._listed(PolicyRecord, POLICIES)
+        return sorted(found, key=lambda p: (p.policy_id, p.policy_version))
 
     def role_holders(self) -> list[RoleRecord]:
         """Return the DIDs that have a role, by name."""

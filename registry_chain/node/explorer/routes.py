@@ -18,6 +18,7 @@ from registry_chain.node.explorer import (
     issuer_pages,
     node_pages,
     people_pages,
+    policy_pages,
     search_page,
     template_pages,
 )
@@ -84,6 +85,16 @@ def _newest_template(node: NodeParts, register: Register, cpt_id: str) -> Page |
     return template_pages.newest(register, node.clock, cpt_id, texts_of_request().tag)
 
 
+def _policies(node: NodeParts, register: Register) -> Page:
+    del node
+    return policy_pages.policies(register, texts_of_request().tag)
+
+
+def _policy(node: NodeParts, register: Register, policy_id: str, version: int) -> Page | None:
+    del node
+    return policy_pages.policy(register, policy_id, version, texts_of_request().tag)
+
+
 def _issuers(node: NodeParts, register: Register) -> Page:
     return issuer_pages.issuers(register, node.clock, texts_of_request().tag)
 
@@ -120,6 +131,13 @@ PAGES: Final = (
         "/templates/<cpt_id>/<int:version>.json",
         "template",
         _template,
+    ),
+    PageRoute("/policies", "/policies.json", "policies", _policies),
+    PageRoute(
+        "/policies/<policy_id>/<int:version>",
+        "/policies/<policy_id>/<int:version>.json",
+        "policy",
+        _policy,
     ),
     PageRoute("/nodes", "/nodes.json", "nodes", _nodes),
     PageRoute("/governance", "/governance.json", "governance", _governance),

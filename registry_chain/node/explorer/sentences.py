@@ -92,6 +92,11 @@ def path_of_template(cpt_id: str, version: int) -> str:
     return f"/templates/{quote(cpt_id, safe='')}/{version}"
 
 
+def path_of_policy(policy_id: str, version: int) -> str:
+    """Return the path of a policy version's page."""
+    return f"/policies/{quote(policy_id, safe='')}/{version}"
+
+
 def path_of_proposal(proposal_id: bytes) -> str:
     """Return the path of a proposal's page."""
     return f"/governance/{proposal_id.hex()}"

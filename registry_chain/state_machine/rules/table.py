@@ -13,6 +13,7 @@ from registry_chain.state_machine.rules import (
     did_rules,
     governance_rules,
     node_rules,
+    policy_rules,
     recognition_rules,
     status_rules,
     template_rules,
@@ -52,6 +53,7 @@ from weid.registry.operations import (
     SetParameter,
     UpdateDid,
 )
+from weid.registry.policy_operations import PublishPolicy, WithdrawPolicy
 
 RULES: Final[Mapping[int, Mapping[type[Operation], Rule]]] = {
     1: {
@@ -64,6 +66,8 @@ RULES: Final[Mapping[int, Mapping[type[Operation], Rule]]] = {
         NameOrganisation: did_rules.name_organisation,
         PublishTemplate: template_rules.publish_template,
         DeactivateTemplate: template_rules.deactivate_template,
+        PublishPolicy: policy_rules.publish_policy,
+        WithdrawPolicy: policy_rules.withdraw_policy,
         PublishStatusList: status_rules.publish_status_list,
         AnchorEvidence: anchor_rules.anchor_evidence,
         AnchorBatch: anchor_rules.anchor_batch,

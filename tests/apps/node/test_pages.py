@@ -34,10 +34,36 @@ from weid.encoding import base64url_encode
 from weid.errors import TransactionRejectedError
 from weid.registry import node_operations as nodes
 from weid.registry import operations as op
+from weid.registry import policy_operations as policies
 from weid.registry.author import KeyToAdd, create_did
 from weid.registry.codes import ResultCode
 from weid.registry.signing import new_agreement_key
 from weid.registry.transaction import proposal_id
+from weid.verification.presentation_policy import PresentationPolicy
+
+POLICY = {
+    "policy_id": "library-card",
+    "name": [{"locale": "en", "text": "Library card"}, {"locale": "zh-Hant", "text": "圖書證"}],
+    "purpose": [{"locale": "en", "text": "To give you a library card."}],
+    "retention": "P30D",
+    "credentials": [
+        {
+            "id": "diploma",
+            "types": [f"urn:weid:local:cpt:{CPT}:1"],
+            "required": [["name"]],
+            "optional": [["degree"]],
+            "forbidden": [["born"]],
+            "issuers": [],
+        }
+    ],
+}
+
+
+def policy_document(version=1, issuers=(), **members):
+    asked = [{**POLICY["credentials"][0], "issuers": list(issuers)}]
+    source = json.dumps({**POLICY, "credentials": asked, **members}).encode()
+    return PresentationPolicy.from_source(source).for_network("local", version).document
+
 
 EXPLORER = resources.files("registry_chain.node.explorer")
 
@@ -48,6 +74,9 @@ def world():
     granted = world.registry.governor.grant(world.issuer_did, op.Role.REGISTRAR)
     world.proposal_id = proposal_id(granted.transaction_id, 0)
     world.proposal = world.proposal_id.hex()
+    world.issuer.submit(
+        policies.PublishPolicy("library-card", 1, policy_document(issuers=[world.issuer_did]))
+    )
     return world
 
 
@@ -65,6 +94,8 @@ def paths(world):
         "did": f"/dids/{world.issuer_did}",
         "issuers": "/issuers",
         "templates": "/templates",
+        "policies": "/policies",
+        "policy": "/policies/library-card/1",
         "nodes": "/nodes",
         "template": f"/templates/{CPT}/1",
         "governance": "/governance",
@@ -131,6 +162,19 @@ SAYS = {
     "issuers": ["Diploma", "University of Examples", "In force", "from 28 May 2026"],
     "nodes": ["Governance decides which nodes", "No nodes are recorded in this registry."],
     "templates": ["Diploma", "published by University of Examples"],
+    "policies": ["Library card", "published by University of Examples"],
+    "policy": [
+        "Library card",
+        "To give you a library card.",
+        "Needed fields",
+        "name",
+        "Optional fields",
+        "Fields that may not be shown",
+        "diploma:1",
+        "Accepted issuers",
+        "University of Examples",
+        "P30D",
+    ],
     "template": ["Diploma", "the holder may keep it back", "Recognized", "Check my file"],
     "governance": ["proposed to recognize University of Examples as issuer of template diploma"],
     "proposal": ["proposed to give University of Examples the role registrar", "1 of 1 approval"],
@@ -751,6 +795,14 @@ EXAMPLES = {
         op.DeactivateTemplate("t", 2),
         "X stopped issuing under template t version 2",
     ),
+    policies.PublishPolicy: (
+        policies.PublishPolicy("p", 2, b""),
+        "X published presentation policy p version 2",
+    ),
+    policies.WithdrawPolicy: (
+        policies.WithdrawPolicy("p", 2),
+        "X withdrew presentation policy p version 2",
+    ),
     op.PublishStatusList: (
         op.PublishStatusList("u", "t", 1, 8, 3, b""),
         "X published update 3 of a status list for template t",
@@ -824,6 +876,31 @@ def test_every_governed_action_can_be_told_as_a_proposal():
         action = EXAMPLES[kind][0]
         text = sentence(op.Propose(action, 0), Telling(DID, Named())).plain()
         assert "proposed" in text
+
+
+@clause("NA-19", "OP-31")
+def test_the_page_of_a_withdrawn_policy_says_so_and_when_it_was_published():
+    world = node_world()
+    author = world.issuer
+    author.submit(policies.PublishPolicy("library-card", 1, policy_document()))
+    world.clock.advance(86_400)
+    author.submit(policies.WithdrawPolicy("library-card", 1))
+    client = world.app().test_client()
+    told = client.get("/policies/library-card/1.json").get_json()
+    assert told["published"] < told["withdrawn_at"]
+    assert "Withdrawn on" in text_of(client.get("/policies/library-card/1"))
+    assert "Withdrawn" in text_of(client.get("/policies"))
+    assert "圖書證" in text_of(client.get("/policies/library-card/1?lang=zh-Hant"))
+    assert client.get("/policies/library-card/2").status_code == 404
+
+
+def test_a_policy_whose_document_is_none_has_a_page_that_says_so():
+    world = node_world()
+    document = b'{"policy_id": "odd", "uri": "urn:weid:local:policy:odd:1", "version": 1}'
+    world.issuer.submit(policies.PublishPolicy("odd", 1, document))
+    client = world.app().test_client()
+    assert "cannot be read" in text_of(client.get("/policies/odd/1"))
+    assert "odd" in text_of(client.get("/policies"))
 
 
 # --- Hostile names --------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from registry_chain.state_machine.block import BlockInput
 from registry_chain.state_machine.genesis import Genesis
 from registry_chain.state_machine.parameters import PARAMETERS
-from tests.support.model import did_rules, other_rules, trust_rules
+from tests.support.model import did_rules, other_rules, policy_rules, trust_rules
 from tests.support.model.admission import DAY, Admitted, admit
 from tests.support.model.commitments import sha256
 from tests.support.model.ledger import Acting, Ledger, RefusedError, need, refuse
@@ -20,6 +20,7 @@ from weid.cbor import cbor_encode
 from weid.registry import operations as op
 from weid.registry.codes import ResultCode
 from weid.registry.operations import Role
+from weid.registry.policy_operations import PublishPolicy, WithdrawPolicy
 from weid.registry.records import (
     AccountRecord,
     DidRecord,
@@ -201,6 +202,8 @@ RULES: Final[dict[type[Any], ModelRule]] = {
     op.NameOrganisation: did_rules.name,
     op.PublishTemplate: other_rules.publish_template,
     op.DeactivateTemplate: other_rules.end_template,
+    PublishPolicy: policy_rules.publish_policy,
+    WithdrawPolicy: policy_rules.withdraw_policy,
     op.PublishStatusList: other_rules.publish_status,
     op.AnchorEvidence: other_rules.anchor_evidence,
     op.AnchorBatch: other_rules.anchor_batch,

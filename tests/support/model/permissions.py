@@ -10,12 +10,14 @@ from tests.support.model.ledger import Acting, Ledger, in_force, need, refuse, s
 from weid.registry import operations as op
 from weid.registry.codes import ResultCode
 from weid.registry.operations import Role
+from weid.registry.policy_operations import PublishPolicy, WithdrawPolicy
 from weid.registry.records import (
     AccreditationRecord,
+    PolicyRecord,
     RecognitionRecord,
     TemplateRecord,
 )
-from weid.registry.state_keys import template_id, trust_id
+from weid.registry.state_keys import policy_key, template_id, trust_id
 
 Asks = Callable[[Ledger, Acting, Any], bool]
 
@@ -32,12 +34,15 @@ BY_PROPOSAL = (
     op.MarkKeyCompromised,
     op.NameOrganisation,
     op.DeactivateTemplate,
+    WithdrawPolicy,
 )
 ONLY_BY_PROPOSAL = (op.GrantRole, op.RevokeRole, op.SetParameter)
 ANY_KEY = (
     op.NameOrganisation,
     op.PublishTemplate,
     op.DeactivateTemplate,
+    PublishPolicy,
+    WithdrawPolicy,
     op.PublishStatusList,
     op.AnchorEvidence,
     op.AnchorBatch,
@@ -115,6 +120,13 @@ def _owns(ledger: Ledger, acting: Acting, operation: Any) -> bool:
     return record.publisher == acting.author
 
 
+def _owns_policy(ledger: Ledger, acting: Acting, operation: Any) -> bool:
+    record = ledger.get(PolicyRecord, policy_key(operation.policy_id, operation.version))
+    if record is None:
+        refuse(ResultCode.POLICY_UNKNOWN)
+    return record.publisher == acting.author
+
+
 def _is_recognized(ledger: Ledger, acting: Acting, operation: Any) -> bool:
     record = ledger.get(RecognitionRecord, trust_id(acting.author, operation.cpt_id))
     return record is not None and record.compromised_since is None
@@ -177,6 +189,8 @@ ALLOWED: dict[type[Any], Asks] = {
     op.NameOrganisation: _names,
     op.PublishTemplate: _publishes,
     op.DeactivateTemplate: _owns,
+    PublishPolicy: _publishes,
+    WithdrawPolicy: _owns_policy,
     op.PublishStatusList: _is_recognized,
     op.AnchorEvidence: _anybody,
     op.AnchorBatch: _anybody,

@@ -110,3 +110,17 @@ def test_an_unwritable_place_is_told_with_what_to_do(shell):
     assert code == 1
     assert "no/such/folder/draft.json: No such file" in err
     assert err.splitlines()[-1].startswith("Try: ")
+
+
+@clause("PP-76")
+def test_what_gives_names_to_the_wallets_commands_knows_policies_too(tmp_path):
+    from weid.cli.output import Session
+    from weid.cli.registries import NamesInRegistries
+    from weid.errors import NotFoundError
+    from weid.verification.policy_reference import PolicyReference
+    from weid.wallet.policies import PolicyRecords
+
+    names = NamesInRegistries(Session(home=tmp_path))
+    assert isinstance(names, PolicyRecords)
+    with pytest.raises(NotFoundError, match="not trusted"):
+        names.policy_record(PolicyReference("test", "library-card", 1, bytes(32)))

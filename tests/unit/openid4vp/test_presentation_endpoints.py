@@ -9,8 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.support.clauses import clause
+from tests.support.policies import publish
 from tests.support.world import World
 from tests.unit.openid4vp.asking import BASE, HOST, Desk, identity, posted
+from weid.credential.claim_path import ClaimPath
 from weid.crypto.keys import KeyKind, PrivateKey
 from weid.encoding import JsonObject
 from weid.errors import MalformedError, ProtocolError
@@ -23,6 +25,7 @@ from weid.openid4vp.presentation_session import GRACE, Answered, hash_secret
 from weid.openid4vp.response import PresentationResponse
 from weid.openid4vp.verifier_identity import UnsignedIdentity
 from weid.verification.client_metadata import ResponseEncryption
+from weid.verification.dcql import ClaimQuery
 from weid.verification.policy import TrustedNetwork, TrustPolicy
 from weid.verifier import Verifier
 
@@ -633,3 +636,21 @@ def test_a_wallet_is_told_that_the_answer_was_not_accepted(desk: Desk):
     desk.transport.change = lambda _: Reply(500, {"Content-Type": "text/html"}, b"<b>")
     with pytest.raises(ProtocolError, match="invalid_request"):
         desk.wallet.answer(asked, thief)
+
+
+@clause("PP-74", "PP-75")
+def test_a_session_remembers_the_policy_that_it_was_begun_by():
+    desk = Desk(World.begin())
+    policy = publish(desk.world)
+    begun = desk.endpoints.begin(policy.query(), policy=policy.reference)
+    asked = desk.wallet.read_request(begun.link)
+    assert asked.request.policy == policy.reference
+    (query,) = asked.request.query.credentials
+    claims = (query.claims[0], ClaimQuery(ClaimPath(["born"])))
+    wider = DcqlQuery((replace(query, claims=claims, claim_sets=()),))
+    careless = desk.world.present(replace(asked.request, query=wider))
+    with pytest.raises(ProtocolError):
+        desk.wallet.answer(asked, {"diploma": [careless]})
+    assert "claims_forbidden" in str(desk.state(begun))
+    desk.wallet.answer(asked, {"diploma": [desk.world.present(asked.request)]})
+    assert desk.state(begun)["state"] == "answered"

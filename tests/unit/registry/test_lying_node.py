@@ -35,6 +35,7 @@ from weid.registry.operations import (
     PublishTemplate,
     UpdateDid,
 )
+from weid.registry.policy_operations import PublishPolicy, WithdrawPolicy
 from weid.registry.proofs import EMPTY, StateProof
 from weid.registry.proved_reader import ProvedReader
 from weid.registry.registry import RegistryReader
@@ -61,12 +62,15 @@ def world():
     registry.governor.decide(
         AdmitNode(NODE, NodeRole.VALIDATOR, "Harbour", "", FORGER.public.raw, 10)
     )
+    document = b'{"policy_id":"library","uri":"urn:weid:local:policy:library:1","version":1}'
+    world.issuer.submit(PublishPolicy("library", 1, document))
     world.past = CommittedReader(FrozenStore(world.registry.engine.application.store))
     world.past_time = world.clock.now()
     # From here on the frozen past differs from the present in every record and list.
     world.clock.advance(40)
     world.issuer.submit(UpdateDid(world.issuer_did, 2, services=()))
     world.issuer.submit(PublishTemplate("licence", 1, template_document("licence", 1, "Licence")))
+    world.issuer.submit(WithdrawPolicy("library", 1))
     registry.governor.derecognize(registry.governor.did, CPT, compromised_since=world.clock.now())
     registry.governor.recognize(registry.governor.did, CPT)
     issuer, _ = create_did(
@@ -99,6 +103,7 @@ RECORDS = {
     "organisation": lambda r, w: r.organisation(w.issuer_did),
     "roles": lambda r, w: r.roles(w.issuer_did),
     "template": lambda r, w: r.template(CPT, 1),
+    "policy": lambda r, w: r.policy("library", 1),
     "recognition": lambda r, w: r.recognition(w.issuer_did, CPT),
     "accreditation": lambda r, w: r.accreditation(w.issuer_did, CPT),
     "status_list": lambda r, w: r.status_list(w.issuer_did, URI),
@@ -112,6 +117,7 @@ RECORDS = {
 }
 LISTS = {
     "templates": lambda r, w: r.templates(),
+    "policies": lambda r, w: r.policies(),
     "recognized_issuers": lambda r, w: r.recognized_issuers(CPT),
     "status_lists": lambda r, w: r.status_lists(w.issuer_did),
     "evidence": lambda r, w: r.evidence(EVIDENCE),

@@ -40,6 +40,9 @@ def test_what_was_vouched_for_is_there(registry):
     record = registry.template(CPT, 1)
     assert registry.template_document(record) == template_document()
     assert registry.templates() == (record,)
+    registry.add_policy("library-card", 1, publisher=DID, document=b"{}")
+    assert registry.policy("library-card", 1).document == b"{}"
+    assert registry.policies() == (registry.policy("library-card", 1),)
     assert registry.recognition(DID, CPT).valid_until == 5000
     assert [r.issuer for r in registry.recognized_issuers(CPT)] == [DID]
 
@@ -58,6 +61,8 @@ def test_what_was_not_is_none_or_empty(registry):
     assert registry.proposal(bytes(32)) is None
     assert registry.parameter("max_time_lag") is None
     assert registry.receipt(bytes(32)) is None
+    assert registry.policy("library-card", 1) is None
+    assert registry.policies() == ()
     assert registry.templates() == registry.recognized_issuers(CPT) == ()
     assert registry.status_lists(DID) == registry.role_holders() == registry.nodes() == ()
     assert registry.node(bytes(20)) is None

@@ -19,6 +19,7 @@ from weid.registry.authority import Authority, issuer_authority
 from weid.registry.bundle_export import BundleScope, export_from
 from weid.registry.bundle_file import BundleFile
 from weid.registry.operations import RecognizeIssuer, UpdateDid
+from weid.registry.policy_operations import PublishPolicy
 from weid.registry.proved_reader import ProvedReader
 from weid.registry.trust_bundle import TrustBundle, export_bundle
 from weid.registry.trusted_heads import FileTrustedHeads, MemoryTrustedHeads
@@ -69,6 +70,19 @@ def test_a_bundle_answers_what_a_verifier_asks(world):
     assert bundle.handover() is None
     assert bundle.status_token(URI) == "token-of-" + URI
     assert bundle.status_token("https://elsewhere.example/1") is None
+
+
+@clause("TB-05", "OP-30")
+def test_the_whole_registry_takes_its_policies_along():
+    world = node_world()
+    document = b'{"policy_id":"library","uri":"urn:weid:local:policy:library:1","version":1}'
+    world.issuer.submit(PublishPolicy("library", 1, document))
+    world.registry.head()
+    bundle = opened(world, exported(world))
+    assert bundle.policies() == world.registry.policies() != ()
+    assert bundle.policy("library", 1).document == document
+    with pytest.raises(RegistryUnavailableError, match="bundle"):
+        bundle.policy("library", 2)
 
 
 @clause("TB-04")
