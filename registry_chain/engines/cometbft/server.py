@@ -153,10 +153,11 @@ class AbciServer:
         with self._lock:
             refused = f"there are {CONNECTIONS} at most"
             if not self._stopping.is_set() and len(self._connections) < CONNECTIONS:
-                refused = _started(thread)
-            if not refused:
-                # Only a thread that was started can be waited for; it takes itself off later.
                 self._connections[connection] = thread
+                refused = _started(thread)
+                if refused:
+                    # `stop` never sees it: only a thread that was started can be waited for.
+                    del self._connections[connection]
         if refused:
             _log.warning("a connection was refused: %s", refused)
             connection.close()
