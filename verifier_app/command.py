@@ -15,7 +15,7 @@ from waitress.server import create_server
 
 from verifier_app.listening import bind, url_of
 from verifier_app.settings import load_settings
-from verifier_app.wiring import build, subscriptions
+from verifier_app.wiring import build, subscriptions, tidying
 from weid.clock import SystemClock
 from weid.errors import RegistryUnavailableError, WeidError
 
@@ -59,6 +59,10 @@ def serve(settings_file: Path, *, subscribe: bool) -> None:
         for subscription in subscriptions(app) if subscribe else ():
             subscription.start()
             until_the_end.callback(subscription.close)
+        cleaner = tidying(app)
+        if cleaner is not None:
+            cleaner.start()
+            until_the_end.callback(cleaner.close)
         signal.signal(signal.SIGTERM, _stop)
         click.echo(f"listening on {url_of(listening)}")
         sys.stdout.flush()

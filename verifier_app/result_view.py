@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from verifier_app.languages import Words, told
@@ -116,18 +117,17 @@ class ResultView:
         reasons = self._told()
         verified = self.report.require() if self.report.accepted else None
         claims = dict(verified.claims) if verified is not None else {}
-        name = " ".join(str(claims[key]) for key in NAME_CLAIMS if isinstance(claims.get(key), str))
-        advice = [told_text for one in reasons if (told_text := _hint(one, words))]
+        advice = [told_text for one in reasons if (told_text := hint_of(one, words))]
         return ResultPage(
             outcome=outcome,
             headline=text(headline),
-            reasons=[_sentence(one, words) for one in reasons],
+            reasons=[sentence_of(one, words) for one in reasons],
             advice=" ".join(dict.fromkeys(advice)) or None,
             certificate=self.template.name(language) if self.template else "",
-            name=name or None,
-            fields=self._fields(claims, language),
+            name=name_of(claims),
+            fields=fields_of(claims, self.template, language),
             issuer=(verified.issuer_name or verified.issuer) if verified is not None else None,
-            checks=[_line(check, words) for check in self.report.checks],
+            checks=[check_line(check, words) for check in self.report.checks],
             technical=self._technical(words),
         )
 
@@ -137,14 +137,6 @@ class ResultView:
             return list(self.report.warnings)
         problem = self.report.first_problem
         return [problem.reason] if problem is not None else []
-
-    def _fields(self, claims: dict[str, JsonValue], language: str) -> list[tuple[str, str]]:
-        label = self.template.label if self.template else _plain_label
-        return [
-            (label(path, language), shown)
-            for path, shown in _leaves(claims)
-            if path[0] not in NAME_CLAIMS
-        ]
 
     def _technical(self, words: Words) -> list[TechnicalLine]:
         text, report = words.text, self.report
@@ -161,12 +153,33 @@ class ResultView:
                 TechnicalLine(text(told("Issuer")), verified.issuer),
                 TechnicalLine(text(told("Type")), verified.vct),
             ]
-        lines += [_technical_line(check, words) for check in report.checks]
+        lines += [technical_line(check, words) for check in report.checks]
         warning = text(told("Warning"))
         return lines + [TechnicalLine(warning, one.code) for one in report.warnings]
 
 
-def _sentence(one: Reason, words: Words) -> str:
+def name_of(claims: Mapping[str, JsonValue]) -> str | None:
+    """Return the name that a clerk compares with an identity document, None without one."""
+    return (
+        " ".join(str(claims[key]) for key in NAME_CLAIMS if isinstance(claims.get(key), str))
+        or None
+    )
+
+
+def fields_of(
+    claims: Mapping[str, JsonValue], template: CredentialTemplate | None, language: str
+) -> list[tuple[str, str]]:
+    """Return every other claim with what people call it."""
+    label = template.label if template else _plain_label
+    return [
+        (label(path, language), shown)
+        for path, shown in _leaves(dict(claims))
+        if path[0] not in NAME_CLAIMS
+    ]
+
+
+def sentence_of(one: Reason, words: Words) -> str:
+    """Return the sentence of a reason in the page's language."""
     sentence = GENERAL.get(one.code) or REASONS[one.code].sentence
     return words.text(sentence).format_map(_parameters(one, words))
 
@@ -175,7 +188,8 @@ def _precise(one: Reason) -> str | None:
     return one.parameters.get("problem")
 
 
-def _hint(one: Reason, words: Words) -> str | None:
+def hint_of(one: Reason, words: Words) -> str | None:
+    """Return what to do about it, or None."""
     hint = REASONS[one.code].hint
     return words.text(hint).format_map(_parameters(one, words)) if hint else None
 
@@ -193,13 +207,14 @@ def _parameters(one: Reason, words: Words) -> dict[str, str]:
     return shown
 
 
-def _line(check: Check, words: Words) -> CheckLine:
+def check_line(check: Check, words: Words) -> CheckLine:
+    """Return a check as a line of the page."""
     text = words.text
     look, icon, word = _OUTCOME_WORDS[check.outcome]
-    details = [_sentence(check.reason, words)]
+    details = [sentence_of(check.reason, words)]
     if check.passed and check.warnings:
         look, icon = "warned", "valid_but"
-        details += [_sentence(warning, words) for warning in check.warnings]
+        details += [sentence_of(warning, words) for warning in check.warnings]
     return CheckLine(
         title=text(CHECK_TITLES[check.name]),
         detail="; ".join(details),
@@ -210,7 +225,7 @@ def _line(check: Check, words: Words) -> CheckLine:
     )
 
 
-def _technical_line(check: Check, words: Words) -> TechnicalLine:
+def technical_line(check: Check, words: Words) -> TechnicalLine:
     """Return a check with the names that programs and logs have for it."""
     _, _, word = _OUTCOME_WORDS[check.outcome]
     return TechnicalLine(

@@ -25,8 +25,16 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _UNSAFE_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_SIGNED = frozenset({"hooks.take"})
-"""Endpoints whose requests carry a signature and no session: no browser can be made to send one."""
+_NO_FORMS = frozenset(
+    {
+        "hooks.take",
+        "openid4vp.post_request_object",
+        "openid4vp.response",
+        "api.begin",
+        "api.forget",
+    }
+)
+"""Endpoints that look at no cookie: at a signature, a protocol's own secrets, or a token."""
 _ASKED: Final = frozenset({"vc_api.credential", "vc_api.presentation"})
 """Endpoints that answer what they are sent, change nothing and know no session."""
 
@@ -46,7 +54,9 @@ def _refuse_forgeries(app: Flask, *, origin: str) -> None:
 
     @app.before_request
     def refuse() -> None:
-        if request.method not in _UNSAFE_METHODS or request.endpoint in _SIGNED | _ASKED:
+        if request.method not in _UNSAFE_METHODS or request.endpoint in _NO_FORMS | _ASKED:
+            return
+        if request.endpoint is None:  # nothing is there to be done: 404 or 405 follows
             return
         sent = request.headers.get("Origin")
         if sent is not None and sent != origin:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from verifier_app.wallet_settings import WalletSettings
 from weid.crypto.keys import KeyKind, PublicKey
 from weid.errors import CryptoError, MalformedError
 
@@ -99,6 +100,8 @@ class Settings(BaseModel):
     auto_clear_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
     request_seconds: Annotated[int, Field(ge=30, le=3600)] = 300
     head_folder: Path
+    wallets: WalletSettings | None = None
+    """How wallets are asked online; None: they are not."""
     unsafe_loopback_http: bool = False
     """Lets nodes and status lists be asked by http on this machine; for trials."""
     vc_api: bool = False

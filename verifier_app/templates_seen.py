@@ -49,6 +49,25 @@ class TemplatesSeen:
         except RegistryError:
             return None
 
+    def newest(self) -> list[tuple[str, CredentialTemplate]]:
+        """Return the newest version of each template with its network, where they can be read."""
+        found = []
+        for network, reader in self._readers.items():
+            try:
+                records = reader.templates()
+            except RegistryError:
+                continue
+            versions: dict[str, int] = {}
+            for record in records:
+                if record.deactivated_at is None:
+                    known = versions.get(record.cpt_id, 0)
+                    versions[record.cpt_id] = max(known, record.template_version)
+            for cpt_id, version in versions.items():
+                template = self.known(network, cpt_id, version)
+                if template is not None:
+                    found.append((network, template))
+        return found
+
     def of_type(self, vct: str) -> CredentialTemplate | None:
         """Return the template of a credential type `urn:weid:<network>:cpt:<id>:<version>`."""
         parts = vct.split(":")

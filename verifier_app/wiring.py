@@ -13,18 +13,23 @@ from flask import Flask
 from verifier_app.app import create_app
 from verifier_app.counter import Counter
 from verifier_app.hooks import Hooks
+from verifier_app.identity import check_place, open_identity, read_token
+from verifier_app.presentations import PATH, Presentations, note
 from verifier_app.settings import Settings, TrustedNetworkSettings
 from verifier_app.templates_seen import TemplatesSeen
+from verifier_app.tidying import Tidying
 from verifier_app.trust_view import SeenNetwork, TrustView
 from verifier_app.vc_api import VcApi
 from weid.clock import Clock
 from weid.errors import RegistryUnavailableError
+from weid.openid4vp.presentation_endpoints import PresentationEndpoints
 from weid.registry.event import RegistryEvent
 from weid.registry.named_registry import NamedRegistry, require_name
 from weid.registry.registry import RegistryReader
 from weid.registry.subscription import Subscription, keep_fresh
 from weid.registry.trust_bundle import TrustBundle
 from weid.registry.trusted_heads import FileTrustedHeads
+from weid.sessions import MemorySessionStore
 from weid.transport import GuardedTransport
 from weid.verification.policy import TrustedNetwork, TrustPolicy
 from weid.verification.status_sources import HttpStatusCredentials, HttpStatusTokens
@@ -42,7 +47,9 @@ def build(settings: Settings, *, clock: Clock) -> Flask:
     Raises:
         ProofError: a node answers for another registry than the settings mean.
         NotFoundError: a trust bundle is not there.
-        MalformedError: a trust bundle, or a remembered head, is damaged.
+        MalformedError: a trust bundle, or a remembered head, is damaged; or a file by which wallets
+            know this verifier.
+        KeyFileError: the key that signs requests cannot be used.
         OSError: the folder of remembered heads cannot be made.
     """
     transport = GuardedTransport(
@@ -78,8 +85,9 @@ def build(settings: Settings, *, clock: Clock) -> Flask:
         accept_unbound_credentials=settings.allow_unbound,
     )
     templates = TemplatesSeen(readers)
+    verifier = Verifier(settings.public_url, policy=policy, clock=clock)
     counter = Counter(
-        verifier=Verifier(settings.public_url, policy=policy, clock=clock),
+        verifier=verifier,
         wishes={wish.id: wish for wish in settings.wishes},
         templates=templates,
         clock=clock,
@@ -99,6 +107,7 @@ def build(settings: Settings, *, clock: Clock) -> Flask:
         trust_view=view,
         taken_hooks=Hooks(settings, notice, clock),
         vc_api=VcApi(SecuringVerifier(policy, clock=clock)) if settings.vc_api else None,
+        asking=open_presentations(settings, verifier=verifier, templates=templates, clock=clock),
     )
     app.extensions["subscriptions"] = [
         keep_fresh(live[network.name], *network.nodes, transport=transport)
@@ -106,6 +115,47 @@ def build(settings: Settings, *, clock: Clock) -> Flask:
         if network.name in live
     ]
     return app
+
+
+def open_presentations(
+    settings: Settings, *, verifier: Verifier, templates: TemplatesSeen, clock: Clock
+) -> Presentations | None:
+    """Return what asks wallets online, None where the settings have no `[wallets]`.
+
+    Raises:
+        MalformedError: a file that the settings name cannot be used.
+        KeyFileError: the key that signs requests cannot be used.
+    """
+    wallets = settings.wallets
+    if wallets is None:
+        return None
+    base = settings.public_url + PATH
+    identity = open_identity(wallets, base, clock=clock)
+    check_place(identity, f"{base}/responses/any")
+    endpoints = PresentationEndpoints(
+        base=base,
+        identity=identity,
+        verifier=verifier,
+        # In memory alone: what a wallet answered is never written to a file.
+        sessions=MemorySessionStore(clock),
+        clock=clock,
+        observe=note,
+        post_requests=wallets.post_requests,
+    )
+    return Presentations(
+        endpoints,
+        public_url=settings.public_url,
+        settings=wallets,
+        wishes={wish.id: wish for wish in settings.wishes},
+        templates=templates,
+        token=None if wallets.api_token_file is None else read_token(wallets.api_token_file),
+    )
+
+
+def tidying(app: Flask) -> Tidying | None:
+    """Return what removes old answers; who serves the app starts it."""
+    asking: Presentations | None = app.extensions["presentations"]
+    return None if asking is None else Tidying(asking.tidy)
 
 
 def subscriptions(app: Flask) -> list[Subscription]:

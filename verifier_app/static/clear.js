@@ -4,6 +4,7 @@ const left = document.getElementById("auto-clear-left");
 const hold = document.getElementById("auto-clear-hold");
 let seconds = Number(bar.dataset.seconds);
 let held = false;
+let timer;
 
 function show() {
   const shown = Math.max(seconds, 0);
@@ -14,13 +15,18 @@ function tick() {
   if (held) return;
   seconds -= 1;
   show();
-  if (seconds <= 0) window.location.replace(bar.dataset.next);
+  if (seconds > 0) return;
+  clearInterval(timer);
+  // What is kept is forgotten as well; where nothing is, the next page comes at once.
+  const form = document.getElementById(bar.dataset.form ?? "");
+  if (form) form.requestSubmit();
+  else window.location.replace(bar.dataset.next);
 }
 
 if (seconds > 0) {
   bar.hidden = false;
   show();
-  const timer = setInterval(tick, 1000);
+  timer = setInterval(tick, 1000);
   hold.addEventListener("click", () => {
     held = true;
     clearInterval(timer);

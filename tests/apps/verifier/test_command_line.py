@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import stat
 import sys
@@ -12,6 +13,7 @@ from importlib.metadata import version
 import pytest
 
 from tests.apps.app_process import call, call_without, held_port, serving, stop, taken_port
+from tests.apps.verifier.online import QUERY, TOKEN, files
 from tests.support.clauses import clause
 from verifier_app.command import run
 
@@ -146,3 +148,47 @@ def test_it_serves_while_its_registry_is_away_until_it_is_told_to_stop(tmp_path)
         assert stat.S_IMODE((tmp_path / made).stat().st_mode) == 0o700
     assert "registry example cannot be reached now" in said
     assert "Traceback" not in said
+
+
+def test_it_serves_wallets_with_the_identity_of_its_settings(tmp_path):
+    with held_port() as nobody:
+        path = write(tmp_path, node=nobody.getsockname()[1])
+        wallets = "".join(f'{name} = "{value}"\n' for name, value in files(tmp_path).items())
+        path.write_text(f"{path.read_text()}[wallets]\n{wallets}")
+        with serving("verifier_app.serve", path) as (url, process):
+            asked = urllib.request.Request(
+                f"{url}/api/v1/presentations",
+                data=json.dumps({"dcql": QUERY}).encode(),
+                headers={"Authorization": f"Bearer {TOKEN}"},
+            )
+            with urllib.request.urlopen(asked, timeout=30) as reply:
+                made = json.loads(reply.read())
+            request_id = made["request"].rpartition("%2F")[2]
+            place = f"{url}/openid4vp/requests/{request_id}"
+            with urllib.request.urlopen(place, timeout=30) as reply:
+                assert reply.headers["Content-Type"] == "application/oauth-authz-req+jwt"
+            # Sent in chunks, without a length: read no further than anything of use can be.
+            post = http.client.HTTPConnection(url.removeprefix("http://"), timeout=30)
+            post.request(
+                "POST", f"/openid4vp/responses/{request_id}", iter([b"response=", b"a" * 1000]),
+                {"Content-Type": "application/x-www-form-urlencoded"}, encode_chunked=True,
+            )  # fmt: skip
+            with post.getresponse() as reply:
+                assert reply.status == 400
+                assert json.loads(reply.read())["error"] == "invalid_request"
+            post.close()
+            code, said = stop(process)
+    assert code == 0
+    assert "Traceback" not in said
+    assert TOKEN not in said
+
+
+def test_a_verifier_whose_key_others_may_read_does_not_start(typing, tmp_path):
+    path = write(tmp_path)
+    wallets = "".join(f'{name} = "{value}"\n' for name, value in files(tmp_path).items())
+    path.write_text(f"{path.read_text()}[wallets]\n{wallets}")
+    (tmp_path / "key.pem").chmod(0o644)
+    code, _, err = typing(path)
+    assert code == 1
+    assert "key.pem" in err
+    assert "Try: chmod 600" in err

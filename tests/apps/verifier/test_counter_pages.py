@@ -323,6 +323,9 @@ def test_hostile_claims_are_shown_as_text(browser, world):
 ROUTES = [
     ("GET", "/"), ("GET", "/requests/"), ("GET", "/trust/"), ("GET", "/privacy"),
     ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/nowhere"), ("GET", "/static/style.css"),
+    ("GET", "/wallets/"), ("GET", "/openid4vp/requests/x"), ("POST", "/openid4vp/requests/x"),
+    ("POST", "/openid4vp/responses/x"), ("PUT", "/openid4vp/responses/x"),
+    ("POST", "/api/v1/presentations"), ("GET", "/api/v1/presentations/x"),
 ]  # fmt: skip
 
 
@@ -350,6 +353,11 @@ def test_the_table_of_routes_is_complete(app):
         "/static/<path:filename>", "/", "/check", "/privacy", "/language", "/requests/",
         "/requests/<request_id>", "/requests/<request_id>/code.svg",
         "/requests/<request_id>/answer", "/trust/", "/healthz", "/readyz", "/hooks/<network>",
+        "/wallets/", "/wallets/<request_id>", "/wallets/<request_id>/code.svg",
+        "/wallets/<request_id>/status", "/wallets/<request_id>/result",
+        "/wallets/<request_id>/forget", "/wallets/return",
+        "/openid4vp/requests/<request_id>", "/openid4vp/responses/<request_id>",
+        "/api/v1/presentations", "/api/v1/presentations/<given_id>",
     }  # fmt: skip
 
 
