@@ -24,7 +24,8 @@ those, not this.
 Data goes to stdout, everything else to stderr, and every error ends with a line that says what to
 do next. `--json` prints the result as one JSON value. Files that hold a secret (passphrases,
 tokens) must be readable by their owner only. The environment variables are `WEID_HOME`,
-`WEID_PASSPHRASE`, `WEID_ISSUER_APP` and `WEID_ISSUER_TOKEN_FILE`.
+`WEID_PASSPHRASE`, `WEID_ISSUER_APP`, `WEID_ISSUER_TOKEN_FILE`, `WEID_VERIFIER_APP` and
+`WEID_VERIFIER_TOKEN_FILE`.
 
 | exit code | means |
 |---|---|

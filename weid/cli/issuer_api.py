@@ -37,6 +37,10 @@ class IssuerApi:
         MalformedError: what answers is no such application.
     """
 
+    hints: Mapping[int, str] = _HINTS
+    """What to do about a refusal, by its status."""
+    kind = "an issuer application"
+
     def __init__(self, url: str, token: str, transport: HttpTransport) -> None:
         self.url = url.rstrip("/")
         self._token = token
@@ -51,7 +55,7 @@ class IssuerApi:
             max_bytes=ANSWER_BYTES,
             timeout=SECONDS,
         )
-        return _read(reply)
+        return _read(reply, self.hints, self.kind)
 
     def change(self, *path: str, body: JsonObject | None = None) -> JsonObject:
         """Change something."""
@@ -73,7 +77,7 @@ class IssuerApi:
             max_bytes=ANSWER_BYTES,
             timeout=SECONDS,
         )
-        return _read(reply)
+        return _read(reply, self.hints, self.kind)
 
     @property
     def _headers(self) -> dict[str, str]:
@@ -84,12 +88,12 @@ class IssuerApi:
         return "/".join([f"{self.url}/api/v1", *(quote(step, safe="") for step in path)]) + query
 
 
-def _read(reply: HttpReply) -> JsonObject:
+def _read(reply: HttpReply, hints: Mapping[int, str], kind: str) -> JsonObject:
     what = "the application's answer"
     if reply.content_type != _JSON:
         raise MalformedError(
             f"{what} is not JSON (status {reply.status})",
-            hint="look at the address: it must be that of an issuer application.",
+            hint=f"look at the address: it must be that of {kind}.",
         )
     value = json_loads_object(reply.body, what=what, max_bytes=ANSWER_BYTES, max_depth=_DEPTH)
     if reply.status < 300:
@@ -99,7 +103,7 @@ def _read(reply: HttpReply) -> JsonObject:
         code if isinstance(code, str) else "server_error",
         message if isinstance(message, str) else "",
         status=reply.status,
-        hint=_HINTS.get(reply.status) or (hint if isinstance(hint, str) and hint else None),
+        hint=hints.get(reply.status) or (hint if isinstance(hint, str) and hint else None),
     )
 
 

@@ -1,0 +1,124 @@
+"""Presentations in a running verifier application: `weid verifier request --dcql` and `status`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from weid.cli.command import SharedCommand
+from weid.cli.output import Session, pass_session, visible
+from weid.cli.registry_options import loopback_option
+from weid.cli.verifier_access import app_options, open_api
+from weid.errors import MalformedError
+
+if TYPE_CHECKING:
+    from weid.encoding import JsonObject
+
+MODES = ("direct_post.jwt", "direct_post")
+QUERY_BYTES = 64 * 1024
+
+
+def ask_online(  # noqa: PLR0913 - each is one option
+    session: Session,
+    dcql: Path,
+    *,
+    app: str | None,
+    token_file: Path | None,
+    mode: str | None,
+    same_device: bool,
+    qr: Path | None,
+    loopback: bool,
+) -> None:
+    """Begin a presentation in a running application and show its link.
+
+    Raises:
+        MalformedError: the file is not a query.
+        ProtocolError, TransportError: the application refuses, or does not answer.
+    """
+    from weid.encoding import json_loads_object  # noqa: PLC0415 - imported when used
+
+    with dcql.open("rb") as file:
+        text = file.read(QUERY_BYTES + 1)
+    query = json_loads_object(text, what=str(dcql), max_bytes=QUERY_BYTES)
+    body: JsonObject = {"dcql": query.get("dcql_query", query), "same_device": same_device}
+    if mode is not None:
+        body["mode"] = mode
+    api = open_api(app, token_file, loopback=loopback)
+    answer = api.change("presentations", body=body)
+    link, session_id = answer.get("request"), answer.get("id")
+    if not isinstance(link, str) or not isinstance(session_id, str):
+        raise MalformedError("the application's answer has no request or no id")
+    if qr is not None:
+        from weid.cli.pictures import draw_plain  # noqa: PLC0415 - only for pictures
+
+        draw_plain(link, qr, session)
+    session.say(f"weid verifier status {visible(session_id)} shows what becomes of it.")
+    session.show(visible(link), answer)
+
+
+@click.command(cls=SharedCommand)
+@click.argument("session_id", metavar="ID")
+@click.option(
+    "--returned-to",
+    metavar="URL",
+    help="On the same device: the address that the wallet went back to, with its code.",
+)
+@app_options
+@loopback_option
+@pass_session
+def status(
+    session: Session,
+    *,
+    session_id: str,
+    returned_to: str | None,
+    app: str | None,
+    token_file: Path | None,
+    unsafe_loopback_http: bool,
+) -> None:
+    """Show what became of a request that `weid verifier request --dcql` made.
+
+    The state, the report on an answer, and of an accepted answer what was asked for. On the same
+    device the outcome is shown with --returned-to only.
+    """
+    api = open_api(app, token_file, loopback=unsafe_loopback_http)
+    asked = {} if returned_to is None else {"response_code": _code_in(returned_to)}
+    answer = api.get("presentations", session_id, **asked)
+    session.show(_in_words(answer), answer)
+
+
+def _code_in(address: str) -> str:
+    from urllib.parse import parse_qs, urlsplit  # noqa: PLC0415 - only on the same device
+
+    codes = parse_qs(urlsplit(address).query).get("response_code", [])
+    if len(codes) != 1:
+        raise MalformedError(
+            "the address has no response_code",
+            hint="give the redirect_uri that the wallet got for its answer.",
+        )
+    return codes[0]
+
+
+def _in_words(answer: JsonObject) -> str:
+    lines = [str(answer.get("state", ""))]
+    report: Any = answer.get("report")
+    if isinstance(report, dict):
+        lines[0] += f": {report.get('conclusion', '')}"
+        lines += [f"  {one['detail']}" for one in _objects(report.get("problems"))]
+        reports: Any = report.get("reports")
+        every = reports.values() if isinstance(reports, dict) else ()
+        lines += [
+            f"  {check.get('outcome')!s:<12} {check.get('name')!s:<21} {check.get('detail')}"
+            for many in every
+            for one in _objects(many)
+            for check in _objects(one.get("checks"))
+        ]
+    if "error" in answer:
+        lines.append(f"  the wallet says: {answer['error']}")
+    return visible("\n".join(lines))
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    found = value if isinstance(value, list) else []
+    return [one for one in found if isinstance(one, dict)]
