@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -23,15 +24,19 @@ from weid.crypto.certificates import CertificateChain
 from weid.crypto.key_file import load_key_file
 from weid.crypto.keys import KeyKind, PrivateKey
 from weid.crypto.signer import InMemorySigner
+from weid.did.methods.weid import WeidMethod
+from weid.did.resolver import UniversalResolver
 from weid.did.syntax import DidUrl
 from weid.errors import CertificateError, CryptoError, KeyFileError, MalformedError, WeidError
 from weid.openid4vp.client_id import Prefix
+from weid.openid4vp.did_keys import keys_by
 from weid.openid4vp.verifier_identity import (
     CertificateIdentity,
     DidIdentity,
     UnsignedIdentity,
     VerifierIdentity,
 )
+from weid.registry.registry import RegistryReader
 
 _LOG: Final = logging.getLogger("verifier_app")
 _FILE_BYTES: Final = 64 * 1024
@@ -69,6 +74,23 @@ def open_identity(settings: WalletSettings, place: str, *, clock: Clock) -> Veri
     if chain.leaf.is_self_signed:
         raise MalformedError("the verifier's certificate signed itself, which wallets refuse")
     return found
+
+
+def tell_unknown_key(identity: VerifierIdentity, readers: Iterable[RegistryReader]) -> None:
+    """Tell in the log where wallets will not find the key of a DID: they would refuse to answer.
+
+    It does not stop the start: the registry may be away now, or get the key later.
+    """
+    if not isinstance(identity, DidIdentity):
+        return
+    resolver = UniversalResolver({"weid": WeidMethod(readers)})
+    try:
+        found = keys_by(resolver)(str(identity.key_url))
+    except WeidError as error:
+        _LOG.warning("the key %s cannot be looked up now: %s", identity.key_url, error.message)
+        return
+    if found != identity.signer.public_key:
+        _LOG.warning("the registry does not have this verifier's key as %s", identity.key_url)
 
 
 def read_token(path: Path) -> str:

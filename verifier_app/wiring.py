@@ -13,7 +13,7 @@ from flask import Flask
 from verifier_app.app import create_app
 from verifier_app.counter import Counter
 from verifier_app.hooks import Hooks
-from verifier_app.identity import check_place, open_identity, read_token
+from verifier_app.identity import check_place, open_identity, read_token, tell_unknown_key
 from verifier_app.presentations import PATH, Presentations, note
 from verifier_app.settings import Settings, TrustedNetworkSettings
 from verifier_app.templates_seen import TemplatesSeen
@@ -109,6 +109,9 @@ def build(settings: Settings, *, clock: Clock) -> Flask:
         vc_api=VcApi(SecuringVerifier(policy, clock=clock)) if settings.vc_api else None,
         asking=open_presentations(settings, verifier=verifier, templates=templates, clock=clock),
     )
+    asking: Presentations | None = app.extensions["presentations"]
+    if asking is not None:
+        tell_unknown_key(asking.endpoints.identity, readers.values())
     app.extensions["subscriptions"] = [
         keep_fresh(live[network.name], *network.nodes, transport=transport)
         for network in settings.networks

@@ -16,11 +16,16 @@ from tests.apps.verifier.online import HOST, KEY, Clerk, Wallet, build, files, p
 from tests.support.clauses import clause
 from tests.support.world import World, seeded
 from tests.unit.openid4vp.asking import ROOT, ROOT_KEY, SIGNER, named_above, read
+from verifier_app.identity import tell_unknown_key
 from verifier_app.wallet_settings import WalletSettings
 from weid.crypto.key_file import KeyFileCost, save_key_file
 from weid.crypto.keys import PublicKey
-from weid.errors import WeidError
+from weid.crypto.signer import InMemorySigner
+from weid.did.syntax import DidUrl
+from weid.errors import RegistryUnavailableError, WeidError
+from weid.issuer import ASSERTION_KEY
 from weid.openid4vp.request_object import RequestTrust
+from weid.openid4vp.verifier_identity import DidIdentity, UnsignedIdentity
 
 DID_KEY = "did:weid:test:z1111111111111111111111#authentication-1"
 PASSPHRASE = "correct horse battery staple"
@@ -60,6 +65,29 @@ def test_it_asks_under_a_did_with_an_ed25519_key_in_pem(world, tmp_path):
     wallet.answer(clerk.link(path))
     assert asked_for == [changed["key_id"]]
     assert "Ada Lovelace" in clerk.get(f"{path}/result").text
+
+
+def test_a_key_that_the_registry_does_not_have_is_told_in_the_log(world, caplog):
+    own = InMemorySigner(world.keys.assertion)
+    readers = [world.registry]
+    tell_unknown_key(DidIdentity(DidUrl.parse(f"{world.issuer.did}#{ASSERTION_KEY}"), own), readers)
+    tell_unknown_key(UnsignedIdentity(), readers)
+    assert caplog.text == ""
+    other = InMemorySigner(seeded(9))
+    for key_url in (f"{world.issuer.did}#{ASSERTION_KEY}", f"{world.issuer.did}#nothing", DID_KEY):
+        caplog.clear()
+        tell_unknown_key(DidIdentity(DidUrl.parse(key_url), other), readers)
+        assert f"does not have this verifier's key as {key_url}" in caplog.text
+
+
+def test_a_key_that_cannot_be_looked_up_now_is_told_in_the_log(world, caplog, monkeypatch):
+    def away(*_args, **_options):
+        raise RegistryUnavailableError("nobody answers")
+
+    monkeypatch.setattr(type(world.registry), "did", away)
+    identity = DidIdentity(DidUrl.parse(f"{world.issuer.did}#x"), InMemorySigner(seeded(9)))
+    tell_unknown_key(identity, [world.registry])
+    assert "cannot be looked up now: nobody answers" in caplog.text
 
 
 def test_it_asks_with_a_key_file_of_weid(world, tmp_path):

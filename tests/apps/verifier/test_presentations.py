@@ -290,7 +290,7 @@ def test_ids_cannot_be_guessed_and_the_browsers_own_is_never_sent_to_a_wallet(cl
     assert mine not in clerk.get(path).text
 
 
-@clause("V5", "PP-57")
+@clause("V5", "W2", "PP-57")
 @pytest.mark.parametrize("rest", ["", "/status", "/result", "/code.svg"])
 def test_another_browser_sees_nothing_of_a_request(app, clerk, wallet, rest):
     path = clerk.begin()
@@ -613,7 +613,7 @@ def test_without_the_setting_there_is_nothing_to_ask_online(world, tmp_path):
     assert browser.get("/api/v1/presentations/x").status_code == 404
 
 
-@clause("W2")
+@clause("W3")
 @pytest.mark.parametrize("path", ["/wallets/", "/wallets/x/forget"])
 def test_a_form_from_elsewhere_is_refused(clerk, path):
     assert clerk.client.post(path, base_url=AUDIENCE, data={"wish": "degree"}).status_code == 403
