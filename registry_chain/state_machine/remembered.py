@@ -8,7 +8,6 @@ another.
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Lock
 from typing import Generic, TypeVar
 
 _V = TypeVar("_V")
@@ -17,7 +16,8 @@ _V = TypeVar("_V")
 class RememberedByBytes(Generic[_V]):
     """A function of bytes that remembers what it returned for the last `most_bytes` of them or so.
 
-    What it raises is not remembered. Thread-safe; a value may be computed twice.
+    What it raises is not remembered. For several threads without a lock: where two of them meet, a
+    value may be computed twice or forgotten early, and is never another than the function's.
     """
 
     def __init__(self, function: Callable[[bytes], _V], *, most_bytes: int) -> None:
@@ -27,7 +27,6 @@ class RememberedByBytes(Generic[_V]):
         self._newer: dict[bytes, _V] = {}
         self._older: dict[bytes, _V] = {}
         self._newer_bytes = 0
-        self._lock = Lock()
 
     def __call__(self, raw: bytes) -> _V:
         """Return what the function says of these bytes."""
@@ -37,10 +36,8 @@ class RememberedByBytes(Generic[_V]):
         found = self._older.get(raw)
         if found is None:
             found = self._function(raw)
-        with self._lock:
-            if self._newer_bytes + len(raw) > self._half:
-                self._older, self._newer, self._newer_bytes = self._newer, {}, 0
-            if raw not in self._newer:
-                self._newer[raw] = found
-                self._newer_bytes += len(raw)
+        if self._newer_bytes + len(raw) > self._half:
+            self._older, self._newer, self._newer_bytes = self._newer, {}, 0
+        self._newer[raw] = found
+        self._newer_bytes += len(raw)
         return found
