@@ -23,6 +23,7 @@
     │  ├─ WalletFileError            damaged, of another version, or in the way
     │  ├─ WalletInUseError           another process has it open
     │  ├─ CredentialNotHeldError
+    │  │  └─ SeveralAnswerError        and a person has to say which
     │  └─ CannotDiscloseError
     ├─ IssuanceError
     │  ├─ RowsRefusedError           carries what is wrong with each row
@@ -175,6 +176,10 @@ class WalletInUseError(WalletError):
 
 class CredentialNotHeldError(WalletError):
     """No credential in the wallet answers the request."""
+
+
+class SeveralAnswerError(CredentialNotHeldError):
+    """More than one credential in the wallet answers the request: a person must say which."""
 
 
 class CannotDiscloseError(WalletError):

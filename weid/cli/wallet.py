@@ -16,11 +16,13 @@ DEFAULT_FILE = "wallet.weid"
 NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 COMMANDS = {
     "create": ("weid.cli.wallet_keeping:create", "make a new, empty wallet"),
-    "accept": ("weid.cli.wallet_showing:accept", "take a certificate in that was offered"),
+    "accept": ("weid.cli.wallet_receiving:accept", "take a certificate in that was offered"),
+    "collect": ("weid.cli.wallet_receiving:collect", "take in what an issuer has decided by now"),
     "verify": ("weid.cli.wallet_showing:verify", "verify one that could not be verified before"),
     "list": ("weid.cli.wallet_keeping:list_held", "list the certificates"),
     "view": ("weid.cli.wallet_keeping:view", "read a certificate, and where it was used"),
-    "present": ("weid.cli.wallet_showing:present", "answer a request"),
+    "present": ("weid.cli.wallet_showing:present", "make the answer to a request as a file"),
+    "answer": ("weid.cli.wallet_answering:answer", "answer a request at the one who sent it"),
     "show": ("weid.cli.wallet_showing:show", "show fields without a request, for two minutes"),
     "anchor": ("weid.cli.wallet_keeping:anchor", "hand out the proof of when it was issued"),
     "new-key": ("weid.cli.wallet_keeping:new_key", "make a key for an issuer to bind to"),

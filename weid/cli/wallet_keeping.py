@@ -48,8 +48,8 @@ def create(session: Session, *, wallet_file: Path | None, passphrase_file: Path 
 @pass_session
 @wallet_options
 def list_held(session: Session, *, held: Wallet) -> None:
-    """List what is in the wallet."""
-    found = [_summary(one) for one in held.credentials()]
+    """List what is in the wallet; of copies of one certificate the first stands for all."""
+    found = [_certificate(held, one) for one in _certificates(held)]
     rows = [
         [str(one["id"]), str(one["type"]), str(one["expires"] or "-"), str(one["used"])]
         for one in found
@@ -57,6 +57,24 @@ def list_held(session: Session, *, held: Wallet) -> None:
     session.show(table(rows, header=["id", "type", "until", "used"]) if rows else "", found)
     if not rows:
         session.say("The wallet is empty. `weid wallet accept OFFER` takes a certificate in.")
+
+
+def _certificates(held: Wallet) -> list[HeldCredential]:
+    first: dict[str, HeldCredential] = {}
+    for one in held.credentials():
+        first.setdefault(one.batch or one.id, one)
+    return list(first.values())
+
+
+def _certificate(held: Wallet, one: HeldCredential) -> JsonObject:
+    """Return a certificate in short; where it is held in copies, how many of them were used."""
+    copies = held.copies(one.id)
+    summary = _summary(one)
+    if len(copies) == 1:
+        return summary
+    used = sum(copy.used for copy in copies)
+    told = summary["used"] if one.unverified else f"{used} of {len(copies)} copies"
+    return {**summary, "used": told, "copies": len(copies)}
 
 
 def _summary(one: HeldCredential) -> JsonObject:

@@ -11,79 +11,11 @@ from weid.cli.command import SharedCommand
 from weid.cli.consents import ask
 from weid.cli.inputs import INPUT, read_input
 from weid.cli.output import Session, pass_session
-from weid.cli.registry_options import loopback_option
 from weid.cli.wallet import NEW_FILE, wallet_options
-from weid.cli.wallet_trust import trust_in_issuer, unverified_option
+from weid.cli.wallet_trust import trust_in_issuer
 
 if TYPE_CHECKING:
     from weid.wallet.wallet import Wallet
-
-OFFER_SCHEMES = ("openid-credential-offer://", "https://", "http://", "haip-vci://")
-
-
-@click.command(cls=SharedCommand)
-@click.argument("offer")
-@click.option(
-    "--tx-code-file",
-    type=INPUT,
-    help="File with the code that came by another way, or - for stdin (else you are asked).",
-)
-@click.option("-y", "--yes", is_flag=True, help="Accept without being asked.")
-@click.option(
-    "--private-host",
-    "private_hosts",
-    multiple=True,
-    metavar="HOST",
-    help="A host of the issuer that may have an inner address.",
-)
-@unverified_option
-@loopback_option
-@pass_session
-@wallet_options
-def accept(  # noqa: PLR0913 - each is one option
-    session: Session,
-    *,
-    held: Wallet,
-    offer: str,
-    tx_code_file: Path | None,
-    yes: bool,
-    private_hosts: tuple[str, ...],
-    unverified: bool,
-    unsafe_loopback_http: bool,
-) -> None:
-    """Accept OFFER: its openid-credential-offer:// text, or a picture of its code.
-
-    What comes is kept if the trusted registry of its network says that its issuer made it and
-    may. While the registry cannot be asked the offer is left as it is. Where it goes away just
-    then, the certificate is kept as not verified yet: see `weid wallet verify`.
-    """
-    from weid.transport import GuardedTransport  # noqa: PLC0415 - imported when used
-    from weid.wallet.consent import consent_to_offer  # noqa: PLC0415 - imported when used
-
-    if not offer.startswith(OFFER_SCHEMES):
-        if offer != "-" and not Path(offer).is_file():
-            raise click.BadParameter(
-                "neither an openid-credential-offer:// text nor a file", param_hint="OFFER"
-            )
-        offer = read_input(Path(offer))
-    transport = GuardedTransport(
-        private_hosts=private_hosts, allow_loopback_http=unsafe_loopback_http
-    )
-    preview = held.read_offer(offer, transport=transport)
-    trust = None if unverified else trust_in_issuer(session, preview.configuration.vct)
-    if not ask(session, consent_to_offer(preview), yes=yes):
-        raise click.Abort
-    code = _transaction_code(tx_code_file) if preview.tx_code is not None else None
-    kept = held.accept(
-        preview,
-        transport=transport,
-        trust=trust,
-        accept_unverified=unverified,
-        tx_code=code,
-        agree=lambda consent: ask(session, consent, yes=yes),
-    )
-    session.say("Kept.")
-    session.show(kept.id, {"id": kept.id})
 
 
 @click.command(cls=SharedCommand)
@@ -101,14 +33,6 @@ def verify(session: Session, *, held: Wallet, credential_id: str, yes: bool) -> 
     held.verify(one.id, trust=trust, agree=lambda consent: ask(session, consent, yes=yes))
     session.say("Verified.")
     session.show(one.id, {"id": one.id})
-
-
-def _transaction_code(file: Path | None) -> str:
-    from weid.cli.passphrases import ask_passphrase  # noqa: PLC0415 - with a code only
-
-    if file is not None:
-        return read_input(file)
-    return ask_passphrase("transaction code", option="--tx-code-file")
 
 
 @click.command(cls=SharedCommand)

@@ -1,105 +1,50 @@
-"""The wallet's side of OpenID4VCI 1.0: from an offer URI to a credential (clauses IP-15 to IP-21).
+"""The wallet's side of OpenID4VCI 1.0: from an offer URI to credentials (IP-15 to IP-21, IP-70 …).
 
-An offer is a stranger's text. Its addresses are https links with a name (`weid.qr.content`), the
-transport judges where they lead, no redirect is followed, and what the issuer says of itself is
-shown to a person before anything is redeemed. A received credential is checked before anybody
-keeps it.
+What an issuer says of itself is shown to a person before anything is redeemed (`discovery`). A
+received credential is checked before anybody keeps it (`delivery`).
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from typing import Final, TypeVar
+import secrets
+from typing import Final
 
 from weid.clock import Clock
-from weid.credential.issuance_anchor import IssuanceAnchor
-from weid.credential.sd_jwt import SdJwt, reconstruct
-from weid.crypto.keys import PublicKey
-from weid.crypto.signer import Signer
-from weid.encoding import json_loads_object
-from weid.errors import MalformedError, ProtocolError, TransportError, WalletError, WeidError
-from weid.openid4vci.credential import CredentialRequest, CredentialResponse, Proofs
-from weid.openid4vci.message import Message
-from weid.openid4vci.metadata import (
-    AUTHORIZATION_SERVER,
-    CREDENTIAL_ISSUER,
-    FORMAT,
-    AuthorizationServerMetadata,
-    CredentialConfiguration,
-    IssuerMetadata,
-    pick_name,
-    well_known_url,
+from weid.crypto.keys import KeyKind, PrivateKey, RandomBytes
+from weid.crypto.signer import InMemorySigner, Signer
+from weid.errors import MalformedError, WalletError
+from weid.oauth.dpop_sender import DpopSender
+from weid.openid4vci.authorization_request import DETAILS_TYPE
+from weid.openid4vci.delivery import (
+    Access,
+    Counter,
+    Deferred,
+    Delivery,
+    ReceivedCredential,
+    check_received,
 )
-from weid.openid4vci.nonce import NonceResponse
-from weid.openid4vci.offer import (
-    OFFER_BYTES,
-    CredentialOffer,
-    OfferLink,
-    PreAuthorizedGrant,
-    TxCodeHint,
-    parse_offer,
-    parse_offer_uri,
-)
-from weid.openid4vci.proof import create_key_proof
+from weid.openid4vci.discovery import IssuerDirectory, Offered, OfferPreview
+from weid.openid4vci.metadata import AuthorizationServerMetadata
+from weid.openid4vci.offer import PreAuthorizedGrant
 from weid.openid4vci.token import FORM, TokenRequest, TokenResponse
-from weid.qr.content import display_text, parse_link
-from weid.transport import HttpReply, HttpTransport
+from weid.openid4vci.wallet_authorization import AppIdentity, SignIn, begin_sign_in
+from weid.openid4vci.wallet_replies import JSON, METADATA_BYTES, read_reply
+from weid.transport import HttpTransport
 
-METADATA_BYTES: Final = 1024 * 1024
-RESPONSE_BYTES: Final = 256 * 1024
-ATTEMPTS: Final = 3
-"""How often the credential is asked for when answers get lost; the issuer repeats it."""
+__all__ = [
+    "METADATA_BYTES",
+    "Deferred",
+    "Delivery",
+    "OfferPreview",
+    "Offered",
+    "ReceivedCredential",
+    "Redemption",
+    "WalletClient",
+    "check_received",
+]
 
-_JSON: Final = "application/json"
-_CODE: Final = re.compile(r"[a-z][a-z_]{0,63}\Z")
-_MessageT = TypeVar("_MessageT", bound=Message)
-
-
-@dataclass(frozen=True, slots=True)
-class OfferPreview:
-    """An offer with what its issuer says of itself: what a person sees before agreeing.
-
-    Names come from the issuer and prove nothing.
-    """
-
-    offer: CredentialOffer
-    grant: PreAuthorizedGrant
-    metadata: IssuerMetadata
-    token_endpoint: str
-    configuration_id: str
-    configuration: CredentialConfiguration
-
-    @property
-    def credential_issuer(self) -> str:
-        """The issuer's URL, whose host is certain because the answers came from there."""
-        return self.offer.credential_issuer
-
-    @property
-    def tx_code(self) -> TxCodeHint | None:
-        """What is to be typed beside the offer; None where nothing is."""
-        return self.grant.tx_code
-
-    def issuer_name(self, language: str = "en") -> str:
-        """Return what the issuer calls itself."""
-        return self.metadata.name(language)
-
-    def credential_name(self, language: str = "en") -> str:
-        """Return what the issuer calls the credential."""
-        described = self.configuration.credential_metadata
-        return pick_name(described.display if described else None, language) or (
-            self.configuration.vct
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedCredential:
-    """A credential of the right form, type and key, and its anchor where it came with one."""
-
-    text: str
-    anchor: IssuanceAnchor | None
-    credential_issuer: str
-    configuration_id: str
+_DPOP_KINDS: Final = {"ES256": KeyKind.P256, "EdDSA": KeyKind.ED25519}
+_PROOF_KINDS: Final = {"EdDSA": KeyKind.ED25519, "ES256": KeyKind.P256}
 
 
 class WalletClient:
@@ -109,9 +54,12 @@ class WalletClient:
     it was made for development.
     """
 
-    def __init__(self, transport: HttpTransport, *, clock: Clock) -> None:
+    def __init__(
+        self, transport: HttpTransport, *, clock: Clock, random: RandomBytes = secrets.token_bytes
+    ) -> None:
         self._transport = transport
         self._clock = clock
+        self._random = random
 
     def read_offer(self, uri: str) -> OfferPreview:
         """Read an offer and ask its issuer who it is; nothing is redeemed.
@@ -122,217 +70,149 @@ class WalletClient:
             TransportError: an address is refused or does not answer.
             WalletError: the offer needs something that this wallet does not know.
         """
-        offer = self._offer(uri)
-        grant = offer.grants.pre_authorized if offer.grants else None
-        if grant is None:
-            raise WalletError("the offer needs a sign-in with the issuer, which is not supported")
-        metadata = self._fetch(
-            well_known_url(offer.credential_issuer, CREDENTIAL_ISSUER),
-            IssuerMetadata,
-            "the issuer's metadata",
-        )
-        if metadata.credential_issuer != offer.credential_issuer:
-            raise MalformedError("the issuer's metadata is of another credential issuer")
-        _check_link(metadata.credential_endpoint, "the credential endpoint")
-        if metadata.nonce_endpoint is not None:
-            _check_link(metadata.nonce_endpoint, "the nonce endpoint")
-        configuration_id, configuration = _choose_configuration(offer, metadata)
-        return OfferPreview(
-            offer,
-            grant,
-            metadata,
-            self._token_endpoint(grant, metadata),
-            configuration_id,
-            configuration,
-        )
+        return IssuerDirectory(self._transport).read_offer(uri)
+
+    def begin(self, preview: OfferPreview) -> Redemption:
+        """Begin to redeem an offer; nothing is sent yet."""
+        kind = _dpop_kind(preview.server)
+        key = None if kind is None else PrivateKey.generate(kind, random=self._random)
+        return Redemption(preview, self._sender(key), self._random, key)
+
+    def counter(self, credential_issuer: str, token: str, key: PrivateKey | None) -> Counter:
+        """Return an issuer's endpoints for a token of an earlier redemption.
+
+        Raises: as `read_offer`.
+        """
+        metadata = IssuerDirectory(self._transport).issuer(credential_issuer)
+        return Counter(metadata, Access(token), self._sender(key))
 
     def redeem(
-        self,
-        preview: OfferPreview,
-        *,
-        signer: Signer,
-        tx_code: str | None = None,
+        self, preview: OfferPreview, *, signer: Signer, tx_code: str | None = None
     ) -> ReceivedCredential:
-        """Redeem an offer for a credential that is bound to the signer's key.
+        """Redeem the code of an offer for its first credential, bound to the signer's key.
 
         Who made it is not verified here (`weid.verification.received`): the offer is used up, and
         what came for it must not be lost where that cannot be known now.
 
         Raises:
-            WalletError: a transaction code is needed.
+            WalletError: a transaction code or a sign-in is needed, or nothing is decided yet.
             ProtocolError: the issuer refuses; the code says why.
             MalformedError: what came is not a credential for this key and of the offered type.
             TransportError: an address is refused or does not answer.
         """
-        if preview.tx_code is not None and not tx_code:
+        counter = self.begin(preview).with_code(tx_code)
+        found = counter.order(preview.credentials[0], [signer])
+        if isinstance(found, Deferred):
+            raise WalletError("the issuer has not decided yet")
+        return found.copies[0]
+
+    def _sender(self, key: PrivateKey | None) -> DpopSender:
+        signer = None if key is None else InMemorySigner(key)
+        return DpopSender(self._transport, self._clock, self._random, signer)
+
+
+class Redemption:
+    """One offer being redeemed: with its code, or after a sign-in.
+
+    `key` is the one that the token is bound to, None where the issuer does not take DPoP.
+    """
+
+    def __init__(
+        self,
+        preview: OfferPreview,
+        sender: DpopSender,
+        random: RandomBytes,
+        key: PrivateKey | None,
+    ) -> None:
+        self._preview = preview
+        self._sender = sender
+        self._random = random
+        self.key = key
+
+    def with_code(self, tx_code: str | None = None) -> Counter:
+        """Redeem the offer's own code.
+
+        Raises:
+            WalletError: a transaction code or a sign-in is needed.
+            ProtocolError, MalformedError, TransportError: as `WalletClient.redeem`.
+        """
+        grant = self._preview.grant
+        if not isinstance(grant, PreAuthorizedGrant):
+            raise WalletError("the offer needs a sign-in with the issuer")
+        if grant.tx_code is not None and not tx_code:
             raise WalletError(
                 "the offer asks for a transaction code",
                 hint="Type the code that the issuer sent you by another way.",
             )
-        token = self._token(preview, tx_code if preview.tx_code is not None else None)
-        response = self._credential(preview, token, signer)
-        entry = response.credentials[0]
-        if len(response.credentials) != 1:
-            raise MalformedError("the issuer sent several credentials for one key")
-        check_received(entry.credential, signer.public_key, expected_vct=preview.configuration.vct)
-        anchor = None if entry.anchor is None else IssuanceAnchor.from_json(entry.anchor)
-        return ReceivedCredential(
-            entry.credential, anchor, preview.credential_issuer, preview.configuration_id
+        form = TokenRequest(grant.code, tx_code if grant.tx_code is not None else None)
+        return self._open(form.to_form())
+
+    def sign_in(self, identity: AppIdentity) -> SignIn:
+        """Begin a sign-in: the person opens its URL.
+
+        Raises: as `begin_sign_in`.
+        """
+        return begin_sign_in(self._preview, identity, self._sender, self._random)
+
+    def with_answer(self, sign_in: SignIn, answer: str) -> Counter:
+        """Redeem what the browser brought back: the whole URL that it was sent to.
+
+        Raises:
+            ProtocolError, MalformedError, TransportError: as `WalletClient.redeem`.
+        """
+        return self._open(sign_in.token_form(answer))
+
+    def _open(self, form: bytes) -> Counter:
+        reply = self._sender.post(
+            self._preview.server.token_endpoint, form, content_type=FORM, accept=JSON
         )
-
-    # --- Steps -----------------------------------------------------------------------------------
-
-    def _offer(self, uri: str) -> CredentialOffer:
-        found = parse_offer_uri(uri, allow_loopback_http=True)
-        if isinstance(found, OfferLink):
-            reply = self._transport.get(found.url, accept=_JSON, max_bytes=OFFER_BYTES)
-            if reply.status != 200:
-                raise MalformedError(
-                    "the offer is not there, or not any more",
-                    hint="Ask the issuer for a new offer.",
-                )
-            return parse_offer(reply.body, allow_loopback_http=True)
-        return found
-
-    def _token_endpoint(self, grant: PreAuthorizedGrant, metadata: IssuerMetadata) -> str:
-        servers = metadata.authorization_servers or (metadata.credential_issuer,)
-        server = grant.authorization_server or servers[0]
-        if server not in servers:
-            raise MalformedError("the offer names an authorization server that is not the issuer's")
-        _check_link(server, "the authorization server")
-        url = well_known_url(server, AUTHORIZATION_SERVER)
-        found = self._fetch(url, AuthorizationServerMetadata, "the token server's metadata")
-        if found.issuer != server:
-            raise MalformedError("the token server's metadata is of another server")
-        if not found.takes_codes:
-            raise MalformedError("the token server does not take pre-authorized codes")
-        _check_link(found.token_endpoint, "the token endpoint")
-        return found.token_endpoint
-
-    def _token(self, preview: OfferPreview, tx_code: str | None) -> str:
-        request = TokenRequest(preview.grant.code, tx_code)
-        reply = self._transport.post(
-            preview.token_endpoint, request.to_form(), content_type=FORM, accept=_JSON
-        )
-        token = _read(reply, TokenResponse, "the token response")
-        if token.token_type.lower() != "bearer":
+        token = read_reply(reply, TokenResponse, "the token response")
+        sender = self._sender
+        if token.token_type.lower() == "bearer":
+            # A server may know DPoP and still hand out a plain token (RFC 9449 section 5).
+            sender = DpopSender(sender.transport, sender.clock, sender.random)
+            self.key = None
+        elif token.token_type.lower() != "dpop" or sender.signer is None:
             raise MalformedError("the token is of a type that we do not know")
         if not token.access_token.isascii() or not token.access_token.isprintable():
             raise MalformedError("the access token cannot be sent in a header")
-        return token.access_token
-
-    def _nonce(self, preview: OfferPreview) -> str | None:
-        if preview.metadata.nonce_endpoint is None:
-            return None
-        reply = self._transport.post(
-            preview.metadata.nonce_endpoint, b"", content_type=FORM, accept=_JSON
-        )
-        return _read(reply, NonceResponse, "the nonce response").c_nonce
-
-    def _credential(self, preview: OfferPreview, token: str, signer: Signer) -> CredentialResponse:
-        """Ask for the credential; a lost answer or a nonce grown old is asked for again."""
-        attempt = 1
-        while True:
-            try:
-                return self._ask_credential(preview, token, signer)
-            except TransportError as error:
-                if error.refused or attempt == ATTEMPTS:
-                    raise
-            except ProtocolError as error:
-                if error.code != "invalid_nonce" or attempt == ATTEMPTS:
-                    raise
-            attempt += 1
-
-    def _ask_credential(
-        self, preview: OfferPreview, token: str, signer: Signer
-    ) -> CredentialResponse:
-        proof = create_key_proof(
-            credential_issuer=preview.credential_issuer,
-            nonce=self._nonce(preview),
-            signer=signer,
-            clock=self._clock,
-        )
-        request = CredentialRequest(
-            credential_configuration_id=preview.configuration_id, proofs=Proofs(jwt=(proof,))
-        )
-        reply = self._transport.post(
-            preview.metadata.credential_endpoint,
-            request.to_bytes(),
-            content_type=_JSON,
-            accept=_JSON,
-            headers={"Authorization": f"Bearer {token}"},
-            max_bytes=RESPONSE_BYTES,
-        )
-        if reply.status == 202:
-            raise WalletError("the issuer has not decided yet, and waiting is not supported")
-        return _read(reply, CredentialResponse, "the credential response")
-
-    # --- Reading answers -------------------------------------------------------------------------
-
-    def _fetch(self, url: str, message: type[_MessageT], what: str) -> _MessageT:
-        reply = self._transport.get(url, accept=_JSON, max_bytes=METADATA_BYTES)
-        return _read(reply, message, what)
+        access = Access(token.access_token, _identifiers(token))
+        return Counter(self._preview.metadata, access, sender)
 
 
-def check_received(text: str, key: PublicKey, *, expected_vct: str) -> None:
-    """Check what a holder can check of a new credential without asking anybody.
+def proof_kind(offered: Offered) -> KeyKind:
+    """Return the kind of key that an issuer binds a credential of a configuration to.
 
     Raises:
-        MalformedError: not a whole SD-JWT VC, of another type, or bound to another key.
+        WalletError: none that this wallet makes.
     """
-    what = "the received credential"
-    sd_jwt = SdJwt.parse(text)
-    if sd_jwt.key_binding is not None:
-        raise MalformedError(f"{what} comes with a key binding")
-    if sd_jwt.issuer_jws.header["typ"] != FORMAT:
-        raise MalformedError(f"{what} is not of typ {FORMAT}")
-    reconstruct(sd_jwt)
-    payload = sd_jwt.payload()
-    if payload.get("vct") != expected_vct:
-        raise MalformedError(f"{what} is of another type than was offered")
-    confirmation = payload.get("cnf")
-    jwk = confirmation.get("jwk") if isinstance(confirmation, dict) else None
-    try:
-        bound = PublicKey.from_jwk(jwk)
-    except WeidError:
-        raise MalformedError(f"{what} is bound to no key") from None
-    if bound != key:
-        raise MalformedError(f"{what} is bound to another key")
+    types = offered.configuration.proof_types_supported
+    if types is None:
+        return KeyKind.ED25519
+    algorithms = () if types.jwt is None else types.jwt.proof_signing_alg_values_supported
+    found = next((kind for name, kind in _PROOF_KINDS.items() if name in algorithms), None)
+    if found is None:
+        raise WalletError("the issuer wants a proof of the key that this wallet cannot give")
+    return found
 
 
-def _check_link(url: str, what: str) -> None:
-    parse_link(url, what=what, allow_loopback_http=True)
+def _dpop_kind(server: AuthorizationServerMetadata) -> KeyKind | None:
+    algorithms = server.dpop_signing_alg_values_supported or ()
+    return next((kind for name, kind in _DPOP_KINDS.items() if name in algorithms), None)
 
 
-def _choose_configuration(
-    offer: CredentialOffer, metadata: IssuerMetadata
-) -> tuple[str, CredentialConfiguration]:
-    """Return the first offered configuration that we know."""
-    refusal: MalformedError | None = None
-    for configuration_id in offer.credential_configuration_ids:
-        try:
-            return configuration_id, metadata.configuration(configuration_id)
-        except MalformedError as error:
-            refusal = refusal or error
-    raise refusal or MalformedError("the offer names no configuration")
-
-
-def _read(reply: HttpReply, message: type[_MessageT], what: str) -> _MessageT:
-    if reply.status != 200:
-        raise _refusal(reply, what)
-    if reply.content_type != _JSON:
-        raise MalformedError(f"{what} is not JSON")
-    return message.from_bytes(reply.body, what=what, max_bytes=METADATA_BYTES)
-
-
-def _refusal(reply: HttpReply, what: str) -> WeidError:
-    """Return the issuer's refusal as an error; its words are a stranger's."""
-    try:
-        members = json_loads_object(reply.body, what=what)
-    except MalformedError:
-        members = {}
-    code, description = members.get("error"), members.get("error_description")
-    if not isinstance(code, str) or _CODE.match(code) is None:
-        return MalformedError(f"{what} did not come: the issuer answers {reply.status}")
-    words = display_text(description) if isinstance(description, str) else ""
-    return ProtocolError(code, words, status=reply.status)
+def _identifiers(token: TokenResponse) -> dict[str, str]:
+    """Return the first identifier of each configuration that the server named some for (6.2)."""
+    found: dict[str, str] = {}
+    for entry in token.authorization_details or ():
+        configuration = entry.get("credential_configuration_id")
+        identifiers = entry.get("credential_identifiers")
+        if (
+            entry.get("type") == DETAILS_TYPE
+            and isinstance(configuration, str)
+            and isinstance(identifiers, list)
+            and identifiers
+            and isinstance(identifiers[0], str)
+        ):
+            found.setdefault(configuration, identifiers[0])
+    return found

@@ -1,13 +1,23 @@
-"""Which of the wallet's credentials answers a request."""
+"""Which of the wallet's credentials answers a request, and which copy of it.
+
+A certificate may be held in copies: some with a certificate chain, some signed with a DID's key
+alone, each for a key of its own. Of those that answer, the one is taken whose proof of its issuer
+is of the kind that the verifier shows of itself, and of these the one that was used least: copies
+go out once each, so that verifiers cannot tell from the keys that one person met them
+(clauses PP-80 and PP-81).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from weid.errors import CredentialNotHeldError
+from weid.errors import CredentialNotHeldError, SeveralAnswerError
 from weid.holder import Answer, Holder
 from weid.verification.request import PresentationRequest
 from weid.wallet.contents import HeldCredential
+
+_WITH_CHAIN = ("x509_hash:", "x509_san_dns:")
+"""Beginnings of the identifiers of verifiers who live by certificate chains themselves."""
 
 
 def find_answers(
@@ -25,27 +35,67 @@ def find_answers(
     )
 
 
+def next_copy(
+    copies: Collection[HeldCredential], request: PresentationRequest | None
+) -> HeldCredential:
+    """Return the copy of one certificate that goes out next; without a request for a code."""
+    wants_chain = request is not None and request.audience.startswith(_WITH_CHAIN)
+
+    def order(held: HeldCredential) -> tuple[bool, int]:
+        times = len(held.uses) + (held.restored_at is not None)
+        return _has_chain(held) is not wants_chain, times
+
+    return min(copies, key=order)
+
+
 def choose_credential(
-    credentials: tuple[HeldCredential, ...], request: PresentationRequest, query_id: str | None
+    credentials: tuple[HeldCredential, ...],
+    request: PresentationRequest,
+    query_id: str | None,
+    *,
+    named: Collection[str] = (),
 ) -> HeldCredential:
     """Return the one credential that answers a query of the request.
 
-    Where none does but one is of the right type, that one is returned, a verified one before
-    others: presenting it says which claims it lacks, or that it is not verified yet.
+    Of copies of one certificate it is the next. `named` are ids of credentials to prefer where
+    several certificates answer. Where none does but one is of the right type, that one is
+    returned, a verified one before others: presenting it says which claims it lacks, or that it
+    is not verified yet.
 
     Raises:
-        CredentialNotHeldError: none is of the type asked for, or several answer.
+        CredentialNotHeldError: none is of the type asked for.
+        SeveralAnswerError: several answer.
     """
     query = request.credential_query(query_id)
     found = [h for h, answer in find_answers(credentials, request) if answer.query.id == query.id]
-    if len(found) > 1:
-        raise CredentialNotHeldError(
-            f"{len(found)} credentials answer the request",
-            hint="Say which: " + ", ".join(held.id for held in found),
+    certificates = _by_certificate(found)
+    if len(certificates) > 1 and named:
+        wanted = {_group(held) for held in credentials if held.id in named}
+        kept = {group: copies for group, copies in certificates.items() if group in wanted}
+        certificates = kept or certificates
+    if len(certificates) > 1:
+        raise SeveralAnswerError(
+            f"{len(certificates)} credentials answer the request",
+            hint="Say which: " + ", ".join(copies[0].id for copies in certificates.values()),
         )
-    if found:
-        return found[0]
+    for copies in certificates.values():
+        return next_copy(copies, request)
     for held in sorted(credentials, key=lambda held: held.unverified):
         if held.credential.vct in query.types:
             return held
     raise CredentialNotHeldError("the wallet holds no credential of the type asked for")
+
+
+def _by_certificate(found: Iterable[HeldCredential]) -> dict[str, list[HeldCredential]]:
+    groups: dict[str, list[HeldCredential]] = {}
+    for held in found:
+        groups.setdefault(_group(held), []).append(held)
+    return groups
+
+
+def _group(held: HeldCredential) -> str:
+    return held.batch or held.id
+
+
+def _has_chain(held: HeldCredential) -> bool:
+    return "x5c" in held.credential.sd_jwt.issuer_jws.header

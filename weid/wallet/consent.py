@@ -3,12 +3,12 @@
 Pure: values in, text out. Names and values are strangers' text, so each is cut, stripped of what
 is invisible, and isolated (`weid.qr.content.display_text`): it cannot reorder or fake the words
 around it. The issuer's name comes from a registry or is said to be unconfirmed; never from the
-credential. Clauses IP-22 to IP-25 and PP-53.
+credential. Clauses IP-22 to IP-25, PP-53 and PP-82.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -22,7 +22,9 @@ from weid.credential.registered_claims import REGISTERED_CLAIMS
 from weid.credential.sd_jwt import SdJwt, reconstruct
 from weid.encoding import JsonObject, JsonValue
 from weid.errors import WeidError
-from weid.openid4vci.client import OfferPreview
+from weid.openid4vci.discovery import OfferPreview
+from weid.openid4vp.client_id import Prefix
+from weid.openid4vp.request_object import AuthenticRequest
 from weid.openid4vp.transaction_types import TransactionType, describe_transactions
 from weid.qr.content import display_text
 from weid.registry.records import OrganisationRecord
@@ -101,8 +103,10 @@ def consent_to_offer(preview: OfferPreview, *, language: str = "en") -> Consent:
     headlines = [
         f"An offer from {display_text(host)}",
         f"which calls itself {display_text(preview.issuer_name(language))} (not confirmed).",
-        f"It offers: {display_text(preview.credential_name(language))}",
+        *(f"It offers: {display_text(one.name(language))}" for one in preview.credentials),
     ]
+    if preview.by_page:
+        headlines.append("You will sign in with it in a browser.")
     if preview.tx_code is not None:
         headlines.append("You need the transaction code that it sent you by another way.")
     question = "Did you expect this offer? Accept it?"
@@ -110,14 +114,22 @@ def consent_to_offer(preview: OfferPreview, *, language: str = "en") -> Consent:
 
 
 def consent_to_keep(
-    text: str, *, names: OrganisationNames | None = None, unverified: bool = False
+    text: str,
+    *,
+    names: OrganisationNames | None = None,
+    unverified: bool = False,
+    copies: int = 1,
 ) -> Consent:
     """Return the question before a received credential is kept: whose it is, from whom.
+
+    It may have come in several copies that say the same.
 
     Of one that is `unverified` nobody knows who signed it: no name is confirmed for it.
     """
     whole = SdJwt.parse(text)
     headlines = ["You received a credential."]
+    if copies > 1:
+        headlines = [f"You received a credential in {copies} copies, to be shown once each."]
     if unverified:
         headlines.append("Nobody verified it: anybody may have made it, in anybody's name.")
         names = None
@@ -165,6 +177,36 @@ def consent_to_present(
     )
 
 
+def consent_to_answer(
+    asked: AuthenticRequest,
+    parts: Sequence[tuple[str, str]],
+    *,
+    names: OrganisationNames | None = None,
+    transactions: Mapping[str, TransactionType] = MappingProxyType({}),
+) -> Consent:
+    """Return the question before a request that came by a link is answered where it says.
+
+    `parts` are credentials, each whole and as it would be shown; `transactions` as in
+    `consent_to_present`.
+
+    Raises:
+        ProtocolError: the request wants agreement to a transaction that the wallet cannot show.
+    """
+    request = asked.request
+    agreeing = describe_transactions(request.transaction_data, transactions)
+    headlines = [*_asker(asked, names)]
+    shown: list[ConsentItem] = []
+    hidden: list[ConsentItem] = []
+    for held, chosen in parts:
+        headlines.extend(_about(SdJwt.parse(held), names))
+        more_shown, more_hidden = _split(held, chosen)
+        shown.extend(more_shown)
+        hidden.extend(more_hidden)
+    headlines.extend(f"You would also agree to: {'; '.join(entry)}" for entry in agreeing)
+    question = f"Show these claims to this verifier{', and agree' if agreeing else ''}?"
+    return Consent(ConsentKind.REQUEST, tuple(headlines), tuple(shown), tuple(hidden), question)
+
+
 def consent_to_show(held: str, chosen: str, *, names: OrganisationNames | None = None) -> Consent:
     """Return the question before a code is shown that nobody in particular asked for."""
     shown, hidden = _split(held, chosen)
@@ -176,6 +218,28 @@ def consent_to_show(held: str, chosen: str, *, names: OrganisationNames | None =
 
 
 # --- How ----------------------------------------------------------------------------------------
+
+
+def _asker(asked: AuthenticRequest, names: OrganisationNames | None) -> Iterator[str]:
+    """Yield who asks, and how far that is proved: by whom, or by nobody."""
+    client_id, request = asked.client_id, asked.request
+    host = display_text(urlsplit(asked.place).netloc)
+    known = None
+    if client_id.prefix is Prefix.DECENTRALIZED_IDENTIFIER:
+        known = _confirmed(client_id.name, names)
+    if known is not None:
+        yield f"Asked by {display_text(known.name)} (confirmed by the registry)."
+    elif client_id.prefix is not Prefix.REDIRECT_URI:
+        yield f"Asked by {display_text(client_id.name)}."
+    if not asked.confirmed:
+        yield "Nobody whom you trust says who that is: only where the answer goes is certain."
+    elif known is None and client_id.prefix is Prefix.DECENTRALIZED_IDENTIFIER:
+        yield "A registry that you trust has this identifier, and no name for it."
+    elif known is None:
+        yield "An authority that you trust certified it."
+    if request.client_name:
+        yield f"It calls itself {display_text(request.client_name)} (not confirmed)."
+    yield f"The answer goes to {host}."
 
 
 def _about(credential: SdJwt, names: OrganisationNames | None) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -60,6 +60,7 @@ class HeldCredential:
     `restored_at` is set where the wallet was restored from a backup: the credential may have been
     used since that backup, which `uses` cannot know. `unverified` is set where its offer was used
     up and nobody could say whether its issuer made it: nothing of it leaves before that is known.
+    Copies of one certificate, each with a key of its own, have the same `batch`; else it is empty.
     """
 
     id: str
@@ -71,6 +72,7 @@ class HeldCredential:
     uses: tuple[Use, ...] = ()
     restored_at: int | None = None
     unverified: bool = False
+    batch: str = ""
 
     @property
     def credential(self) -> Credential:
@@ -84,16 +86,59 @@ class HeldCredential:
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitedCredential:
+    """A credential that its issuer has not decided about; it is asked for again, not before `due`.
+
+    `keys` are the thumbprints of those that its copies will be bound to, `token_key` the one that
+    the access token is bound to, if it is.
+    """
+
+    id: str
+    credential_issuer: str
+    configuration_id: str
+    vct: str
+    transaction_id: str = field(repr=False)
+    token: str = field(repr=False)
+    token_key: PrivateKey | None = field(repr=False)
+    keys: tuple[str, ...]
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
 class Contents:
     """Everything in a wallet; every change makes a new value."""
 
     keys: Mapping[str, HeldKey] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     credentials: tuple[HeldCredential, ...] = ()
+    awaited: tuple[AwaitedCredential, ...] = ()
 
-    def with_key(self, key: HeldKey) -> Contents:
-        """Return the contents with one more key."""
-        keys = {**self.keys, key.private.public.thumbprint(): key}
+    def with_keys(self, *keys: HeldKey) -> Contents:
+        """Return the contents with more keys."""
+        more = {key.private.public.thumbprint(): key for key in keys}
+        return replace(self, keys=MappingProxyType({**self.keys, **more}))
+
+    def without_keys(self, thumbprints: Iterable[str]) -> Contents:
+        """Return the contents without those of the keys that nothing is bound to."""
+        needed = {held.key for held in self.credentials}
+        needed.update(key for one in self.awaited for key in one.keys)
+        gone = set(thumbprints) - needed
+        keys = {name: key for name, key in self.keys.items() if name not in gone}
         return replace(self, keys=MappingProxyType(keys))
+
+    def with_awaited(self, awaited: AwaitedCredential) -> Contents:
+        """Return the contents with an awaited credential added, or in the place of its id."""
+        others = tuple(one for one in self.awaited if one.id != awaited.id)
+        return replace(self, awaited=(*others, awaited))
+
+    def without_awaited(self, awaited: AwaitedCredential) -> Contents:
+        """Return the contents without an awaited credential; its keys stay."""
+        return replace(self, awaited=tuple(one for one in self.awaited if one.id != awaited.id))
+
+    def copies_of(self, held: HeldCredential) -> tuple[HeldCredential, ...]:
+        """Return a credential and the other copies of the same certificate."""
+        if not held.batch:
+            return (held,)
+        return tuple(one for one in self.credentials if one.batch == held.batch)
 
     def with_credential(self, credential: HeldCredential) -> Contents:
         """Return the contents with a credential added, or in the place of the one of its id."""
@@ -106,13 +151,14 @@ class Contents:
         return replace(self, credentials=changed)
 
     def without(self, credential_id: str) -> Contents:
-        """Return the contents without a credential and without its key, if no other needs it."""
-        gone = self.credential(credential_id)
-        left = tuple(held for held in self.credentials if held.id != credential_id)
-        keys = dict(self.keys)
-        if all(held.key != gone.key for held in left):
-            keys.pop(gone.key, None)
-        return Contents(MappingProxyType(keys), left)
+        """Return the contents without a certificate, all its copies, and keys that only it needs.
+
+        Raises:
+            CredentialNotHeldError: there is none, or several begin like that.
+        """
+        gone = self.copies_of(self.credential(credential_id))
+        left = tuple(held for held in self.credentials if held not in gone)
+        return replace(self, credentials=left).without_keys(held.key for held in gone)
 
     def credential(self, credential_id: str) -> HeldCredential:
         """Return a credential by its id, or by the beginning of it that only it has.
@@ -154,6 +200,7 @@ def encode_contents(contents: Contents) -> bytes:
             for key in contents.keys.values()
         ],
         "credentials": [_write(held) for held in contents.credentials],
+        "awaited": [_write_awaited(one) for one in contents.awaited],
     }
     return json_dumps(value)
 
@@ -180,13 +227,15 @@ def decode_contents(data: bytes) -> Contents:
         ]
         keys = {key.private.public.thumbprint(): key for key in held}
         credentials = tuple(_read(members) for members in value["credentials"])
-        if schema != SCHEMA or not {one.key for one in credentials} <= keys.keys():
+        awaited = tuple(_read_awaited(members) for members in value.get("awaited", []))
+        bound = {one.key for one in credentials} | {key for one in awaited for key in one.keys}
+        if schema != SCHEMA or not bound <= keys.keys():
             raise MalformedError("a credential's key is not there, or the schema is none")
     except WalletFileError:
         raise
     except (WeidError, KeyError, TypeError, ValueError):
         raise WalletFileError(f"{what} cannot be read") from None
-    return Contents(MappingProxyType(keys), credentials)
+    return Contents(MappingProxyType(keys), credentials, awaited)
 
 
 def _write(held: HeldCredential) -> JsonObject:
@@ -208,6 +257,7 @@ def _write(held: HeldCredential) -> JsonObject:
         ],
         "restored_at": held.restored_at,
         "unverified": held.unverified,
+        "batch": held.batch,
     }
 
 
@@ -232,6 +282,36 @@ def _read(members: dict[str, Any]) -> HeldCredential:
         uses,
         None if restored_at is None else _time(restored_at),
         _flag(members.get("unverified", False)),
+        _text(members.get("batch", "")),
+    )
+
+
+def _write_awaited(one: AwaitedCredential) -> JsonObject:
+    return {
+        "id": one.id,
+        "credential_issuer": one.credential_issuer,
+        "configuration_id": one.configuration_id,
+        "vct": one.vct,
+        "transaction_id": one.transaction_id,
+        "token": one.token,
+        "token_key": None if one.token_key is None else one.token_key.to_private_jwk(),
+        "keys": list(one.keys),
+        "due": one.due,
+    }
+
+
+def _read_awaited(members: dict[str, Any]) -> AwaitedCredential:
+    token_key = members["token_key"]
+    return AwaitedCredential(
+        _text(members["id"]),
+        _text(members["credential_issuer"]),
+        _text(members["configuration_id"]),
+        _text(members["vct"]),
+        _text(members["transaction_id"]),
+        _text(members["token"]),
+        None if token_key is None else PrivateKey.from_jwk(token_key),
+        tuple(map(_text, members["keys"])),
+        _time(members["due"]),
     )
 
 

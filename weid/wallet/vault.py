@@ -7,6 +7,7 @@ Clauses IP-26 to IP-33.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,7 @@ from weid.errors import CredentialNotHeldError, MalformedError, WalletFileError
 from weid.wallet.backup import read_backup, write_backup
 from weid.wallet.consent import OrganisationNames
 from weid.wallet.contents import (
+    AwaitedCredential,
     Contents,
     HeldCredential,
     HeldKey,
@@ -186,11 +188,21 @@ class Vault:
         Raises:
             MalformedError: a kind of key that cannot sign.
         """
-        if kind is KeyKind.X25519:
+        return self.new_keys([kind])[0]
+
+    def new_keys(self, kinds: Iterable[KeyKind]) -> tuple[PublicKey, ...]:
+        """Make a key of each kind, for one credential each, and return their public halves.
+
+        Raises:
+            MalformedError: a kind of key that cannot sign.
+        """
+        wanted = tuple(kinds)
+        if KeyKind.X25519 in wanted:
             raise MalformedError("a key for agreement cannot hold a credential")
-        private = PrivateKey.generate(kind, random=self._random)
-        self._save(self._contents.with_key(HeldKey(private, self._clock.now())))
-        return private.public
+        made = [PrivateKey.generate(kind, random=self._random) for kind in wanted]
+        now = self._clock.now()
+        self._save(self._contents.with_keys(*(HeldKey(private, now) for private in made)))
+        return tuple(private.public for private in made)
 
     def add(
         self,
@@ -199,11 +211,13 @@ class Vault:
         anchor: IssuanceAnchor | None = None,
         source: str = "",
         unverified: bool = False,
+        batch: str = "",
     ) -> HeldCredential:
         """Keep a credential that is bound to a key of this wallet; twice is the same as once.
 
         An anchor that comes later is kept with it. One that is `unverified` is not shown to
-        anybody until it is verified, or kept again without that word.
+        anybody until it is verified, or kept again without that word. Copies of one certificate
+        have the same `batch`.
 
         Raises:
             CredentialNotHeldError: it is bound to no key of this wallet.
@@ -233,6 +247,7 @@ class Vault:
                 source,
                 kept,
                 unverified=unverified,
+                batch=batch,
             )
         if held != known:
             self._save(self._contents.with_credential(held))
@@ -250,8 +265,20 @@ class Vault:
         """
         return self._contents.credential(credential_id)
 
+    def copies(self, credential_id: str) -> tuple[HeldCredential, ...]:
+        """Return all copies of a certificate, by the id of one.
+
+        Raises:
+            CredentialNotHeldError: there is none.
+        """
+        return self._contents.copies_of(self.credential(credential_id))
+
+    def awaited(self) -> tuple[AwaitedCredential, ...]:
+        """Return what issuers have not decided about."""
+        return self._contents.awaited
+
     def remove(self, credential_id: str) -> None:
-        """Forget a credential and its key, for ever.
+        """Forget a certificate with all its copies and their keys, for ever.
 
         Raises:
             CredentialNotHeldError: there is none.

@@ -1,151 +1,73 @@
 """A holder's wallet: receives credentials, and shows as much of them as a person agrees to.
 
 A library, not an app: it asks a person through the `agree` callables that it is given. What is
-kept, and how, is in `weid.wallet.vault`. Clauses IP-22 to IP-25 and IP-34.
+kept, and how, is in `weid.wallet.vault`, how it comes in `weid.wallet.receiving`.
+Clauses IP-22 to IP-25, IP-34 and PP-80 to PP-84.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TypeAlias
 
 from weid.credential.claim_path import Step
 from weid.credential.sd_jwt import SdJwt, reconstruct
-from weid.errors import UndeterminedError, WalletError
+from weid.errors import (
+    CredentialNotHeldError,
+    ProtocolError,
+    SeveralAnswerError,
+    WalletError,
+    WeidError,
+)
 from weid.holder import Answer, Holder
-from weid.openid4vci.client import OfferPreview, ReceivedCredential, WalletClient
+from weid.openid4vp.client import PresentationClient
+from weid.openid4vp.request_object import AuthenticRequest, RequestTrust
+from weid.openid4vp.transaction_types import TransactionType
 from weid.qr.repack import refuse_chain
 from weid.transport import HttpTransport
-from weid.verification.policy import TrustPolicy
-from weid.verification.received import require_issued, require_verifiable
 from weid.verification.request import PresentationRequest
-from weid.wallet.answers import choose_credential, find_answers
-from weid.wallet.consent import (
-    Consent,
-    consent_to_keep,
-    consent_to_offer,
-    consent_to_present,
-    consent_to_show,
-)
+from weid.verification.transaction_data import TransactionData
+from weid.wallet.acceptance import Agree, require_agreement, verify_hint
+from weid.wallet.answers import choose_credential, find_answers, next_copy
+from weid.wallet.consent import Consent, consent_to_answer, consent_to_present, consent_to_show
 from weid.wallet.contents import HeldCredential, Use, UseKind
 from weid.wallet.policies import PolicyRecords, find_policy
-from weid.wallet.vault import Vault
+from weid.wallet.receiving import ReceivingWallet
 
-Agree: TypeAlias = Callable[[Consent], bool]
-"""Shows a consent text to a person, whole, and returns whether they agreed."""
 Disclose: TypeAlias = Iterable[str | tuple[Step, ...]]
 """Claims by path."""
+Transactions: TypeAlias = Mapping[str, TransactionType]
+"""The kinds of transaction that a wallet can show to a person, by name."""
+_NO_TRANSACTIONS: Transactions = MappingProxyType({})
 
 
-class Wallet(Vault):
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request that was answered: with which credentials, and the page to go on to, if any."""
+
+    presented: tuple[HeldCredential, ...]
+    place: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The answer to one query: the credential, and its presentation as it would leave."""
+
+    query_id: str
+    held: HeldCredential
+    presentation: str
+
+    @property
+    def chosen(self) -> str:
+        """What of the credential would be shown."""
+        return _without_binding(self.presentation)
+
+
+class Wallet(ReceivingWallet):
     """A wallet: `create` or `open` it, close it or use it in a `with` block."""
-
-    # --- Receiving -------------------------------------------------------------------------------
-
-    def read_offer(self, offer_uri: str, *, transport: HttpTransport) -> OfferPreview:
-        """Read an offer and ask its issuer who it is; nothing is redeemed.
-
-        Raises:
-            MalformedError: the offer, or what its issuer says of itself, is not what it should be.
-            TransportError: an address is refused or does not answer.
-        """
-        return WalletClient(transport, clock=self._clock).read_offer(offer_uri)
-
-    def accept(
-        self,
-        offer: str | OfferPreview,
-        *,
-        transport: HttpTransport,
-        trust: TrustPolicy | None = None,
-        accept_unverified: bool = False,
-        tx_code: str | None = None,
-        agree: Agree | None = None,
-    ) -> HeldCredential:
-        """Redeem an offer with a new key and keep the credential.
-
-        The offer is its URI, or what `read_offer` returned. `agree` is asked before a URI is
-        redeemed (who offers what) and before the credential is kept (whose it is, from which
-        issuer). `trust` says which registries know the issuer: what no verifier would take is not
-        kept, and nothing is redeemed while they cannot be asked. Where they go away meanwhile, what
-        came is kept without a question as not verified yet, for `verify`. `accept_unverified` keeps
-        whatever came, whoever signed it.
-
-        Raises:
-            WalletError: the person did not agree, a transaction code is needed, `trust` knows
-                nobody for that type, or there is none.
-            RejectedError: the credential is not one of a trusted issuer; it is not kept.
-            UndeterminedError: that cannot be known now; it is kept as not verified yet.
-            RegistryError: the registry cannot be asked; nothing was redeemed.
-            ProtocolError: the issuer refuses.
-            MalformedError: the offer, or what came for it, is not what it should be.
-            TransportError: an address is refused or does not answer.
-        """
-        if (trust is None) != accept_unverified:
-            raise WalletError(
-                "an offer is accepted with a trust policy, or as one that nobody verifies",
-                hint="Give trust=…, or accept_unverified=True and keep what anybody may have made.",
-            )
-        client = WalletClient(transport, clock=self._clock)
-        preview = client.read_offer(offer) if isinstance(offer, str) else offer
-        if trust is not None:
-            # An offer is good for once: what could not be verified afterwards would be lost.
-            require_verifiable(preview.configuration.vct, trust, now=self._clock.now())
-        if isinstance(offer, str):
-            _require(agree, consent_to_offer(preview), "the offer was not accepted")
-        # The key is saved before the issuer learns of it, so that no crash leaves a credential
-        # that is bound to a key nobody has.
-        key = self.new_key()
-        received = client.redeem(preview, signer=self._signer(key.thumbprint()), tx_code=tx_code)
-        if trust is not None:
-            self._require_issued(received, trust)
-        question = consent_to_keep(received.text, names=self._names, unverified=trust is None)
-        _require(agree, question, "the credential was not kept")
-        return self._keep(received)
-
-    def verify(
-        self, credential_id: str, *, trust: TrustPolicy, agree: Agree | None = None
-    ) -> HeldCredential:
-        """Verify a credential of the wallet; one that was not verified yet can be shown then.
-
-        `agree` is asked, of such a one, whose it is and from which issuer, as when it is kept.
-
-        Raises:
-            CredentialNotHeldError: there is no such credential.
-            WalletError: the person did not agree.
-            RejectedError: it is not one of a trusted issuer; it stays as it is.
-            UndeterminedError: that cannot be known now; it stays as it is.
-        """
-        held = self.credential(credential_id)
-        require_issued(held.text, trust, now=self._clock.now(), anchor=held.anchor)
-        if not held.unverified:
-            return held
-        question = consent_to_keep(held.text, names=self._names)
-        _require(agree, question, "the credential stays as not verified yet")
-        verified = replace(held, unverified=False)
-        self._save(self._contents.with_credential(verified))
-        return verified
-
-    def _require_issued(self, received: ReceivedCredential, trust: TrustPolicy) -> None:
-        """Require that a trusted issuer made it; keep it where that cannot be known now."""
-        try:
-            require_issued(received.text, trust, now=self._clock.now(), anchor=received.anchor)
-        except UndeterminedError as error:
-            # Its offer is used up: whoever comes for it again gets nothing.
-            held = self._keep(received, unverified=True)
-            raise UndeterminedError(
-                f"{error.message}; the credential is kept as not verified yet",
-                report=error.report,
-                hint=_verify_hint(held),
-            ) from None
-
-    def _keep(self, received: ReceivedCredential, *, unverified: bool = False) -> HeldCredential:
-        return self.add(
-            received.text,
-            anchor=received.anchor,
-            source=received.credential_issuer,
-            unverified=unverified,
-        )
 
     # --- Presenting ------------------------------------------------------------------------------
 
@@ -192,9 +114,48 @@ class Wallet(Vault):
         presentation = self._answer(held, request, disclose, query_id)
         # What is asked about is the very text that would leave, not a second calculation of it.
         chosen = _without_binding(presentation)
-        _require(agree, self._question(held, request, chosen), "the claims were not shown")
+        require_agreement(agree, self._question(held, request, chosen), "the claims were not shown")
         self._remember(held, UseKind.PRESENTED, request.audience, chosen)
         return presentation
+
+    def answer(
+        self,
+        link: str,
+        *,
+        transport: HttpTransport,
+        trust: RequestTrust,
+        credential_ids: Collection[str] = (),
+        transactions: Transactions = _NO_TRANSACTIONS,
+        agree: Agree | None = None,
+    ) -> Answered:
+        """Answer the request of a link, by `openid4vp://…`, at the verifier who sent it.
+
+        `trust` says whom the wallet believes about who asks. `agree` is asked who asks, how far
+        that is proved, and what would go out. `credential_ids` say which credentials to use
+        where several would do; `transactions` are the kinds of transaction that can be shown. A
+        verifier whose request can be believed is told where it is not answered (section 8.5).
+
+        Raises:
+            ProtocolError: the request is not one to answer, and nothing was sent; or the verifier
+                does not give it, or does not accept the answer.
+            CredentialNotHeldError: the wallet cannot answer, or several credentials could.
+            WalletError: the person did not agree.
+            MalformedError: the link cannot be read.
+            TransportError: an address is refused or does not answer.
+        """
+        client = PresentationClient(transport, trust=trust, clock=self._clock, random=self._random)
+        asked = client.read_request(link)
+        try:
+            parts = self._agreed_parts(asked, credential_ids, transactions, agree)
+        except SeveralAnswerError:
+            raise
+        except (ProtocolError, WalletError) as error:
+            _tell(client, asked, error)
+            raise
+        for part in parts:
+            self._remember(part.held, UseKind.PRESENTED, asked.request.audience, part.chosen)
+        place = client.answer(asked, {part.query_id: [part.presentation] for part in parts})
+        return Answered(tuple(self.credential(part.held.id) for part in parts), place)
 
     def show(self, credential_id: str, *, disclose: Disclose, agree: Agree | None = None) -> str:
         """Return a presentation that nobody asked for, to be shown as a code for two minutes.
@@ -205,7 +166,8 @@ class Wallet(Vault):
             MalformedError: it carries a certificate chain, which fits no code (CP-57).
             WalletError: the person did not agree, or the credential is not verified yet.
         """
-        held = _require_verified(self.credential(credential_id))
+        copies = self.copies(credential_id)
+        held = _require_verified(next_copy(copies, None))
         refuse_chain(held.text)
         presentation = Holder.show(
             held.credential,
@@ -216,7 +178,7 @@ class Wallet(Vault):
         )
         chosen = _without_binding(presentation)
         question = consent_to_show(held.text, chosen, names=self._names)
-        _require(agree, question, "the claims were not shown")
+        require_agreement(agree, question, "the claims were not shown")
         self._remember(held, UseKind.SHOWN, "", chosen)
         return presentation
 
@@ -226,7 +188,10 @@ class Wallet(Vault):
         self, request: PresentationRequest, credential_id: str | None, query_id: str | None
     ) -> HeldCredential:
         if credential_id is not None:
-            return _require_verified(self.credential(credential_id))
+            named = self.credential(credential_id)
+            copies = tuple(held for held in self.copies(named.id) if not held.unverified)
+            answering = [held for held, _ in find_answers(copies, request)]
+            return _require_verified(next_copy(answering or [named], request))
         return _require_verified(choose_credential(self._contents.credentials, request, query_id))
 
     def _answer(
@@ -245,6 +210,50 @@ class Wallet(Vault):
             query_id=query_id,
         )
 
+    def _agreed_parts(
+        self,
+        asked: AuthenticRequest,
+        credential_ids: Collection[str],
+        transactions: Transactions,
+        agree: Agree | None,
+    ) -> tuple[_Part, ...]:
+        """Return what goes out, once the person agreed to that very text."""
+        request = asked.request
+        named = {self.credential(one).id for one in credential_ids}
+        every = [answer for _, answer in find_answers(self._contents.credentials, request)]
+        queries = [answer.query.id for answer in Holder.plan(every, request)]
+        entries = _shared_out(request, queries)
+        parts = tuple(
+            self._part(asked, query_id, named, entries.get(query_id, ())) for query_id in queries
+        )
+        question = consent_to_answer(
+            asked,
+            [(part.held.text, part.chosen) for part in parts],
+            names=self._names,
+            transactions=transactions,
+        )
+        require_agreement(agree, question, "the claims were not shown")
+        return parts
+
+    def _part(
+        self,
+        asked: AuthenticRequest,
+        query_id: str,
+        named: Collection[str],
+        entries: tuple[TransactionData, ...],
+    ) -> _Part:
+        found = choose_credential(self._contents.credentials, asked.request, query_id, named=named)
+        held = _require_verified(found)
+        presentation = Holder.present(
+            held.credential,
+            asked.request,
+            signer=self._signer(held.key),
+            clock=self._clock,
+            query_id=query_id,
+            agreed_to=entries,
+        )
+        return _Part(query_id, held, presentation)
+
     def _question(self, held: HeldCredential, request: PresentationRequest, chosen: str) -> Consent:
         names = self._names
         records = names if isinstance(names, PolicyRecords) else None
@@ -257,22 +266,40 @@ class Wallet(Vault):
         self._save(self._contents.with_credential(replace(held, uses=(*held.uses, use))))
 
 
-def _require(agree: Agree | None, consent: Consent, otherwise: str) -> None:
-    if agree is not None and not agree(consent):
-        raise WalletError(otherwise)
+def _tell(
+    client: PresentationClient, asked: AuthenticRequest, error: ProtocolError | WalletError
+) -> None:
+    """Tell the verifier that there will be no answer; what it says to that changes nothing.
+
+    Who has no such credential and who does not agree say the same (section 8.5).
+    """
+    code = error.code if isinstance(error, ProtocolError) else "access_denied"
+    with suppress(WeidError):
+        client.refuse(asked, code)
+
+
+def _shared_out(
+    request: PresentationRequest, queries: list[str]
+) -> dict[str, tuple[TransactionData, ...]]:
+    """Return which credential agrees to which transactions: the first that may (section 8.4)."""
+    shared: dict[str, tuple[TransactionData, ...]] = {}
+    for entry in request.transaction_data:
+        able = next((one for one in queries if one in entry.credential_ids), None)
+        if able is None:
+            raise CredentialNotHeldError(
+                "the wallet holds no credential that could agree to the transaction"
+            )
+        shared[able] = (*shared.get(able, ()), entry)
+    return shared
 
 
 def _require_verified(held: HeldCredential) -> HeldCredential:
     if held.unverified:
         raise WalletError(
             f"the credential {held.id} is not verified yet: anybody may have made it",
-            hint=_verify_hint(held),
+            hint=verify_hint(held),
         )
     return held
-
-
-def _verify_hint(held: HeldCredential) -> str:
-    return f"When its registry can be asked: weid wallet verify {held.id}"
 
 
 def _without_binding(presentation: str) -> str:
