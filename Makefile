@@ -12,7 +12,7 @@ COMETBFT_PROGRAM := .cometbft/bin/cometbft-$(COMETBFT)
 # Go's installer puts it where a login shell may not look.
 GO ?= $(or $(shell command -v go 2>/dev/null),$(wildcard /usr/local/go/bin/go))
 
-.PHONY: help setup lock demo format lint types imports test e2e browser faults faults-long determinism determinism-long cometbft cometbft-program bench bench-scale vectors clauses check clean
+.PHONY: help setup lock demo format lint types imports test e2e peers browser faults faults-long determinism determinism-long cometbft cometbft-program bench bench-scale vectors clauses check clean
 
 help: ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -53,10 +53,13 @@ imports: setup ## the import contracts
 	$(BIN)/lint-imports
 
 test: setup ## unit, conformance, contract, architecture, docs and command-line tests (k=… selects)
-	$(BIN)/python -m pytest -m "not e2e and not browser and not faults and not cometbft and not determinism" $(if $(k),-k "$(k)")
+	$(BIN)/python -m pytest -m "not e2e and not browser and not faults and not cometbft and not determinism and not peers" $(if $(k),-k "$(k)")
 
 e2e: setup ## the whole system as processes
 	$(BIN)/python -m pytest -m e2e
+
+peers: setup ## wallets, issuers and verifiers of other houses against ours (installs them with npm)
+	$(BIN)/python -m pytest -m peers $(if $(k),-k "$(k)")
 
 browser: setup ## every page's main action in a headless browser
 	$(BIN)/python -m pytest -m browser
