@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from weid.cli.command import SharedCommand
 from weid.cli.consents import ask
-from weid.cli.inputs import INPUT, read_input
+from weid.cli.inputs import read_input
 from weid.cli.output import Session, pass_session
 from weid.cli.wallet import NEW_FILE, wallet_options
 from weid.cli.wallet_trust import trust_in_issuer
 
 if TYPE_CHECKING:
     from weid.wallet.wallet import Wallet
+
+
+class _RequestFile(click.Path):
+    """The file of a request; a link is another command's."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and value.startswith(("openid4vp://", "haip-vp://")):
+            self.fail("a link is answered where it leads: weid wallet answer LINK", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 @click.command(cls=SharedCommand)
@@ -36,7 +48,7 @@ def verify(session: Session, *, held: Wallet, credential_id: str, yes: bool) -> 
 
 
 @click.command(cls=SharedCommand)
-@click.argument("request", metavar="REQUEST|-", type=INPUT)
+@click.argument("request", metavar="REQUEST|-", type=_RequestFile())
 @click.option("--disclose", metavar="A,B,…", help="The fields that you agree to show.")
 @click.option("--credential", "credential_id", help="Which certificate, where several would do.")
 @click.option("-y", "--yes", is_flag=True, help="Answer without being asked.")

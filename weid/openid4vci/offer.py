@@ -13,6 +13,8 @@ from weid.openid4vci.message import Message
 from weid.qr.content import parse_link
 
 SCHEME: Final = "openid-credential-offer://"
+_SCHEMES: Final = (SCHEME, "haip-vci://")
+"""What an offer may begin with; the second is that of HAIP 1.0 (section 4.2)."""
 PRE_AUTHORIZED_CODE: Final = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
 AUTHORIZATION_CODE: Final = "authorization_code"
 OFFER_BYTES: Final = 16 * 1024
@@ -101,7 +103,7 @@ def parse_offer_uri(uri: str, *, allow_loopback_http: bool = False) -> Credentia
     text = uri.strip()
     if len(text) > OFFER_BYTES:
         raise MalformedError(f"{what} is longer than {OFFER_BYTES} characters")
-    if not text.startswith(SCHEME):
+    if not text.startswith(_SCHEMES):
         raise MalformedError(
             f"{what} does not begin with {SCHEME}",
             hint="Paste the whole text of the issuer's code or message.",

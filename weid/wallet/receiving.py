@@ -129,9 +129,9 @@ class ReceivingWallet(Vault):
 
         Raises: as `accept`, for what concerns the offer as a whole.
         """
+        terms = terms_of(trust, accept_unverified=accept_unverified, agree=agree, wait=wait)
         client = self._client(transport)
         preview = client.read_offer(offer) if isinstance(offer, str) else offer
-        terms = terms_of(trust, accept_unverified=accept_unverified, agree=agree, wait=wait)
         kinds = [proof_kind(offered) for offered in preview.credentials]
         for offered in preview.credentials:
             if trust is not None:

@@ -77,6 +77,7 @@ class PeerIssuer:
         self.notices: list[JsonObject] = []
         self.pushed: dict[str, str] = {}
         self.undecided = 0
+        self.interval = 30
         self.details: list[JsonObject] | None = None
         self.orders: list[JsonObject] = []
         self.waiting: JsonObject = {}
@@ -211,7 +212,7 @@ class PeerIssuer:
     def _decided(self, value: JsonObject) -> HttpReply:
         if self.undecided:
             self.undecided -= 1
-            return self._closed(202, {"transaction_id": "t-1", "interval": 30})
+            return self._closed(202, {"transaction_id": "t-1", "interval": self.interval})
         proofs = [
             check_key_proof(text, expected_audience=ISSUER, clock=self.world.clock)
             for text in value["proofs"]["jwt"]

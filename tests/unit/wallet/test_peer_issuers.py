@@ -65,6 +65,12 @@ def test_metadata_is_found_in_either_order_of_its_well_known_place(wallet, peer)
     assert accept(wallet, peer).first().source == ISSUER
 
 
+@clause("IP-16")
+def test_an_offer_by_the_scheme_of_haip_is_one(wallet, peer):
+    offer = peer.offer().replace("openid-credential-offer://", "haip-vci://")
+    assert wallet.accept(offer, transport=peer, trust=trust(peer)).source == ISSUER
+
+
 @clause("I19")
 def test_the_second_place_is_not_asked_behind_a_first_that_lies(wallet, peer):
     first = "https://peer.example/.well-known/openid-credential-issuer/t"
