@@ -46,6 +46,11 @@ class Meeting:
 
         self.transport.replies[part] = change
 
+    def speaks_plainly(self) -> None:
+        """Let the issuer offer no encryption, so that a test can change what it answers."""
+        nothing = {"credential_request_encryption": None, "credential_response_encryption": None}
+        self.alter("openid-credential-issuer", **nothing)
+
 
 # --- The whole way ----------------------------------------------------------------------------
 
@@ -249,6 +254,7 @@ def test_an_issuers_refusal_is_told_in_its_words_made_safe():
 @clause("IP-19")
 def test_an_issuer_that_asks_to_wait_is_told_in_words():
     meeting = Meeting()
+    meeting.speaks_plainly()
     preview = meeting.client.read_offer(meeting.offer())
     meeting.transport.replies["/credential"] = HttpReply(202, JSON, b'{"transaction_id":"x"}')
     with pytest.raises(WalletError, match="not decided"):
@@ -308,6 +314,7 @@ def test_a_credential_bound_to_no_key_of_ours_is_not_taken(cnf):
 @clause("IP-21")
 def test_several_credentials_for_one_key_are_not_taken():
     meeting = Meeting()
+    meeting.speaks_plainly()
     preview = meeting.client.read_offer(meeting.offer())
 
     def twice(reply: HttpReply) -> HttpReply:
