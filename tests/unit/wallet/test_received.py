@@ -72,12 +72,14 @@ class Scene:
         return TrustPolicy(networks={"test": network})
 
     def accept(self, wallet: Wallet, **options: object) -> HeldCredential:
-        given = options or {"trust": self.trust}
+        given = {"copies": 1, **(options or {"trust": self.trust})}
         offer = self.setting.endpoints.offer("diploma", CLAIMS)
         return wallet.accept(offer.uri, transport=EndpointsTransport(self.setting), **given)  # type: ignore[arg-type]
 
     def take(self, wallet: Wallet, offer_uri: str, trust: TrustPolicy) -> HeldCredential:
-        return wallet.accept(offer_uri, transport=EndpointsTransport(self.setting), trust=trust)
+        return wallet.accept(
+            offer_uri, transport=EndpointsTransport(self.setting), trust=trust, copies=1
+        )
 
     def accept_while_it_goes_away(
         self, wallet: Wallet, agree: Callable[[Consent], bool] | None = None
