@@ -12,7 +12,7 @@ COMETBFT_PROGRAM := .cometbft/bin/cometbft-$(COMETBFT)
 # Go's installer puts it where a login shell may not look.
 GO ?= $(or $(shell command -v go 2>/dev/null),$(wildcard /usr/local/go/bin/go))
 
-.PHONY: help setup lock demo format lint types imports test e2e peers browser faults faults-long determinism determinism-long cometbft cometbft-program bench bench-scale vectors clauses check clean
+.PHONY: help setup lock demo format lint types imports test e2e peers browser faults faults-long determinism determinism-long cometbft cometbft-program bench bench-scale vectors clauses conformance check clean
 
 help: ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -100,6 +100,9 @@ vectors: setup ## make our test vectors again; fails when one changes
 
 clauses: setup ## list each clause and threat with its tests; fails on a gap
 	$(BIN)/python -m tools.clauses
+
+conformance: setup ## write docs/conformance.md, with WEID_VECTORS its results too (CHECK=1 compares)
+	$(BIN)/python -m tools.conformance $(if $(CHECK),--check)
 
 check: lint types imports test clauses vectors ## all that must be green before a commit
 
