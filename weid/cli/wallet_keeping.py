@@ -48,8 +48,8 @@ def create(session: Session, *, wallet_file: Path | None, passphrase_file: Path 
 @pass_session
 @wallet_options
 def list_held(session: Session, *, held: Wallet) -> None:
-    """List what is in the wallet; of copies of one certificate the first stands for all."""
-    found = [_certificate(held, one) for one in _certificates(held)]
+    """List the certificates in the wallet; one that is held in copies is there once."""
+    found = [_certificate(held, one) for one in held.credentials()]
     rows = [
         [str(one["id"]), str(one["type"]), str(one["expires"] or "-"), str(one["used"])]
         for one in found
@@ -59,30 +59,14 @@ def list_held(session: Session, *, held: Wallet) -> None:
         session.say("The wallet is empty. `weid wallet accept OFFER` takes a certificate in.")
 
 
-def _certificates(held: Wallet) -> list[HeldCredential]:
-    first: dict[str, HeldCredential] = {}
-    for one in held.credentials():
-        first.setdefault(one.batch or one.id, one)
-    return list(first.values())
-
-
 def _certificate(held: Wallet, one: HeldCredential) -> JsonObject:
-    """Return a certificate in short; where it is held in copies, how many of them were used."""
-    copies = held.copies(one.id)
-    summary = _summary(one)
-    if len(copies) == 1:
-        return summary
-    used = sum(copy.used for copy in copies)
-    told = summary["used"] if one.unverified else f"{used} of {len(copies)} copies"
-    return {**summary, "used": told, "copies": len(copies)}
-
-
-def _summary(one: HeldCredential) -> JsonObject:
+    """Return a certificate in short, whichever of its copies was used."""
     from weid.credential.issuer_chain import said_issuer  # noqa: PLC0415 - imported when used
 
-    credential = one.credential
-    used = counted(len(one.uses), "time") if one.uses else "never"
-    if one.restored_at is not None:
+    credential, copies = one.credential, held.copies(one.id)
+    times = sum(len(copy.uses) for copy in copies)
+    used = counted(times, "time") if times else "never"
+    if any(copy.restored_at is not None for copy in copies):
         used += ", or before it was restored"
     if one.unverified:
         used = "not verified yet"
@@ -94,6 +78,8 @@ def _summary(one: HeldCredential) -> JsonObject:
         "used": used,
         "anchored": one.anchor is not None,
         "unverified": one.unverified,
+        "copies": len(copies),
+        "copies_not_used": sum(not copy.used for copy in copies),
     }
 
 
@@ -111,7 +97,8 @@ def view(session: Session, *, held: Wallet, credential_id: str) -> None:
     one = held.credential(credential_id)
     opened = one.credential.reconstruct()
     claims = opened.claims.items()
-    value = _summary(one) | {
+    uses = [(copy, use) for copy in held.copies(one.id) for use in copy.uses]
+    value = _certificate(held, one) | {
         "claims": {name: claim for name, claim in claims if name not in REGISTERED_CLAIMS},
         "may_be_kept_back": sorted(str(path) for path in opened.disclosed),
         "uses": [
@@ -120,8 +107,9 @@ def view(session: Session, *, held: Wallet, credential_id: str) -> None:
                 "kind": use.kind.value,
                 "verifier": use.audience or None,
                 "fields": list(use.claims),
+                "copy": copy.id,
             }
-            for use in one.uses
+            for copy, use in sorted(uses, key=lambda pair: pair[1].at)
         ],
     }
     session.show(json_text(value), value)
@@ -135,7 +123,8 @@ def view(session: Session, *, held: Wallet, credential_id: str) -> None:
 def anchor(session: Session, *, held: Wallet, credential_id: str, out: Path | None) -> None:
     """Print the issuance anchor of the certificate ID: the proof of when it was issued.
 
-    A verifier asks for it (`weid verify --anchor`) once the issuer's key was compromised.
+    A verifier asks for it (`weid verify --anchor`) once the issuer's key was compromised. Of a
+    certificate in copies each has its own: `weid wallet view` says which copy was shown.
     """
     found = held.credential(credential_id).anchor
     if found is None:
@@ -215,7 +204,7 @@ def add(
 @pass_session
 @wallet_options
 def remove(session: Session, *, held: Wallet, credential_id: str, yes: bool) -> None:
-    """Forget the certificate ID and its key, for ever."""
+    """Forget the certificate ID with all its copies and their keys, for ever."""
     found = held.credential(credential_id)
     session.confirm(f"Forget {found.id} ({found.credential.vct}) for ever?", yes=yes)
     held.remove(found.id)

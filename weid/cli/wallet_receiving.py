@@ -13,7 +13,7 @@ import click
 from weid.cli.command import SharedCommand
 from weid.cli.consents import ask
 from weid.cli.inputs import INPUT, read_input
-from weid.cli.output import Session, pass_session
+from weid.cli.output import Session, counted, pass_session
 from weid.cli.registry_options import loopback_option
 from weid.cli.wallet import wallet_options
 from weid.cli.wallet_trust import trust_in_issuer, unverified_option
@@ -188,9 +188,9 @@ def _tell(session: Session, accepted: Accepted) -> None:
         accepted.first()
     for error in accepted.refused if accepted.kept or accepted.awaited else ():
         session.say(f"Not kept: {error.message}.")
-    ids = [held.id for held in accepted.kept]
+    ids = [held.id for held in accepted.certificates()]
     if ids:
-        session.say("Kept." if len(ids) == 1 else f"Kept in {len(ids)} copies.")
+        session.say("Kept." if len(ids) == 1 else f"Kept: {counted(len(ids), 'certificate')}.")
     if accepted.awaited:
         session.say("The issuer has not decided yet. Ask again: weid wallet collect")
     value = {"id": ids[0] if ids else None, "kept": ids, "awaited": len(accepted.awaited)}

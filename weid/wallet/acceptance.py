@@ -24,7 +24,12 @@ from weid.openid4vci.delivery import Counter
 from weid.openid4vci.wallet_authorization import AppIdentity
 from weid.verification.policy import TrustPolicy
 from weid.wallet.consent import Consent
-from weid.wallet.contents import AwaitedCredential, HeldCredential, credential_id
+from weid.wallet.contents import (
+    AwaitedCredential,
+    HeldCredential,
+    credential_id,
+    first_copies,
+)
 
 COPIES: Final = 10
 """Most copies of one certificate that a wallet asks for."""
@@ -61,7 +66,10 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What an offer brought: what is kept, what is not decided yet, and what was refused, why."""
+    """What an offer brought: what is kept, what is not decided yet, and what was refused, why.
+
+    Each copy of a certificate is in `kept`.
+    """
 
     kept: tuple[HeldCredential, ...] = ()
     awaited: tuple[AwaitedCredential, ...] = ()
@@ -72,6 +80,10 @@ class Accepted:
         return Accepted(
             self.kept + more.kept, self.awaited + more.awaited, self.refused + more.refused
         )
+
+    def certificates(self) -> tuple[HeldCredential, ...]:
+        """Return the first copy of each certificate that is kept."""
+        return first_copies(self.kept)
 
     def first(self) -> HeldCredential:
         """Return the first that is kept.

@@ -23,7 +23,7 @@ _WITH_CHAIN = ("x509_hash:", "x509_san_dns:")
 def find_answers(
     credentials: Iterable[HeldCredential], request: PresentationRequest
 ) -> tuple[tuple[HeldCredential, Answer], ...]:
-    """Return each credential that answers a query of the request, with what it would disclose.
+    """Return each copy that answers a query of the request, with what it would disclose.
 
     One that is not verified yet answers nothing.
     """
@@ -33,6 +33,26 @@ def find_answers(
         if not held.unverified
         for answer in Holder.answers([held.credential], request)
     )
+
+
+def find_certificates(
+    credentials: Iterable[HeldCredential], request: PresentationRequest
+) -> tuple[tuple[HeldCredential, Answer], ...]:
+    """Return each certificate that answers a query of the request, as the copy that would go out.
+
+    One that is not verified yet answers nothing.
+    """
+    found: dict[tuple[str, str], list[tuple[HeldCredential, Answer]]] = {}
+    for held, answer in find_answers(credentials, request):
+        found.setdefault((held.certificate, answer.query.id), []).append((held, answer))
+    return tuple(_next_answer(copies, request) for copies in found.values())
+
+
+def _next_answer(
+    copies: list[tuple[HeldCredential, Answer]], request: PresentationRequest
+) -> tuple[HeldCredential, Answer]:
+    goes_out = next_copy([held for held, _ in copies], request)
+    return next((held, answer) for held, answer in copies if held is goes_out)
 
 
 def next_copy(
@@ -70,8 +90,8 @@ def choose_credential(
     found = [h for h, answer in find_answers(credentials, request) if answer.query.id == query.id]
     certificates = _by_certificate(found)
     if len(certificates) > 1 and named:
-        wanted = {_group(held) for held in credentials if held.id in named}
-        kept = {group: copies for group, copies in certificates.items() if group in wanted}
+        wanted = {held.certificate for held in credentials if held.id in named}
+        kept = {name: copies for name, copies in certificates.items() if name in wanted}
         certificates = kept or certificates
     if len(certificates) > 1:
         raise SeveralAnswerError(
@@ -89,12 +109,8 @@ def choose_credential(
 def _by_certificate(found: Iterable[HeldCredential]) -> dict[str, list[HeldCredential]]:
     groups: dict[str, list[HeldCredential]] = {}
     for held in found:
-        groups.setdefault(_group(held), []).append(held)
+        groups.setdefault(held.certificate, []).append(held)
     return groups
-
-
-def _group(held: HeldCredential) -> str:
-    return held.batch or held.id
 
 
 def _has_chain(held: HeldCredential) -> bool:

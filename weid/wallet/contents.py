@@ -61,6 +61,7 @@ class HeldCredential:
     used since that backup, which `uses` cannot know. `unverified` is set where its offer was used
     up and nobody could say whether its issuer made it: nothing of it leaves before that is known.
     Copies of one certificate, each with a key of its own, have the same `batch`; else it is empty.
+    `uses` are those of this copy.
     """
 
     id: str
@@ -83,6 +84,11 @@ class HeldCredential:
     def used(self) -> bool:
         """Whether claims of it have left the wallet, or may have."""
         return bool(self.uses) or self.restored_at is not None
+
+    @property
+    def certificate(self) -> str:
+        """What all copies of one certificate have in common, and nothing else has."""
+        return self.batch or self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +142,11 @@ class Contents:
 
     def copies_of(self, held: HeldCredential) -> tuple[HeldCredential, ...]:
         """Return a credential and the other copies of the same certificate."""
-        if not held.batch:
-            return (held,)
-        return tuple(one for one in self.credentials if one.batch == held.batch)
+        return tuple(one for one in self.credentials if one.certificate == held.certificate)
+
+    def certificates(self) -> tuple[HeldCredential, ...]:
+        """Return the first copy of each certificate."""
+        return first_copies(self.credentials)
 
     def with_credential(self, credential: HeldCredential) -> Contents:
         """Return the contents with a credential added, or in the place of the one of its id."""
@@ -180,6 +188,14 @@ class Contents:
         """Return the contents with every credential marked as restored at that time."""
         marked = tuple(replace(held, restored_at=at) for held in self.credentials)
         return replace(self, credentials=marked)
+
+
+def first_copies(credentials: Iterable[HeldCredential]) -> tuple[HeldCredential, ...]:
+    """Return the first copy of each certificate, in their order."""
+    first: dict[str, HeldCredential] = {}
+    for held in credentials:
+        first.setdefault(held.certificate, held)
+    return tuple(first.values())
 
 
 def credential_id(issuer_jws: str) -> str:

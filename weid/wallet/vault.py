@@ -128,7 +128,7 @@ class Vault:
         self.close()
 
     def __repr__(self) -> str:
-        held = len(self._contents.credentials)
+        held = len(self.credentials())
         return f"<{type(self).__name__} {self._store.path}, credentials: {held}>"
 
     def backup(self, path: str | Path, *, passphrase: str) -> None:
@@ -254,8 +254,12 @@ class Vault:
         return held
 
     def credentials(self) -> tuple[HeldCredential, ...]:
-        """Return all credentials, in the order in which they came."""
-        return self._contents.credentials
+        """Return all certificates, in the order in which they came.
+
+        Where one is held in copies, the first stands for all; `copies` returns them, each with
+        the uses that are its own.
+        """
+        return self._contents.certificates()
 
     def credential(self, credential_id: str) -> HeldCredential:
         """Return one credential by its id, or by a beginning of it that only it has.

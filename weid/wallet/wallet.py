@@ -31,7 +31,7 @@ from weid.transport import HttpTransport
 from weid.verification.request import PresentationRequest
 from weid.verification.transaction_data import TransactionData
 from weid.wallet.acceptance import Agree, require_agreement, verify_hint
-from weid.wallet.answers import choose_credential, find_answers, next_copy
+from weid.wallet.answers import choose_credential, find_answers, find_certificates, next_copy
 from weid.wallet.consent import Consent, consent_to_answer, consent_to_present, consent_to_show
 from weid.wallet.contents import HeldCredential, Use, UseKind
 from weid.wallet.policies import PolicyRecords, find_policy
@@ -72,8 +72,11 @@ class Wallet(ReceivingWallet):
     # --- Presenting ------------------------------------------------------------------------------
 
     def answers(self, request: PresentationRequest) -> tuple[tuple[HeldCredential, Answer], ...]:
-        """Return which credentials answer a request, each with what it would disclose."""
-        return find_answers(self._contents.credentials, request)
+        """Return which certificates answer a request, each with what it would disclose.
+
+        One that is held in copies is there once, as the copy that would go out next.
+        """
+        return find_certificates(self._contents.credentials, request)
 
     def consent(
         self,

@@ -46,10 +46,27 @@ def test_copies_are_one_certificate_in_the_list(shell, peer):
     peer.batches(3)
     code, out, err = shell.run("wallet", "accept", peer.offer(), "-y", "--unverified", *PASS)
     assert code == 0, err
-    assert "Kept in 3 copies." in err
+    assert "in 3 copies" in err
+    assert err.endswith("Kept.\n")
     (one,) = shell.json("wallet", "list", *PASS)
     assert one["id"] == out.strip()
-    assert (one["used"], one["copies"]) == ("0 of 3 copies", 3)
+    assert (one["used"], one["copies"], one["copies_not_used"]) == ("never", 3, 3)
+
+
+@clause("IP-34", "IP-74", "PP-81")
+def test_a_certificate_tells_where_each_of_its_copies_was_shown(shell, peer):
+    peer.batches(2)
+    shell.run("wallet", "accept", peer.offer(), "-y", "--unverified", *PASS)
+    (one,) = shell.json("wallet", "list", *PASS)
+    for _ in range(2):
+        code, _, err = shell.run("wallet", "show", one["id"], "--disclose", "name", "-y", *PASS)
+        assert code == 0, err
+    seen = shell.json("wallet", "view", one["id"], *PASS)
+    assert (seen["used"], seen["copies"], seen["copies_not_used"]) == ("2 times", 2, 0)
+    first, second = (use["copy"] for use in seen["uses"])
+    assert first == one["id"] != second
+    assert shell.run("wallet", "remove", one["id"], "-y", *PASS)[0] == 0
+    assert shell.json("wallet", "list", *PASS) == []
 
 
 @clause("IP-70", "IP-71")

@@ -215,7 +215,7 @@ def test_a_copy_that_was_named_stands_for_its_certificate(visit):
     request = visit.desk.world.verifier().request(visit.desk.world.template, "name")
     for _ in range(2):
         visit.wallet.present(request, credential_id=ids[0])
-    assert [len(held.uses) for held in visit.wallet.credentials()] == [1, 1]
+    assert [len(held.uses) for held in visit.wallet.copies(ids[0])] == [1, 1]
 
 
 # --- Transactions ------------------------------------------------------------------------------

@@ -25,9 +25,9 @@ def with_chain(key: PublicKey) -> str:
 def pair(tmp_path) -> tuple[HeldCredential, ...]:
     """Two copies of one certificate: with a DID's key, and with a chain."""
     with new_wallet(tmp_path) as wallet:
-        wallet.add(issue(wallet.new_key()), batch="b")
+        first = wallet.add(issue(wallet.new_key()), batch="b")
         wallet.add(with_chain(wallet.new_key()), batch="b")
-        return wallet.credentials()
+        return wallet.copies(first.id)
 
 
 def asked_by(client_id: str):
@@ -66,3 +66,20 @@ def test_what_was_perhaps_used_before_a_restore_comes_later(pair):
     second = replace(pair[0], id="second")
     restored = replace(pair[0], restored_at=NOW)
     assert next_copy((restored, second), asked_by("x")) == second
+
+
+@clause("IP-74", "PP-81")
+def test_copies_are_one_certificate_to_whoever_lists_asks_or_removes(tmp_path):
+    with new_wallet(tmp_path) as wallet:
+        first, second = (wallet.add(issue(wallet.new_key()), batch="b") for _ in range(2))
+        other = wallet.add(issue(wallet.new_key()))
+        request = ask("name")
+        assert wallet.credentials() == (first, other)
+        assert repr(wallet).endswith("credentials: 2>")
+        assert [held for held, _ in wallet.answers(request)] == [first, other]
+        wallet.present(request, credential_id=first.id)
+        assert wallet.credentials() == (wallet.credential(first.id), other)
+        assert [held for held, _ in wallet.answers(request)] == [second, other]
+        wallet.remove(second.id)
+        assert wallet.credentials() == (other,)
+        assert set(wallet._contents.keys) == {other.key}

@@ -265,6 +265,8 @@ def test_a_certificate_comes_in_copies_each_for_a_key_of_its_own(wallet, peer):
     assert len(kept) == 3
     assert len({held.key for held in kept}) == 3
     assert {held.batch for held in kept} == {kept[0].id}
+    assert wallet.credentials() == kept[:1]
+    assert wallet.copies(kept[1].id) == kept
     assert len(asked) == 2
     assert "in 3 copies" in asked[1]
     assert keys_of(wallet) == {held.key for held in kept}
@@ -287,7 +289,8 @@ def test_two_configurations_of_one_certificate_are_copies_too(wallet, peer):
         return True
 
     kept = accept(wallet, peer, "diploma", "diploma_again", agree=agree).kept
-    held = wallet.credentials()
+    (listed,) = wallet.credentials()
+    held = wallet.copies(listed.id)
     assert len(kept) == len(held) == 2
     assert {one.batch for one in held} == {held[0].id}
     assert len(asked) == 2, "what says the same is asked about once"

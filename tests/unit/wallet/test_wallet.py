@@ -443,7 +443,6 @@ def test_an_offer_is_accepted_after_two_questions(tmp_path):
             transport=transport,
             accept_unverified=True,
             tx_code=offer.tx_code,
-            copies=1,
             agree=lambda consent: asked.append(consent) or True,
         )
         assert wallet.credentials() == (held,)
