@@ -7,7 +7,9 @@ of specs/w3c-profile.md; specs/decisions/0008 says why PyLD.
 
 from __future__ import annotations
 
-from collections import Counter
+import re
+from collections import Counter, defaultdict
+from functools import partial
 from typing import Any, Final
 
 from weid import limits
@@ -18,6 +20,14 @@ from weid.w3c.terms import Contexts
 _MOST_ALIKE: Final = 4
 """Nameless objects that look alike: telling n of them apart costs n! steps."""
 _MOST_NAMELESS: Final = 64
+_TERM: Final = re.compile(r'"(?:[^"\\]|\\.)*+"|<[^>]*>|_:\w+')
+"""What stands in a line of N-Quads: text, an IRI, or the label of a nameless object."""
+_LANGUAGE: Final = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
+"""A language as BCP 47 writes it."""
+_BREAKS: Final = re.compile(r'[\s<>"{}|\\^`\x00-\x20]')
+"""What no IRI has: PyLD drops a term with a blank, and writes the others out as they are."""
+_NAMES: Final = frozenset({"id", "type", "@type"})
+"""Members whose values are names of things, as member names are."""
 _OPTION: Final = "the extra 'w3c' (PyLD) is not installed"
 
 
@@ -47,15 +57,10 @@ def canonical_rdf(document: JsonObject, contexts: Contexts) -> bytes:
             "contentType": "application/ld+json",
         }
 
+    options = {"format": "application/n-quads", "documentLoader": load}
     try:
-        text = jsonld.normalize(
-            document,
-            {
-                "algorithm": "URDNA2015",
-                "format": "application/n-quads",
-                "documentLoader": load,
-            },
-        )
+        _check_alike(str(jsonld.to_rdf(document, options)))
+        text = jsonld.normalize(document, {"algorithm": "URDNA2015", **options})
     except (jsonld.JsonLdError, RecursionError):
         raise MalformedError("the document has no canonical RDF") from None
     return str(text).encode("utf-8")
@@ -72,6 +77,7 @@ def _check(document: JsonObject, contexts: Contexts) -> None:
 def _walk(value: JsonValue, nameless: Counter[bytes]) -> None:
     if isinstance(value, dict):
         _refuse_empty(value)
+        _check_names(value)
         if "id" not in value and "@value" not in value:
             nameless[_likeness(value)] += 1
         for each in value.values():
@@ -86,6 +92,43 @@ def _walk(value: JsonValue, nameless: Counter[bytes]) -> None:
         raise MalformedError("the document has a null or a fraction, which RDF drops or rounds")
     elif isinstance(value, int) and abs(value) > limits.SAFE_INTEGER:
         raise MalformedError("the document has a number that RDF rounds")
+
+
+def _check_names(node: JsonObject) -> None:
+    """Refuse what would not reach the signed text, or would reach it as further statements."""
+    names: list[JsonValue] = list(node)
+    for name in _NAMES & node.keys():
+        found = node[name]
+        names += found if isinstance(found, list) else [found]
+    if any(isinstance(name, str) and _BREAKS.search(name) for name in names):
+        raise MalformedError("the document has a name with a character that RDF does not take")
+    if "@direction" in node:
+        raise MalformedError("the document has a direction of writing, which RDF drops")
+    language = node.get("@language", "en")
+    if not isinstance(language, str) or _LANGUAGE.fullmatch(language) is None:
+        raise MalformedError("the document has a language that is not one of BCP 47")
+
+
+def _check_alike(quads: str) -> None:
+    """Refuse nameless objects that are alike to RDF, however differently JSON spells them.
+
+    Alike is what the canonicalization cannot tell apart at first sight (RDFC-1.0 section 4.6): of
+    these alone it tries every order.
+    """
+    seen: defaultdict[str, list[str]] = defaultdict(list)
+    for line in sorted(set(quads.split("\n"))):
+        for label in {term for term in _TERM.findall(line) if term.startswith("_:")}:
+            seen[label].append(_TERM.sub(partial(_masked, own=label), line))
+    alike = Counter("\n".join(sorted(lines)) for lines in seen.values())
+    if alike.total() > _MOST_NAMELESS or max(alike.values(), default=0) > _MOST_ALIKE:
+        raise MalformedError("the document has too many nameless objects that look alike")
+
+
+def _masked(found: re.Match[str], own: str) -> str:
+    term = found[0]
+    if not term.startswith("_:"):
+        return term
+    return "_:a" if term == own else "_:z"
 
 
 def _refuse_empty(value: JsonObject | list[JsonValue]) -> None:

@@ -269,6 +269,12 @@ RDF_REFUSED = {
     "many alike": ("name", [{"name": "x"}] * 5),
     "many nested alike": ("name", [{"name": {"name": str(n)}} for n in range(5)]),
     "very many": ("name", [{"name": str(n)} for n in range(130)]),
+    "a direction": ("name", {"@value": "Ada", "@language": "en", "@direction": "rtl"}),
+    "a statement in a language": (
+        "name",
+        {"@value": "Ada", "@language": "en .\n<urn:a> <urn:b> <urn:c> "},
+    ),
+    "a type with a blank": ("name", {"type": "urn:a b", "name": "Ada"}),
 }
 
 
@@ -279,6 +285,35 @@ def test_what_rdf_would_drop_or_be_slow_with_is_refused_before(name):
     document = changed(DOCUMENT, ("credentialSubject", member), value)
     with pytest.raises(MalformedError):
         canonical_rdf(document, CONTEXTS)
+
+
+def _pair_of_families(children):
+    """Return two nameless objects with so many children that only JSON tells apart."""
+    spelled = iter(range(1, 100))
+    return [{"name": [{"name": ["x"] * next(spelled)} for _ in range(children)]} for _ in "ab"]
+
+
+@clause("WC-16")
+def test_objects_that_only_json_tells_apart_are_alike():
+    pytest.importorskip("pyld", reason="eddsa-rdfc-2022 needs the extra 'w3c' (PyLD)")
+    member = ("credentialSubject", "name")
+    assert canonical_rdf(changed(DOCUMENT, member, _pair_of_families(2)), CONTEXTS)
+    with pytest.raises(MalformedError, match="look alike"):
+        canonical_rdf(changed(DOCUMENT, member, _pair_of_families(3)), CONTEXTS)
+
+
+@clause("WC-16")
+def test_a_claim_that_rdf_drops_cannot_be_put_beside_the_signed_ones():
+    pytest.importorskip("pyld", reason="eddsa-rdfc-2022 needs the extra 'w3c' (PyLD)")
+    vocabulary = {"@vocab": "urn:weid:test:cpt:diploma:1#"}
+    signed = {**DOCUMENT, "@context": [*DOCUMENT["@context"], vocabulary]}
+    assert canonical_rdf(signed, CONTEXTS)
+    for name in ("a claim", "a\u2028claim", "a>b", 'a"b'):
+        document = changed(signed, ("credentialSubject", name), "nobody signed this")
+        with pytest.raises(MalformedError, match="does not take"):
+            canonical_rdf(document, CONTEXTS)
+    with pytest.raises(MalformedError, match="does not take"):
+        canonical_rdf({**signed, "type": [*signed["type"], "Not signed"]}, CONTEXTS)
 
 
 @clause("WC-15")
