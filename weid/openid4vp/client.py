@@ -166,6 +166,13 @@ def _place_to_go_on(value: JsonObject) -> str | None:
     if not isinstance(place, str):
         return None
     printable = place.isascii() and place.isprintable() and len(place) <= 4 * limits.TEXT_FIELD
-    if not printable or urlsplit(place).scheme not in {"https", "http"}:
+    if not printable or not _is_web_address(place):
         raise MalformedError("the verifier sends the person to what is no web address")
     return place
+
+
+def _is_web_address(place: str) -> bool:
+    try:
+        return urlsplit(place).scheme in {"https", "http"}
+    except ValueError:  # half a pair of brackets
+        return False
