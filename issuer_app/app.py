@@ -163,7 +163,14 @@ def build_services(
         token_throttle=Throttle(per_minute=settings.tokens_per_minute, clock=clock),
         api_tokens=ApiTokens(database, audit, clock=clock),
         api_throttle=Throttle(per_minute=settings.api_calls_per_minute, clock=clock),
-        w3c=W3cCredentials(agency, audit, database, form=settings.vc_api, clock=clock),
+        w3c=W3cCredentials(
+            agency,
+            audit,
+            database,
+            form=settings.vc_api,
+            clock=clock,
+            paused=settings.pause_path.exists,
+        ),
         wake=job.wake,
     )
     return services, job

@@ -7,6 +7,7 @@ AppError(WeidError)          status and, for people, a code with its own sentenc
 ├─ ConflictError             409: somebody else changed it first
 ├─ TooManyRequestsError      429
 ├─ InputRefusedError         422: a form or file, with one problem for each field
+├─ PausedError               503: issuing is paused
 ├─ StoreFullError            507
 ├─ StoreVersionError         start refused
 └─ SettingsError             start refused
@@ -84,6 +85,12 @@ class InputRefusedError(AppError):
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__(", ".join(problem.code for problem in problems), *problems)
+
+
+class PausedError(AppError):
+    """Nothing is signed while issuing is paused."""
+
+    status = 503
 
 
 class StoreFullError(AppError):

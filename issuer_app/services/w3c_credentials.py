@@ -7,8 +7,10 @@ and every signature stands in the audit log. Clauses WC-60 and WC-63 of specs/w3
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Final
 
+from issuer_app.errors import PausedError
 from issuer_app.services.agency import Agency
 from issuer_app.services.audit import AuditLog
 from issuer_app.services.people import Person
@@ -28,20 +30,31 @@ class W3cCredentials:
     """Signs what officers' programs send; `form` is the setting `vc_api`."""
 
     def __init__(
-        self, agency: Agency, audit: AuditLog, database: Database, *, form: str, clock: Clock
+        self,
+        agency: Agency,
+        audit: AuditLog,
+        database: Database,
+        *,
+        form: str,
+        clock: Clock,
+        paused: Callable[[], bool] = lambda: False,
     ) -> None:
         self._agency = agency
         self._audit = audit
         self._database = database
         self._form = form
         self._clock = clock
+        self._paused = paused
 
     def issue(self, person: Person, body: bytes) -> JsonObject:
         """Return the `credential` of a request, signed.
 
         Raises:
+            PausedError: issuing is paused (IP-66).
             MalformedError: it is none of VCDM 2.0, another issuer's, or cannot be signed.
         """
+        if self._paused():
+            raise PausedError("issuing is paused")
         asked = json_loads_object(body, what="the request's body")
         credential = asked.get("credential")
         if not isinstance(credential, dict):

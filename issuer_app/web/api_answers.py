@@ -9,10 +9,11 @@ from typing import Any, Final
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from issuer_app.errors import AppError, Problem, TooManyRequestsError
+from issuer_app.errors import AppError, PausedError, Problem, TooManyRequestsError
 from issuer_app.web.sentences import finding_sentence, problem_sentence
 from weid.clock import format_time
 from weid.errors import MalformedError, RegistryError, WeidError
+from weid.oauth.reply import RETRY_SECONDS
 
 _LOG: Final = logging.getLogger("issuer_app.api")
 _TIMES: Final = frozenset(
@@ -130,6 +131,8 @@ def _refused(error: WeidError) -> Response:
         response.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
     if isinstance(error, TooManyRequestsError):
         response.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, PausedError):
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
 
 

@@ -90,6 +90,21 @@ def test_only_an_officers_token_signs(office):
         assert ask(office, {"credential": CREDENTIAL}, login=login).status_code == 403
 
 
+@clause("I23", "IP-66")
+def test_while_issuing_is_paused_nothing_is_signed(office):
+    token = office.services.api_tokens.create(office.person, "officer", name="suite", days=1).text
+    office.settings.pause_path.touch()
+    reply = ask(office, {"credential": CREDENTIAL}, token=token)
+    assert reply.status_code == 503, reply.json
+    assert reply.json["error"] == "temporarily_unavailable"
+    assert reply.headers["Retry-After"] == "60"
+    assert "w3c_credential_signed" not in {
+        row["action"] for row in office.database.query("SELECT action FROM audit_entries")
+    }
+    office.settings.pause_path.unlink()
+    assert ask(office, {"credential": CREDENTIAL}, token=token).status_code == 201
+
+
 @clause("WC-63")
 def test_without_the_switch_there_is_no_such_route(new_office):
     office = new_office()
