@@ -12,7 +12,7 @@ from weid.errors import MalformedError, ProtocolError
 REDIRECT_CHARACTERS: Final = 2048
 _CHARACTERS: Final = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+\Z")
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*\Z")
-_HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,253}\Z")
+_AUTHORITY: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?\Z")
 _HERE: Final = ("127.0.0.1", "[::1]")
 
 
@@ -53,7 +53,7 @@ def check_redirect_uri(uri: str, *, private_scheme_needs_dot: bool = True) -> No
         raise MalformedError(f"{what} is not a URI") from None
     if "@" in parts.netloc or _SCHEME.match(parts.scheme) is None:
         raise MalformedError(f"{what} has a user name or no scheme")
-    if parts.scheme == "https" and _HOST.match(parts.hostname or ""):
+    if parts.scheme == "https" and _AUTHORITY.match(parts.netloc):
         return
     if parts.scheme == "http":
         if parts.netloc.rpartition(":")[0] in _HERE or parts.netloc in _HERE:

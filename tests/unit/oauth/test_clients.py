@@ -84,6 +84,8 @@ def test_an_attested_wallet_may_name_an_address_of_its_own(uri):
         "plain:/cb",
         "https:///cb",
         "https://a;script-src/cb",
+        "https://[v1.abc];script-src/cb",
+        "https://a;[v1.abc]/cb",
         "https://a'b/cb",
         "https://a@b.example/",
         "https://b.example/#x",
