@@ -96,11 +96,13 @@ def _walk(value: JsonValue, nameless: Counter[bytes]) -> None:
 
 def _check_names(node: JsonObject) -> None:
     """Refuse what would not reach the signed text, or would reach it as further statements."""
-    names: list[JsonValue] = list(node)
-    for name in _NAMES & node.keys():
-        found = node[name]
-        names += found if isinstance(found, list) else [found]
-    if any(isinstance(name, str) and _BREAKS.search(name) for name in names):
+    named: list[JsonValue] = []
+    for member in _NAMES & node.keys():
+        found = node[member]
+        named += found if isinstance(found, list) else [found]
+    # A keyword, or what looks like one, is no name: as a type it would be dropped.
+    texts = [name if name[:1] != "@" else " " for name in named if isinstance(name, str)]
+    if any(_BREAKS.search(name) for name in (*node, *texts)):
         raise MalformedError("the document has a name with a character that RDF does not take")
     if "@direction" in node:
         raise MalformedError("the document has a direction of writing, which RDF drops")

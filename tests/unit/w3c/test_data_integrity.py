@@ -312,8 +312,9 @@ def test_a_claim_that_rdf_drops_cannot_be_put_beside_the_signed_ones():
         document = changed(signed, ("credentialSubject", name), "nobody signed this")
         with pytest.raises(MalformedError, match="does not take"):
             canonical_rdf(document, CONTEXTS)
-    with pytest.raises(MalformedError, match="does not take"):
-        canonical_rdf({**signed, "type": [*signed["type"], "Not signed"]}, CONTEXTS)
+    for kind in ("Not signed", "@json", "@Abc"):
+        with pytest.raises(MalformedError, match="does not take"):
+            canonical_rdf({**signed, "type": [kind, *signed["type"]]}, CONTEXTS)
 
 
 @clause("WC-15")
