@@ -615,7 +615,12 @@ def test_a_wallet_opens_only_web_addresses(desk: Desk):
     begun = desk.begin(return_to=RETURN)
     asked = desk.wallet.read_request(begun.link)
     texts = desk.presentations(begun)
-    for place in ("javascript:alert(1)", "file:///etc/passwd", "https://a.example/\u202e", "https://["):
+    for place in (
+        "javascript:alert(1)",
+        "file:///etc/passwd",
+        "https://a.example/\u202e",
+        "https://[",
+    ):
         changed = json.dumps({"redirect_uri": place}).encode()
         desk.transport.change = lambda reply, changed=changed: replace(
             reply, body=changed, status=200
