@@ -23,6 +23,20 @@ class InvalidBlockError(Exception):
     """A block cannot follow on this state: its height or time is wrong. Nothing was computed."""
 
 
+class StateDamagedError(WeidError):
+    """A record of the state cannot be read: its bytes are not what was written.
+
+    Nothing of the block was applied. `key` is the record's place in the state tree.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__(
+            f"table records, key {key.hex()}: the bytes of the record are not what was written",
+            hint="stop this node; restore a backup, or build the store again by replaying blocks",
+        )
+        self.key = key
+
+
 class RulesUnknownError(WeidError):
     """Governance put a version of the rules in force that this software does not have.
 

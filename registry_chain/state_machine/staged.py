@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from registry_chain.state_machine.block import Event
+from registry_chain.state_machine.errors import StateDamagedError
 from registry_chain.state_machine.parameters import PARAMETERS
 from registry_chain.state_machine.state import CommittedState
 from weid.registry.records import NAMESPACES, CounterRecord, ParameterRecord, Record, Version
@@ -117,7 +118,13 @@ class StagedState:
 
     @staticmethod
     def _read_entry(kind: type[Any], key: bytes, raw: bytes | None) -> Entry:
-        return Entry(key, None if raw is None else _read_record(NAMESPACE_OF[kind], raw), raw)
+        if raw is None:
+            return Entry(key, None, None)
+        try:
+            return Entry(key, _read_record(NAMESPACE_OF[kind], raw), raw)
+        except Exception as error:
+            # They were written by this program: whatever a changed byte makes of their reader.
+            raise StateDamagedError(key) from error
 
     def read(self, kind: type[_R], identity: bytes) -> _R | None:
         """Return a record, or None where there is none."""
