@@ -53,6 +53,8 @@ BASE_PORT = 28_200
 BATCH = 200
 PENDING = 5_500
 """Transactions that are offered and in no block yet, at most: two thirds of what a pool takes."""
+STANDSTILL = 60
+"""Seconds without a block of transactions after which a run is given up."""
 SECONDS = 15
 """Seconds for which load is offered; the first quarter is warming up and not counted."""
 VALUE_BYTES = 300
@@ -216,6 +218,16 @@ def _height(place: Place) -> int:
         return 0
 
 
+def _executed(place: Place) -> int:
+    """Return the height up to which blocks were executed and their transactions left the pool.
+
+    `/status` tells of a block as soon as it is stored, before the application has executed it: what
+    is offered then comes to a pool that still has the whole block, and may be full.
+    """
+    state = _ask(place.rpc, "/consensus_state")["result"]["round_state"]  # type: ignore[index]
+    return int(state["height/round/step"].split("/")[0]) - 1
+
+
 # --- Load ----------------------------------------------------------------------------------------
 
 
@@ -259,6 +271,8 @@ def _offer_lane(
         if wait > 0:
             time.sleep(wait)
         while sum(offered) - decided.count > PENDING:
+            if decided.stands_still():
+                raise RuntimeError("no transaction comes into a block: some were lost on the way")
             time.sleep(0.02)
         offered[number] += len(lane[start : start + size])
         body = _batch(lane[start : start + size])
@@ -287,13 +301,14 @@ class Decided:
 
     def __init__(self, net: Net) -> None:
         self._place = net.places[0]
-        self._next = _height(self._place) + 1
+        self._next = _executed(self._place) + 1
+        self._moved = time.monotonic()
         self.blocks: list[tuple[float, int]] = []
         self.count = 0
 
     def look(self) -> int:
         """Ask for the blocks since the last look; return the transactions of all."""
-        height = _height(self._place)
+        height = _executed(self._place)
         while self._next <= height:
             last = min(height, self._next + MOST_HEADERS - 1)
             path = f"/blockchain?minHeight={self._next}&maxHeight={last}"
@@ -301,8 +316,15 @@ class Decided:
             for meta in reversed(metas):
                 self.blocks.append((_seconds(meta["header"]["time"]), int(meta["num_txs"])))
             self._next = last + 1
-        self.count = sum(count for _, count in self.blocks)
-        return self.count
+        count = sum(count for _, count in self.blocks)
+        if count > self.count:
+            self._moved = time.monotonic()
+        self.count = count
+        return count
+
+    def stands_still(self) -> bool:
+        """Return whether blocks have had no transactions for a while."""
+        return time.monotonic() - self._moved > STANDSTILL
 
 
 def _seconds(text: str) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-_THRESHOLDS: Final = (20_000, 20, 20)
+_THRESHOLDS: Final = (200_000, 20, 20)
 """New objects before a search, and searches before those of the older two generations: Python's
 own beginning is 700, of which a block of a thousand transactions makes a hundred times as many."""
 

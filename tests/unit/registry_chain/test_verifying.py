@@ -1,16 +1,19 @@
-"""Signatures of a whole block, verified before it is applied: sooner, and never otherwise."""
+"""Signatures of a block, verified by another process meanwhile: sooner, and never otherwise."""
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 
 import pytest
 
-from registry_chain import verifying
 from registry_chain.state_machine.admission import Signatures, check
 from registry_chain.state_machine.block import BlockInput
 from registry_chain.state_machine.transition import apply_block
-from registry_chain.verifying import FEW, verified_ahead
+from registry_chain.verifying import CHUNK, FEW, verified_ahead
+from registry_chain.verifying_process import MOST_STARTS, VerifierLostError, VerifierProcess
 from tests.support.clauses import clause
 from tests.support.scripted_chain import ScriptedChain, raw_key, signer
 from weid.registry.codes import ResultCode
@@ -18,6 +21,9 @@ from weid.registry.operations import AnchorEvidence, RotateControllers
 from weid.registry.signing import prove_possession
 from weid.registry.transaction import SignedTransaction
 from weid.registry.wire import encode_signed
+
+LONG = 60.0
+"""Seconds within which a process has started on any machine."""
 
 
 def anchors(chain: ScriptedChain, count: int, *, first: int = 0) -> list[SignedTransaction]:
@@ -38,36 +44,60 @@ def block_of(chain: ScriptedChain, signed: list[SignedTransaction]) -> BlockInpu
     return BlockInput(chain.state.summary.height + 1, chain.time + 1, raw)
 
 
-def applied(chain: ScriptedChain, block: BlockInput) -> list[ResultCode]:
+@pytest.fixture(scope="module")
+def process() -> Iterator[VerifierProcess]:
+    """Give a process that is ready."""
+    process = VerifierProcess()
+    process.begin(LONG)
+    yield process
+    process.close()
+
+
+def applied(chain: ScriptedChain, block: BlockInput, process: VerifierProcess) -> list[ResultCode]:
     """Return the codes of a block, which are the same whether it is verified ahead or not."""
     plain = apply_block(chain.state, block)
     ahead = apply_block(
-        chain.state, block, verify_ahead=lambda found: verified_ahead(found, frozenset())
+        chain.state, block, verify_ahead=lambda found: verified_ahead(found, set(), process)
     )
     assert plain == ahead
     return [result.code for result in ahead.results]
 
 
+@pytest.fixture
+def held_here(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Give the list of what this process has verified itself."""
+    asked: list[bytes] = []
+    hold = Signatures.hold
+    monkeypatch.setattr(
+        Signatures, "hold", lambda self: asked.append(self.verified) is None and hold(self)
+    )
+    return asked
+
+
 @clause("TX-09", "B16")
-@pytest.mark.parametrize("count", [FEW - 1, FEW, FEW + 1])
-def test_a_block_has_the_same_outcome(count: int) -> None:
+@pytest.mark.parametrize("count", [FEW - 1, FEW, 3 * CHUNK + 1])
+def test_a_block_has_the_same_outcome(count: int, process: VerifierProcess) -> None:
     chain = ScriptedChain()
-    assert applied(chain, block_of(chain, anchors(chain, count))) == [ResultCode.OK] * count
+    assert (
+        applied(chain, block_of(chain, anchors(chain, count)), process) == [ResultCode.OK] * count
+    )
 
 
 @clause("TX-09")
-@pytest.mark.parametrize("place", [0, FEW // 2 - 1, FEW // 2, FEW - 1])
-def test_a_signature_that_does_not_hold_is_refused_in_either_half(place: int) -> None:
+@pytest.mark.parametrize("place", [0, CHUNK - 1, CHUNK, FEW - 1])
+def test_a_signature_that_does_not_hold_is_refused(place: int, process: VerifierProcess) -> None:
     chain = ScriptedChain()
     signed = anchors(chain, FEW)
     signed.insert(place, spoilt(signed[place]))
-    codes = applied(chain, block_of(chain, signed))
+    codes = applied(chain, block_of(chain, signed), process)
     assert codes[place] == ResultCode.SIGNATURE_INVALID
     assert codes.count(ResultCode.OK) == FEW
 
 
 @clause("TX-09", "B16")
-def test_a_key_that_changes_within_the_block_is_judged_in_its_place() -> None:
+def test_a_key_that_changes_within_the_block_is_judged_in_its_place(
+    process: VerifierProcess,
+) -> None:
     chain = ScriptedChain()
     one = chain.governor
     keys = (raw_key("another"),)
@@ -83,35 +113,107 @@ def test_a_key_that_changes_within_the_block_is_judged_in_its_place() -> None:
             after.append(
                 chain.sign(one, operation, sequence=FEW + 1 + n, keys=(key,), signers=other)
             )
-    codes = applied(chain, block_of(chain, [*before, *after]))
+    codes = applied(chain, block_of(chain, [*before, *after]), process)
     assert codes[: FEW + 1] == [ResultCode.OK] * (FEW + 1)
     assert codes[FEW + 1 :] == [ResultCode.KEY_NOT_IN_FORCE, ResultCode.OK] * 3
 
 
 @clause("R36")
-def test_what_was_verified_before_is_not_verified_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_verified_twice(process: VerifierProcess, held_here: list[bytes]) -> None:
     chain = ScriptedChain()
     signed = anchors(chain, 2 * FEW)
     raw = [encode_signed(one) for one in signed]
-    verified = {
+    before = {
         check(chain.state, one, time=chain.time, pending=2 * FEW).verified for one in raw[:FEW]
     }
-    asked: list[bytes] = []
-    hold = Signatures.hold
-    monkeypatch.setattr(
-        Signatures, "hold", lambda self: asked.append(self.verified) is None and hold(self)
-    )
-    outcome = apply_block(
-        chain.state,
-        block_of(chain, signed),
-        verify_ahead=lambda found: verified_ahead(found, verified),
-    )
+    held_here.clear()
+    asked: list[int] = []
+
+    def ahead(found: Iterable[Signatures]) -> Container[bytes]:
+        some = list(found)
+        asked.extend(one.verified not in before for one in some)
+        return verified_ahead(some, before, process)
+
+    outcome = apply_block(chain.state, block_of(chain, signed), verify_ahead=ahead)
     assert {result.code for result in outcome.results} == {ResultCode.OK}
-    assert len(asked) == len(set(asked)) == FEW
-    assert verified.isdisjoint(asked)
+    assert sum(asked) == FEW
+    assert held_here == []
 
 
-def test_a_small_block_asks_no_other_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+@clause("R36")
+def test_a_small_block_asks_no_other_process(held_here: list[bytes]) -> None:
     chain = ScriptedChain()
-    monkeypatch.setattr(verifying, "_helper", None)
-    assert applied(chain, block_of(chain, anchors(chain, FEW - 1))) == [ResultCode.OK] * (FEW - 1)
+    block = block_of(chain, anchors(chain, FEW - 1))
+    assert applied(chain, block, NoProcess()) == [ResultCode.OK] * (FEW - 1)
+    assert len(set(held_here)) == FEW - 1
+
+
+class NoProcess(VerifierProcess):
+    """Must not be asked."""
+
+    def begin(self, patience: float = 0.0) -> int:
+        raise AssertionError(patience)
+
+
+@clause("TX-09")
+@pytest.mark.parametrize("answers", [0, 1])
+def test_a_process_that_ends_within_a_block_changes_nothing(answers: int) -> None:
+    chain = ScriptedChain()
+    dying = Dying(answers)
+    dying.begin(LONG)
+    signed = anchors(chain, 4 * CHUNK)
+    signed[3 * CHUNK] = spoilt(signed[3 * CHUNK])
+    codes = applied(chain, block_of(chain, signed), dying)
+    assert codes[: 3 * CHUNK] == [ResultCode.OK] * (3 * CHUNK)
+    assert codes[3 * CHUNK] == ResultCode.SIGNATURE_INVALID
+    assert dying.answers < 0
+    dying.close()
+
+
+class Dying(VerifierProcess):
+    """Is killed after so many answers."""
+
+    def __init__(self, answers: int) -> None:
+        super().__init__()
+        self.answers = answers
+
+    def answer(self, turn: int) -> bytes:
+        self.answers -= 1
+        if self.answers == -1:
+            assert self.pid is not None
+            os.kill(self.pid, signal.SIGKILL)
+            self._expected[0] += 10**6  # more than it may have answered already
+        return super().answer(turn)
+
+
+def test_a_process_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = ScriptedChain()
+    silent = VerifierProcess()
+    silent.begin(LONG)
+    monkeypatch.setattr("registry_chain.verifying_process.PATIENCE", 0.05)
+    assert silent.pid is not None
+    os.kill(silent.pid, signal.SIGSTOP)
+    signed = anchors(chain, FEW)
+    assert applied(chain, block_of(chain, signed), silent) == [ResultCode.OK] * FEW
+    assert silent.pid is None
+    silent.close()
+
+
+def test_who_begins_ends_the_turn_before(process: VerifierProcess) -> None:
+    question = ((raw_key("governor"),), (bytes(64),), b"message")
+    first = process.begin()
+    process.ask(first, [question] * 3)
+    second = process.begin()
+    with pytest.raises(VerifierLostError):
+        process.answer(first)
+    process.ask(second, [question] * 2)
+    assert process.answer(second) == bytes(2)
+
+
+def test_a_process_that_cannot_stay_is_not_started_for_ever() -> None:
+    process = VerifierProcess()
+    for _ in range(MOST_STARTS):
+        process.begin(LONG)
+        process.close()
+    with pytest.raises(VerifierLostError):
+        process.begin(LONG)
