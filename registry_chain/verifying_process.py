@@ -69,7 +69,8 @@ class VerifierProcess:
             if self._process is None:
                 self._start()
             if not self._is_ready:
-                self._is_ready = self._readable(patience) and self._read(1) == _READY
+                pipe = self._pipes(self._turn)[1]
+                self._is_ready = _is_open(pipe, select.POLLIN, patience) and self._read(1) == _READY
                 if not self._is_ready:
                     raise VerifierLostError
             while self._expected:  # what somebody before asked and did not wait for
@@ -84,13 +85,7 @@ class VerifierProcess:
         """
         body = marshal.dumps(questions)
         with self._lock:
-            pipe = self._pipes(turn)[0]
-            try:
-                rest = memoryview(_LENGTH.pack(len(body)) + body)
-                while rest:
-                    rest = rest[os.write(pipe, rest) :]
-            except OSError as error:
-                self._lose(f"cannot be written to: {error}")
+            self._write(self._pipes(turn)[0], _LENGTH.pack(len(body)) + body)
             self._expected.append(len(questions))
 
     def answer(self, turn: int) -> bytes:
@@ -122,6 +117,8 @@ class VerifierProcess:
         except OSError as error:
             _log.warning("no second process verifies signatures: %s", error)
             raise VerifierLostError from error
+        if self._process.stdin is not None:
+            os.set_blocking(self._process.stdin.fileno(), False)
         if self._starts == 1:
             atexit.register(self.close)
 
@@ -131,17 +128,22 @@ class VerifierProcess:
             raise VerifierLostError
         return process.stdin.fileno(), process.stdout.fileno()
 
-    def _readable(self, seconds: float) -> bool:
-        pipe = self._pipes(self._turn)[1]
-        poll = select.poll()
-        poll.register(pipe, select.POLLIN)
-        return bool(poll.poll(seconds * 1000))
+    def _write(self, pipe: int, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            # More than the pipe holds waits until the process reads on, and not for ever.
+            if not _is_open(pipe, select.POLLOUT, PATIENCE):
+                self._lose(f"has not read for {PATIENCE:.0f} s")
+            try:
+                rest = rest[os.write(pipe, rest) :]
+            except OSError as error:
+                self._lose(f"cannot be written to: {error}")
 
     def _read(self, count: int) -> bytes:
         pipe = self._pipes(self._turn)[1]
         found = b""
         while len(found) < count:
-            if not self._readable(PATIENCE):
+            if not _is_open(pipe, select.POLLIN, PATIENCE):
                 self._lose(f"has not answered for {PATIENCE:.0f} s")
             more = os.read(pipe, count - len(found))
             if not more:
@@ -166,6 +168,13 @@ class VerifierProcess:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
+
+
+def _is_open(pipe: int, way: int, seconds: float) -> bool:
+    """Wait until a pipe can be read or written, or has ended, and return whether it can."""
+    poll = select.poll()
+    poll.register(pipe, way)
+    return bool(poll.poll(seconds * 1000))
 
 
 def _read_exactly(pipe: int, count: int) -> bytes:

@@ -186,14 +186,24 @@ class Dying(VerifierProcess):
         return super().answer(turn)
 
 
-def test_a_process_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("records", [1, 100])
+def test_a_process_that_stands_still_is_given_up(
+    records: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chain = ScriptedChain()
     silent = VerifierProcess()
     silent.begin(LONG)
     monkeypatch.setattr("registry_chain.verifying_process.PATIENCE", 0.05)
     assert silent.pid is not None
     os.kill(silent.pid, signal.SIGSTOP)
-    signed = anchors(chain, FEW)
+    signed = [  # a hundred records in each are more than a pipe holds
+        chain.sign(
+            chain.governor,
+            *(AnchorEvidence(bytes([n, m]) * 16) for m in range(records)),
+            sequence=n,
+        )
+        for n in range(FEW)
+    ]
     assert applied(chain, block_of(chain, signed), silent) == [ResultCode.OK] * FEW
     assert silent.pid is None
     silent.close()
