@@ -70,17 +70,24 @@ class Signing:
         self._clock = clock
 
     def redeem(
-        self, certificate_id: str, configuration_id: str, holder_keys: Sequence[PublicKey]
+        self,
+        certificate_id: str,
+        configuration_id: str,
+        holder_keys: Sequence[PublicKey],
+        *,
+        issuance_id: str,
     ) -> list[SignedCopy]:
         """Return the credentials of an offered certificate, one for each key that proved itself.
 
         The configuration says whether they are signed with the agency's certificate chain or under
         its DID. The same keys asking again get the same credentials. The first takes the place that
-        was reserved for the certificate; each further one a place of its own, at random.
+        was reserved for the certificate; each further one a place of its own, at random. The first
+        issuance that gets one gets those of the other configurations too, and no other issuance
+        gets any (IP-78): one citizen has them all.
 
         Raises:
-            ProtocolError: the certificate is not in force any more, or belongs to other keys; or
-                no place can be had now.
+            ProtocolError: the certificate is not in force any more, or belongs to other keys or to
+                another issuance; or no place can be had now.
         """
         keys = {json_dumps(key.to_jwk()).decode(): key for key in holder_keys}
         status_list = self._list_of_copies(certificate_id, len(keys))
@@ -88,9 +95,13 @@ class Signing:
             row = self._row(certificate_id)
             if row["status"] != "valid":
                 raise ProtocolError("credential_request_denied", "it is not available any more")
+            if row["state"] == "signed" and row["issuance_id"] != issuance_id:
+                raise ProtocolError("credential_request_denied", "it was given to another offer")
             signed = self._signed(row, configuration_id)
             if not signed:
-                self._sign_all(row, configuration_id, keys, status_list)
+                self._sign_all(
+                    {**row, "issuance_id": issuance_id}, configuration_id, keys, status_list
+                )
                 signed = self._signed(self._row(certificate_id), configuration_id)
             elif set(signed) != set(keys):
                 raise ProtocolError("credential_request_denied", "it is for another key")
@@ -148,14 +159,15 @@ class Signing:
             text = self._sign(row, remaining.pop(holder_jwk), own, with_chain=chained)
             self._database.execute(
                 "UPDATE certificates SET state = 'signed', holder_jwk = ?, credential = ?,"
-                " anchor_salt = ?, signed_at = ?, configuration_id = ?, version = version + 1"
-                " WHERE id = ?",
+                " anchor_salt = ?, signed_at = ?, configuration_id = ?, issuance_id = ?,"
+                " version = version + 1 WHERE id = ?",
                 (
                     holder_jwk,
                     text,
                     secrets.token_bytes(SALT_BYTES),
                     self._clock.now(),
                     configuration_id,
+                    row["issuance_id"],
                     row["id"],
                 ),
             )

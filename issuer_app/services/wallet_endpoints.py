@@ -15,13 +15,14 @@ from typing import Final
 
 from issuer_app.services.agency import Agency
 from issuer_app.services.anchoring import Anchoring
+from issuer_app.services.configurations import with_chain
 from issuer_app.services.decisions import TOKEN_SECONDS, WAIT_SECONDS, Decisions
 from issuer_app.services.protocol_sessions import StoredSessions
 from issuer_app.services.signing import Signing
 from issuer_app.services.templates import Templates
 from issuer_app.settings import Settings
 from weid.clock import Clock
-from weid.encoding import base64url_encode
+from weid.encoding import JsonObject, base64url_encode
 from weid.errors import ProtocolError, RegistryError
 from weid.oauth.reply import EndpointRequest as MachineRequest
 from weid.oauth.reply import Reply as MachineReply
@@ -120,11 +121,19 @@ class WalletEndpoints:
     ) -> str:
         """Make a certificate's offer redeemable for `lifetime` seconds; return its issuance id.
 
-        Where it `needs_decision`, the wallet may wait for that long.
+        With a certificate chain it offers the copy of both configurations, the chain's first: that
+        is what wallets know that take one only. Where it `needs_decision`, the wallet may wait for
+        that long.
         """
+        approved: JsonObject = {"certificate": certificate_id}
+        chained = with_chain(configuration_id)
+        first, *others = (
+            (chained, configuration_id) if self._agency.has_chain() else (configuration_id,)
+        )
         offer = self.endpoints.offer(
-            configuration_id,
-            {"certificate": certificate_id},
+            first,
+            approved,
+            beside=dict.fromkeys(others, approved),
             lifetime=lifetime,
             offer_id=self._offer_id(certificate_id, generation),
             tx_code=self._tx_code(certificate_id, generation) if self._by_page else None,
@@ -196,7 +205,12 @@ class WalletEndpoints:
             return Pending(WAIT_SECONDS)
         if decision == "refused":
             raise ProtocolError("credential_request_denied", "the office has refused")
-        signed = self._signing.redeem(certificate_id, request.configuration_id, request.holder_keys)
+        signed = self._signing.redeem(
+            certificate_id,
+            request.configuration_id,
+            request.holder_keys,
+            issuance_id=request.issuance_id,
+        )
         try:
             # Whoever comes first anchors for all who wait; the others find theirs done.
             self._anchoring.run()

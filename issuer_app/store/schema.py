@@ -288,6 +288,15 @@ ALTER TABLE offers ADD COLUMN decided_by TEXT NOT NULL DEFAULT '';
 CREATE INDEX offers_that_wait ON offers (organisation) WHERE decision = 'waiting';
 """
 
+_ONE_ISSUANCE: Final = """
+-- The issuance that got a certificate's first credential gets the others too; no other does.
+ALTER TABLE certificates ADD COLUMN issuance_id TEXT;
+-- An offer is not made anew once its certificate is signed: the one that stands here was the one.
+UPDATE certificates SET issuance_id =
+    (SELECT issuance_id FROM offers WHERE certificate_id = certificates.id)
+    WHERE state = 'signed';
+"""
+
 
 @MIGRATIONS()
 def m001_people(db: sqlite_utils.Database) -> None:
@@ -337,6 +346,12 @@ def m008_decisions(db: sqlite_utils.Database) -> None:
     db.executescript(_DECISIONS)
 
 
+@MIGRATIONS()
+def m009_one_issuance(db: sqlite_utils.Database) -> None:
+    """Which issuance a certificate went to."""
+    db.executescript(_ONE_ISSUANCE)
+
+
 KNOWN: Final = frozenset(
     migration.__name__
     for migration in (
@@ -348,6 +363,7 @@ KNOWN: Final = frozenset(
         m006_list_trouble,
         m007_copies,
         m008_decisions,
+        m009_one_issuance,
     )
 )
 """Every migration that this version knows; a store with another one is of a newer version."""

@@ -17,7 +17,7 @@ from issuer_app.setup import make_folder, open_agency, open_chain, set_up
 from issuer_app.store.database import Database
 from registry_chain import LocalRegistry
 from tests.apps.issuer.support import NOW, ORIGIN, people, rows_csv
-from tests.apps.issuer.wallets import AppTransport, new_wallet, offer_uri, trust_of, verify
+from tests.apps.issuer.wallets import AppTransport, new_wallet, trust_of, verify
 from tests.support.certificates import YEAR, Authority, certify, pem, x5c
 from tests.support.clauses import clause
 from weid.clock import FixedClock
@@ -57,11 +57,15 @@ def configurations(office):
     return metadata["credential_configurations_supported"]
 
 
-def offer_of(office, certificate_id, configuration):
-    """Make a certificate's offer one of a configuration, and return its URI."""
+def offer_of(office, certificate_id, configuration, generation=9):
+    """Open another offer of a certificate, of one configuration, and return its URI."""
     wallets = office.services.wallets
-    issuance = wallets.open_offer(configuration, certificate_id, generation=9, lifetime=600)
-    return wallets.find_offer(certificate_id, generation=9, issuance_id=issuance).uri
+    offered = wallets.endpoints.offer(
+        configuration,
+        {"certificate": certificate_id},
+        offer_id=wallets._offer_id(certificate_id, generation),
+    )
+    return offered.uri
 
 
 @clause("VF-46")
@@ -86,7 +90,7 @@ def test_an_offer_gives_the_copy_of_its_configuration(certified):
     first, second = (row["id"] for row in office.certificates())
     wallet = new_wallet(office)
     for certificate_id, uri, member in (
-        (first, offer_uri(office, first), "kid"),
+        (first, offer_of(office, first, PLAIN), "kid"),
         (second, offer_of(office, second, CHAINED), "x5c"),
     ):
         held = wallet.accept(uri, transport=AppTransport(office), trust=trust_of(office))
@@ -120,7 +124,9 @@ def test_the_status_list_is_signed_with_the_chain_while_it_is_in_force(certified
 def test_every_copy_of_the_second_configuration_has_the_chain(certified):
     certificate_id = certified.certificates()[0]["id"]
     keys = [PrivateKey.generate().public for _ in range(3)]
-    signed = certified.services.wallets._signing.redeem(certificate_id, CHAINED, keys)
+    signed = certified.services.wallets._signing.redeem(
+        certificate_id, CHAINED, keys, issuance_id="one"
+    )
     copies = [Credential.parse(one.text) for one in signed]
     assert [copy.holder_key for copy in copies] == keys
     assert all("x5c" in copy.sd_jwt.issuer_jws.header for copy in copies)
@@ -133,10 +139,14 @@ def test_past_the_chains_end_there_is_only_the_other_configuration(certified):
     assert list(configurations(certified)) == [PLAIN]
     wallets = certified.services.wallets
     with pytest.raises(ProtocolError, match="certificate now") as refused:
-        wallets._signing.redeem(certificate_id, CHAINED, [PrivateKey.generate().public])
+        wallets._signing.redeem(
+            certificate_id, CHAINED, [PrivateKey.generate().public], issuance_id="one"
+        )
     assert refused.value.code == "credential_request_denied"
     assert certified.certificates()[0]["state"] == "offered"
-    assert wallets._signing.redeem(certificate_id, PLAIN, [PrivateKey.generate().public])
+    assert wallets._signing.redeem(
+        certificate_id, PLAIN, [PrivateKey.generate().public], issuance_id="one"
+    )
 
 
 # --- Keys for who looks them up on the web -------------------------------------------------------

@@ -218,12 +218,13 @@ def test_a_crash_after_signing_gives_the_same_credential_on_the_same_place(offer
     uri = offer_uri(offered, offered.certificate_id)
     signing = offered.services.wallets._signing
     keys = [PrivateKey.generate().public for _ in range(3)]
-    signed = signing.redeem(offered.certificate_id, "residence-test_1", keys)
+    wanted = (offered.certificate_id, "residence-test_1")
+    signed = signing.redeem(*wanted, keys, issuance_id="one")
     monkeypatch.setattr(wallets._anchoring, "run", real)
-    assert signing.redeem(offered.certificate_id, "residence-test_1", keys) == signed
+    assert signing.redeem(*wanted, keys, issuance_id="one") == signed
     for others in (keys[:2], [*keys[:2], PrivateKey.generate().public]):
         with pytest.raises(ProtocolError):
-            signing.redeem(offered.certificate_id, "residence-test_1", others)
+            signing.redeem(*wanted, others, issuance_id="one")
     assert uri
     places = [row["list_index"] for row in offered.database.query("SELECT * FROM places")]
     assert len(places) == len(set(places)) == 4
