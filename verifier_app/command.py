@@ -51,7 +51,8 @@ def serve(settings_file: Path, *, subscribe: bool) -> None:
             sockets=[listening],
             threads=8,
             ident=None,
-            clear_untrusted_proxy_headers=True,
+            # What waitress would clear is believed from listed proxies only (`sources`).
+            clear_untrusted_proxy_headers=not settings.trusted_proxies,
             channel_timeout=60,
             max_request_body_size=int(app.config["MAX_CONTENT_LENGTH"]),
         )

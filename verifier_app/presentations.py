@@ -66,7 +66,7 @@ class PresentationView:
 
     `has_code` is false where the link is too long for a code, as that of an unsigned request may
     be. `state` is a word of the library's status; `attempt` the report on an answer that was not
-    accepted; `error` the code of a wallet that refused.
+    accepted; `error` the code of a wallet that said no, where that came last.
     """
 
     title: str
@@ -187,7 +187,7 @@ class Presentations:
         """
         asked, progress = self._asked(session_id), self.progress(session_id)
         report = progress.get("report")
-        unaccepted = progress["state"] == "not_accepted" and isinstance(report, dict)
+        unaccepted = progress["state"] != "answered" and isinstance(report, dict)
         return PresentationView(
             title=_in(asked.title, language),
             purpose=_in(asked.purpose, language),
@@ -248,7 +248,7 @@ class Presentations:
         """Return of which of a browser's requests a wallet brought it back, by request id.
 
         `session_ids` are by request id, the newest last. Where no answer has that code it is the
-        newest on this device that the wallet refused; else None.
+        newest on this device to which a wallet said no; else None.
         """
         refused = None
         for request_id, session_id in reversed(list(session_ids.items())):

@@ -93,6 +93,8 @@ class Settings(BaseModel):
     counter_name: str = "Verifier"
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8002
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses whose X-Forwarded-For is believed, so that limits count the true caller."""
     networks: Annotated[list[TrustedNetworkSettings], Field(min_length=1)]
     wishes: list[Wish] = []
     allow_shown: bool = False
@@ -118,6 +120,12 @@ class Settings(BaseModel):
         if parts.scheme != "https" and not (parts.scheme == "http" and on_loopback(url)):
             raise ValueError("must be https (http only on loopback)")
         return url.rstrip("/")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        """Addresses, no names."""
+        return tuple(str(ipaddress.ip_address(proxy)) for proxy in proxies)
 
     @model_validator(mode="after")
     def askable_nodes(self) -> Settings:

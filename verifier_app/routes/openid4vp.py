@@ -9,6 +9,7 @@ from flask import Blueprint, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from verifier_app.routes.wallet_desk import endpoints, protocol_error, respond
+from verifier_app.sources import current_source
 from weid.errors import ProtocolError
 from weid.oauth.reply import EndpointRequest
 
@@ -38,7 +39,9 @@ def response(request_id: str) -> Response:
 def _posted() -> EndpointRequest:
     request.max_content_length = BODY_BYTES
     return EndpointRequest(
-        request.get_data(), {"Content-Type": request.headers.get("Content-Type", "")}
+        request.get_data(),
+        {"Content-Type": request.headers.get("Content-Type", "")},
+        source=current_source(),
     )
 
 

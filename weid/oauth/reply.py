@@ -17,11 +17,16 @@ RETRY_SECONDS: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class EndpointRequest:
-    """The parts of an HTTP request that the endpoints look at; `query` is without `?`."""
+    """The parts of an HTTP request that the endpoints look at; `query` is without `?`.
+
+    `source` is who sent it as far as the application knows, such as an address or its network;
+    it serves limits alone. Empty where all are to be counted as one.
+    """
 
     body: bytes = field(default=b"", repr=False)
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     query: str = field(default="", repr=False)
+    source: str = field(default="", repr=False)
 
     def header(self, name: str) -> str:
         """Return a header by its name in any case; empty where it is missing."""

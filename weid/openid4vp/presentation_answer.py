@@ -6,20 +6,22 @@ Clauses PP-48, PP-49, PP-58 and PP-59 of specs/presentation-profile.md.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 from weid.clock import Clock
 from weid.encoding import JsonObject
 from weid.errors import ProtocolError
+from weid.oauth.reply import TooOftenError
 from weid.openid4vp.presentation_result import report_json, result_json
 from weid.openid4vp.presentation_session import (
+    TRIES,
+    TRIES_SECONDS,
     Answered,
     PresentationSessions,
     Requested,
     Stored,
-    WalletRefused,
     hash_secret,
 )
 from weid.openid4vp.response import ErrorResponse, PresentationResponse
@@ -28,8 +30,8 @@ from weid.verification.report import Verdict
 from weid.verification.request import PresentationRequest
 from weid.verifier import Verifier
 
-MAX_ATTEMPTS: Final = 50
-"""Answers that are verified for one request: a stranger with its code cannot keep us at work."""
+_SOURCE_CHARS: Final = 16
+"""Enough to tell sources of one request apart; their addresses are not kept."""
 _BROKEN: Final[JsonObject] = {"verdict": "error", "conclusion": "Could not check", "problems": []}
 
 
@@ -43,6 +45,15 @@ class _SessionDecides:
 
 
 @dataclass(frozen=True, slots=True)
+class Posted:
+    """What a wallet posted, the response code that it will get, and from where it came."""
+
+    answer: PresentationResponse | ErrorResponse
+    code: str = field(default="", repr=False)
+    source: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Answers:
     """Settles sessions with what wallets post."""
 
@@ -52,32 +63,26 @@ class Answers:
     observe: Callable[[str, str], None]
 
     def settle(
-        self,
-        stored: Stored,
-        session: Requested,
-        answer: PresentationResponse | ErrorResponse,
-        request: PresentationRequest,
-        code: str,
+        self, stored: Stored, session: Requested, posted: Posted, request: PresentationRequest
     ) -> None:
-        """Settle a session with an answer or an error; `code` is what the wallet will get.
+        """Settle a session with an answer that is accepted; note what else came, an error too.
 
         Raises:
+            TooOftenError: too much of this source ended nothing within a minute.
             ProtocolError: not accepted; or another answer was quicker (409).
         """
-        code_hash = hash_secret(code) if code else ""
+        source = hash_secret(f"{stored.request_id}:{posted.source}")[:_SOURCE_CHARS]
+        self._require_turn(session, source)
+        answer = posted.answer
         if isinstance(answer, ErrorResponse):
-            until = self.clock.now() + session.keep_for
-            refused = WalletRefused(session.session_hash, answer.error, code_hash, until)
-            self._replace(stored, refused)
-            self.observe("refused", stored.request_id)
+            self._note_declined(stored, source, answer.error)
             return
-        if session.attempts >= MAX_ATTEMPTS:
-            raise ProtocolError("invalid_request", "too many answers were not accepted")
-        report = self._verify(stored, answer, request)
+        report = self._verify(stored, source, answer, request)
         if not report.accepted:
-            self._note_attempt(stored, report_json(report))
+            self._note_attempt(stored, source, report_json(report))
             raise _not_accepted(report)
         now = self.clock.now()
+        code_hash = hash_secret(posted.code) if posted.code else ""
         result = result_json(report)
         until = now + session.keep_for
         self._replace(stored, Answered(session.session_hash, result, code_hash, now, until))
@@ -90,17 +95,26 @@ class Answers:
             self.sessions.replace(stored, replace(session, answered_again=True))
             self.observe("answered_again", stored.request_id)
 
+    def _require_turn(self, session: Requested, source: str) -> None:
+        now = self.clock.now()
+        if session.tries_of(source, now=now) >= TRIES:
+            raise TooOftenError(retry_after=session.tries_since + TRIES_SECONDS - now)
+
     def _verify(
-        self, stored: Stored, answer: PresentationResponse, request: PresentationRequest
+        self,
+        stored: Stored,
+        source: str,
+        answer: PresentationResponse,
+        request: PresentationRequest,
     ) -> AnswerReport:
         verifier = self.verifier.named(request.audience, replay_memory=_SessionDecides())
         try:
             return verifier.verify_answer(answer.presentations, request)
         except Exception:  # noqa: BLE001 - clause PP-49: whatever breaks, it was not accepted
-            self._note_attempt(stored, _BROKEN)
+            self._note_attempt(stored, source, _BROKEN)
             raise ProtocolError("server_error", "the answer could not be checked") from None
 
-    def _replace(self, stored: Stored, new: Answered | WalletRefused) -> None:
+    def _replace(self, stored: Stored, new: Answered) -> None:
         """Settle an open session, whatever became of it meanwhile short of being settled."""
         current: Stored | None = stored
         while current is not None and isinstance(current.session, Requested):
@@ -109,17 +123,41 @@ class Answers:
             current = self.sessions.load(stored.request_id, now=self.clock.now())
         if current is not None:
             self.note_again(current)
-        raise ProtocolError("invalid_request", "the request is answered already", status=409)
+        raise _answered_already()
 
-    def _note_attempt(self, stored: Stored, report: JsonObject) -> None:
+    def _note_attempt(self, stored: Stored, source: str, report: JsonObject) -> None:
+        self._note(
+            stored,
+            source,
+            lambda session: replace(
+                session, attempts=session.attempts + 1, last_attempt=report, declined=""
+            ),
+        )
+        self.observe("not_accepted", stored.request_id)
+
+    def _note_declined(self, stored: Stored, source: str, error: str) -> None:
+        current = self._note(stored, source, lambda session: replace(session, declined=error))
+        if current is not None:
+            self.note_again(current)
+            raise _answered_already()
+        self.observe("refused", stored.request_id)
+
+    def _note(
+        self, stored: Stored, source: str, change: Callable[[Requested], Requested]
+    ) -> Stored | None:
+        """Note in an open session what ended nothing; return one that was settled meanwhile."""
         current: Stored | None = stored
         while current is not None and isinstance(current.session, Requested):
-            session = current.session
-            noted = replace(session, attempts=session.attempts + 1, last_attempt=report)
+            session, now = current.session, self.clock.now()
+            noted = replace(change(session), **session.counted(source, now=now))  # type: ignore[arg-type]
             if self.sessions.replace(current, noted):
-                break
+                return None
             current = self.sessions.load(stored.request_id, now=self.clock.now())
-        self.observe("not_accepted", stored.request_id)
+        return current
+
+
+def _answered_already() -> ProtocolError:
+    return ProtocolError("invalid_request", "the request is answered already", status=409)
 
 
 def _not_accepted(report: AnswerReport) -> ProtocolError:

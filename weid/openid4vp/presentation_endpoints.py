@@ -22,7 +22,7 @@ from weid.oauth.form import parse_fields
 from weid.oauth.reply import EndpointRequest, Reply, error_reply, json_reply, text_reply
 from weid.openid4vp.encryption import encrypt, key_id
 from weid.openid4vp.posted import parse_posted
-from weid.openid4vp.presentation_answer import Answers, code_of
+from weid.openid4vp.presentation_answer import Answers, Posted, code_of
 from weid.openid4vp.presentation_session import (
     Answered,
     Expired,
@@ -30,7 +30,6 @@ from weid.openid4vp.presentation_session import (
     PresentationSessions,
     Requested,
     Stored,
-    WalletRefused,
     hash_secret,
     same,
 )
@@ -180,8 +179,8 @@ class PresentationEndpoints:
         his own link to somebody else has the session but not the code.
 
         Raises:
-            ProtocolError: 404 no such session, or over; 409 not answered yet, or refused by the
-                wallet; 403 without the code that belongs to it.
+            ProtocolError: 404 no such session, or over; 409 not answered; 403 without the code
+                that belongs to it.
         """
         stored = self._of_browser(session_id)
         session = stored.session
@@ -214,8 +213,8 @@ class PresentationEndpoints:
     def status(self, session_id: str) -> Reply:
         """Answer the page that waits: the state in a word, and what was wrong with an answer.
 
-        The words: requested, fetched, not_accepted (an answer came and another may), answered,
-        refused, expired. Claims are never in it.
+        The words: requested, fetched, not_accepted (an answer came and another may), refused (a
+        wallet said no, and an answer may come), answered, expired. Claims are never in it.
         """
         return _answer(lambda: json_reply(self._status(session_id)))
 
@@ -251,15 +250,15 @@ class PresentationEndpoints:
             value: JsonObject = {"state": "answered", "answered_again": session.answered_again}
             # On the same device even the outcome is for whom the wallet brings back.
             return value if session.code_hash else {**value, "report": _public(session.result)}
-        if isinstance(session, WalletRefused):
-            return {"state": "refused", "error": session.error}
         if isinstance(session, Expired):
             return {"state": "expired"}
         word = "fetched" if isinstance(session, Fetched) else "requested"
         opened: JsonObject = {"state": word, "expires_at": session.expires_at}
-        if session.last_attempt is None:
-            return opened
-        return {**opened, "state": "not_accepted", "report": session.last_attempt}
+        if session.last_attempt is not None:
+            opened |= {"state": "not_accepted", "report": session.last_attempt}
+        if session.declined:
+            opened |= {"state": "refused", "error": session.declined}
+        return opened
 
     def _open(self, request_id: str) -> tuple[Stored, Requested]:
         stored = self._kept.load(request_id, now=self.clock.now())
@@ -294,7 +293,7 @@ class PresentationEndpoints:
             fields, expected=request, key=None if key is None else PrivateKey.from_jwk(key)
         )
         code = self._draw() if session.return_to is not None else ""
-        self._answers.settle(stored, session, answer, request, code)
+        self._answers.settle(stored, session, Posted(answer, code, post.source), request)
         if session.return_to is None:
             return json_reply({})
         return json_reply({"redirect_uri": code_of(session.return_to, code)})

@@ -1,12 +1,14 @@
 """One presentation, from request to answer: a class for each state, and how states are kept.
 
     Requested ──wallet reads──► Fetched ──good answer──► Answered ──purpose over──► (gone)
-        └───────────────────────┴──wallet or person says no──► WalletRefused
         └───────────────────────┴──time is up──► Expired
 
 A transition exists only from the right class, and `SessionStore.replace` lets exactly one of many
-who race make it. An answer that is not accepted ends nothing: whoever photographed the code cannot
-spoil it; what was wrong with it is kept for the page.
+who race make it. Whoever has photographed the code can post whatever a wallet can. So neither an
+answer that is not accepted nor a wallet's error ends a session, on the same device or across
+devices: what came last is kept for the page, and an answer may still come. From one source few of
+them are taken in a minute; another source is not kept out by that. What such a stranger still can
+do is to answer with credentials of his own, as with every code on a screen.
 
 Four separate secrets, none of which follows from another: the session id, which only the browser
 that asked has; the request id, in the link that the wallet opens; `state`, in the request; the
@@ -29,6 +31,11 @@ from weid.sessions import SessionStore
 SESSION_BYTES: Final = 2 * 1024 * 1024
 GRACE: Final = 3600
 """Seconds after its end for which a session is still known to have expired."""
+TRIES: Final = 50
+"""What one source may post in a minute that ends nothing: it is checked, and that costs."""
+TRIES_SECONDS: Final = 60
+SOURCES: Final = 32
+"""Sources that are told apart within a minute; past that, new ones wait for the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,8 @@ class Requested:
     where the answer is not encrypted. `return_to` is where the wallet sends the same browser back
     to, None across devices. The answer is kept for `keep_for` seconds. `attempts` counts answers
     that were not accepted; `last_attempt` says of the last what was wrong, without any claim.
+    `declined` is the code with which a wallet said no, empty where something came after it. `tries`
+    counts, since `tries_since`, what ended nothing, by source.
     """
 
     session_hash: str
@@ -49,6 +58,26 @@ class Requested:
     keep_for: int
     attempts: int = 0
     last_attempt: JsonObject | None = None
+    declined: str = ""
+    tries: JsonObject = field(default_factory=dict)
+    tries_since: int = 0
+
+    def tries_of(self, source: str, *, now: int) -> int:
+        """Return how much of a source ended nothing within the last minute.
+
+        A new source beyond `SOURCES` counts as one that has used up all.
+        """
+        if not self.tries_since <= now < self.tries_since + TRIES_SECONDS:
+            return 0
+        count = self.tries.get(source, 0 if len(self.tries) < SOURCES else TRIES)
+        return count if isinstance(count, int) else TRIES
+
+    def counted(self, source: str, *, now: int) -> JsonObject:
+        """Return the members `tries` and `tries_since` with one more of a source."""
+        if not self.tries_since <= now < self.tries_since + TRIES_SECONDS:
+            return {"tries": {source: 1}, "tries_since": now}
+        count = self.tries_of(source, now=now)
+        return {"tries": self.tries if count >= TRIES else {**self.tries, source: count + 1}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +101,6 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class WalletRefused:
-    """The wallet, or the person, said no; `error` is a code of the protocol."""
-
-    session_hash: str
-    error: str
-    code_hash: str
-    expires_at: int
-
-
-@dataclass(frozen=True, slots=True)
 class Expired:
     """No answer came in time, or what came was forgotten since."""
 
@@ -89,9 +108,9 @@ class Expired:
 
 
 Open: TypeAlias = Requested | Fetched
-PresentationSession: TypeAlias = Requested | Fetched | Answered | WalletRefused | Expired
-_STATES: Final[dict[str, type[Requested | Answered | WalletRefused | Expired]]] = {
-    state.__name__: state for state in (Requested, Fetched, Answered, WalletRefused, Expired)
+PresentationSession: TypeAlias = Requested | Fetched | Answered | Expired
+_STATES: Final[dict[str, type[Requested | Answered | Expired]]] = {
+    state.__name__: state for state in (Requested, Fetched, Answered, Expired)
 }
 
 

@@ -27,9 +27,11 @@ from tests.unit.openid4vp.asking import STRANGER, read
 from verifier_app import presentations as presentations_module
 from verifier_app.answer_view import AnswerView
 from verifier_app.presentations import KNOWN_SESSIONS
+from verifier_app.sources import source_of
 from verifier_app.tidying import Tidying
 from weid.crypto.signer import InMemorySigner
 from weid.errors import ProtocolError, RegistryUnavailableError
+from weid.openid4vp.presentation_session import TRIES
 from weid.openid4vp.request_object import RequestTrust
 from weid.openid4vp.response import PresentationResponse
 
@@ -389,8 +391,66 @@ def test_a_refusal_of_the_person_is_told(clerk, wallet):
     path = clerk.begin()
     assert wallet.client.refuse(wallet.read(clerk.link(path))) is None
     page = clerk.get(path).text
-    assert "declined to answer" in page
+    assert "A wallet declined" in page
+    assert "Whoever sees the code can send this" in page
+    assert "The request stays open" in page
+    assert 'id="live"' in page
     assert clerk.get(f"{path}/result").status_code == 303
+    asked = wallet.read(clerk.link(path))
+    wallet.client.answer(asked, wallet.texts(asked))
+    assert clerk.state(path)["state"] == "answered"
+
+
+def test_the_page_shows_what_was_wrong_with_an_answer_beside_a_wallets_no(world, tmp_path):
+    app = build(world, tmp_path, response_mode="direct_post")
+    clerk, wallet = Clerk(app), Wallet(world, app)
+    path = clerk.begin()
+    place, form = wallet.form(clerk.link(path))
+    refused(post(app, place, {**form, "vp_token": '{"diploma":["a~b"]}'}))
+    no = {"error": "invalid_request", "state": form["state"]}
+    assert post(app, place, no).status_code == 200
+    page = clerk.get(path).text
+    assert "A wallet cannot answer" in page
+    assert 'id="attempt"' in page
+
+
+# --- From where it comes --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "source"),
+    [
+        ("198.51.100.7", "", "198.51.100.7"),
+        ("198.51.100.7", "203.0.113.9", "198.51.100.7"),
+        ("192.0.2.1", "203.0.113.9", "203.0.113.9"),
+        ("192.0.2.1", "6.6.6.6, 203.0.113.9", "203.0.113.9"),
+        ("192.0.2.1", "203.0.113.9, 192.0.2.2", "203.0.113.9"),
+        ("192.0.2.1", "nonsense", "192.0.2.1"),
+        ("2001:db8:1:2:3::4", "", "2001:db8:1:2::/64"),
+        ("", "", ""),
+    ],
+)
+@clause("PP-59", "W29")
+def test_limits_count_the_true_caller(peer, forwarded, source):
+    assert source_of(peer, forwarded, ("192.0.2.1", "192.0.2.2")) == source
+
+
+@clause("PP-59", "W29")
+def test_a_stranger_elsewhere_does_not_slow_down_the_right_wallet(world, tmp_path):
+    app = build(world, tmp_path, response_mode="direct_post")
+    clerk, wallet = Clerk(app), Wallet(world, app)
+    place, form = wallet.form(clerk.link(clerk.begin()))
+    bad = {**form, "vp_token": '{"diploma":["a~b"]}'}
+    client = app.test_client()
+
+    def send(fields, address):
+        return client.post(
+            place, data=fields, base_url=AUDIENCE, environ_base={"REMOTE_ADDR": address}
+        ).status_code
+
+    assert {send(bad, "192.0.2.1") for _ in range(TRIES)} == {400}
+    assert send(bad, "192.0.2.1") == 429
+    assert send(form, "198.51.100.1") == 200
 
 
 # --- What is kept --------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from weid.errors import MalformedError, ProtocolError
 from weid.oauth.reply import EndpointRequest, Reply
 from weid.openid4vp.dcql import DcqlQuery
 from weid.openid4vp.encryption import decrypt_request_object
-from weid.openid4vp.presentation_answer import MAX_ATTEMPTS
 from weid.openid4vp.presentation_endpoints import KEEP_SECONDS, NewPresentation
 from weid.openid4vp.presentation_session import GRACE, Answered, hash_secret
 from weid.openid4vp.response import PresentationResponse
@@ -308,16 +307,6 @@ def test_an_answer_that_is_not_accepted_ends_nothing(desk: Desk):
     assert desk.state(begun)["state"] == "answered"
 
 
-@clause("PP-59")
-def test_after_many_bad_answers_no_further_one_is_checked(desk: Desk):
-    begun = desk.begin(encrypted=False)
-    good = form(desk, begun)
-    for _ in range(MAX_ATTEMPTS):
-        refused(desk.post(begun, {**good, "vp_token": '{"diploma":["a~b"]}'}))
-    assert "too many" in refused(desk.post(begun, good))
-    assert desk.post(begun, {"error": "access_denied", "state": good["state"]}).status == 200
-
-
 @clause("P15", "PP-60")
 def test_what_was_not_asked_for_is_not_kept(desk: Desk):
     begun = desk.begin(encrypted=False)
@@ -328,40 +317,6 @@ def test_what_was_not_asked_for_is_not_kept(desk: Desk):
     kept = b"".join(value for value, _ in desk.store._entries.values())  # type: ignore[attr-defined]
     assert b"Mathematics" in kept
     assert b"1815" not in kept
-
-
-# --- The wallet says no -------------------------------------------------------------------------
-
-
-@clause("PP-47", "PP-48", "V8")
-@pytest.mark.parametrize("encrypted", [True, False])
-@pytest.mark.parametrize("error", ["access_denied", "wallet_unavailable", "server_error"])
-def test_a_wallets_error_is_taken(desk: Desk, error: str, encrypted):
-    begun = desk.begin(encrypted=encrypted, return_to=RETURN)
-    state = str(desk.wallet.read_request(begun.link).request.state)
-    said = {"error": error, "error_description": "Nein", "state": state}
-    reply = desk.post(begun, said)
-    assert reply.status == 200
-    assert list(body(reply)) == ["redirect_uri"]
-    known = "other" if error == "server_error" else error
-    assert desk.state(begun) == {"state": "refused", "error": known}
-    with pytest.raises(ProtocolError):
-        desk.endpoints.result(begun.session_id)
-
-
-@clause("PP-47", "V8")
-def test_a_stranger_cannot_say_no(desk: Desk):
-    begun = desk.begin(encrypted=False)
-    for said in ({"error": "access_denied"}, {"error": "access_denied", "state": "x"}):
-        refused(desk.post(begun, said))
-    assert desk.post(begun, form(desk, begun)).status == 200
-
-
-@clause("PP-47", "PP-63")
-def test_a_wallet_tells_that_it_will_not_answer(desk: Desk):
-    begun = desk.begin()
-    assert desk.wallet.refuse(desk.wallet.read_request(begun.link)) is None
-    assert desk.state(begun) == {"state": "refused", "error": "access_denied"}
 
 
 # --- Purpose end --------------------------------------------------------------------------------
