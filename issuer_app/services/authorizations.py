@@ -18,8 +18,9 @@ class ShownAuthorization:
     """What the page shows of a wallet's request.
 
     `wallet` is how the wallet is known; `wallet_name` what its maker calls it. `reference_needed`
-    is true where the wallet brought no offer. `form_target` is where the browser goes after the
-    form, as a content policy names it.
+    is true where the wallet brought no offer. `listed` says that the office knows the wallet. The
+    citizen is sent to `host`, or, where that is empty, to the app of `scheme`; to a program of
+    this very machine where that is `http`. `form_target` is the same as a content policy names it.
     """
 
     id: str
@@ -27,6 +28,9 @@ class ShownAuthorization:
     wallet_name: str
     credentials: tuple[str, ...]
     reference_needed: bool
+    listed: bool
+    host: str
+    scheme: str
     form_target: str
 
 
@@ -52,7 +56,8 @@ class Authorizations:
             question.wallet_name,
             self._names(question, languages[0]),
             question.issuer_state is None,
-            _target(question.redirect_uri),
+            any(each.client_id == question.client_id for each in self._endpoints.policy.clients),
+            *_target(question.redirect_uri),
         )
 
     def answer(self, authorization_id: str, answers: Mapping[str, str]) -> str:
@@ -92,10 +97,12 @@ class Authorizations:
         )
 
 
-def _target(redirect_uri: str) -> str:
+def _target(redirect_uri: str) -> tuple[str, str, str]:
+    """Return host, scheme, and both as a content policy names them."""
     parts = urlsplit(redirect_uri)
     web = parts.scheme in {"https", "http"}
-    return f"{parts.scheme}://{parts.netloc}" if web else f"{parts.scheme}:"
+    policy = f"{parts.scheme}://{parts.netloc}" if web else f"{parts.scheme}:"
+    return parts.netloc if parts.scheme == "https" else "", parts.scheme, policy
 
 
 def _missing() -> MissingError:

@@ -13,6 +13,10 @@ REDIRECT_CHARACTERS: Final = 2048
 _CHARACTERS: Final = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+\Z")
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*\Z")
 _AUTHORITY: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?\Z")
+_PUBLIC: Final = re.compile(
+    r"(?=[a-z0-9.-]{1,253}(?::|\Z))(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+"
+    r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?(?::[0-9]{1,5})?\Z"
+)
 _HERE: Final = ("127.0.0.1", "[::1]")
 
 
@@ -31,14 +35,16 @@ class PublicClient:
 
     def __post_init__(self) -> None:
         for uri in self.redirect_uris:
-            check_redirect_uri(uri, private_scheme_needs_dot=False)
+            check_redirect_uri(uri, listed=True)
 
 
-def check_redirect_uri(uri: str, *, private_scheme_needs_dot: bool = True) -> None:
+def check_redirect_uri(uri: str, *, listed: bool = False) -> None:
     """Require a URI that a browser may be sent to.
 
     It is https, http to a loopback address (RFC 8252 section 7.3), or a scheme of an app, which
-    section 7.1 wants to be a domain name turned round; no fragment, no user name.
+    section 7.1 wants to be a domain name turned round; no fragment, no user name. Where no operator
+    has `listed` it, the host of https is a name as a person can read and compare it: in lower case,
+    with a dot, and no address.
 
     Raises:
         MalformedError: it is none.
@@ -53,13 +59,13 @@ def check_redirect_uri(uri: str, *, private_scheme_needs_dot: bool = True) -> No
         raise MalformedError(f"{what} is not a URI") from None
     if "@" in parts.netloc or _SCHEME.match(parts.scheme) is None:
         raise MalformedError(f"{what} has a user name or no scheme")
-    if parts.scheme == "https" and _AUTHORITY.match(parts.netloc):
+    if parts.scheme == "https" and (_AUTHORITY if listed else _PUBLIC).match(parts.netloc):
         return
     if parts.scheme == "http":
         if parts.netloc.rpartition(":")[0] in _HERE or parts.netloc in _HERE:
             return
         raise MalformedError(f"{what} is plain http to elsewhere")
-    if parts.scheme in _NEVER or (private_scheme_needs_dot and "." not in parts.scheme):
+    if parts.scheme in _NEVER or (not listed and "." not in parts.scheme):
         raise MalformedError(f"{what} has a scheme that is not an app's")
 
 

@@ -269,27 +269,35 @@ def test_the_store_holds_no_secret_of_the_flow(paged):
         assert secret.encode() not in stored
 
 
+def attested(citizen) -> dict[str, str]:
+    """Return the headers of a wallet that its maker vouches for."""
+    citizen.count += 1
+    one = create_client_attestation(
+        ATTESTER,
+        client_id="another-wallet",
+        key=KEY.public_key,
+        expires_at=citizen.office.clock.now() + 600,
+        header={},
+    )
+    other = create_attestation_proof(
+        KEY, citizen.office.clock, audience=ORIGIN, jti=f"a-{citizen.count}"
+    )
+    return {"OAuth-Client-Attestation": one, "OAuth-Client-Attestation-PoP": other}
+
+
+def sent_to(page: str) -> str:
+    """Return the words of a page about where it leads."""
+    found = re.search(r'id="sent-to">(.*?)</dd>', page)[1]
+    return re.sub(r"<[^>]+>", "", found)
+
+
 @clause("IP-45")
 def test_an_attested_wallet_that_nobody_listed_comes_through(paged):
     citizen = Citizen(paged)
 
-    def attested() -> dict[str, str]:
-        citizen.count += 1
-        one = create_client_attestation(
-            ATTESTER,
-            client_id="another-wallet",
-            key=KEY.public_key,
-            expires_at=paged.clock.now() + 600,
-            header={},
-        )
-        other = create_attestation_proof(
-            KEY, paged.clock, audience=ORIGIN, jti=f"a-{citizen.count}"
-        )
-        return {"OAuth-Client-Attestation": one, "OAuth-Client-Attestation-PoP": other}
-
     changes = {"client_id": "another-wallet", "redirect_uri": "com.another.app:/cb"}
     assert citizen.push(**changes).status == 401
-    pushed = citizen.push(attested(), **changes)
+    pushed = citizen.push(attested(citizen), **changes)
     assert pushed.status == 201
     challenge = citizen.transport.post(f"{ORIGIN}/challenge", b"", content_type="x")
     assert json.loads(challenge.body)["attestation_challenge"]
@@ -297,6 +305,45 @@ def test_an_attested_wallet_that_nobody_listed_comes_through(paged):
     page = urlsplit(citizen.browser.get(f"/authorize?{urlencode(query)}").headers["Location"]).path
     shown = citizen.browser.get(page)
     assert "form-action 'self' com.another.app:;" in shown.headers["Content-Security-Policy"]
+    assert sent_to(shown.text) == "the app on this device that opens com.another.app:"
+    assert 'id="unlisted"' in shown.text
+
+
+@clause("IP-39", "IP-45")
+@pytest.mark.parametrize(
+    ("redirect", "language", "place"),
+    [
+        ("https://phish.example:8443/cb", "en", "phish.example:8443"),
+        ("https://phish.example/cb?to=wallet.example", "zh-HK", "phish.example"),
+        ("http://127.0.0.1:51000/cb", "en", "a program on this device"),
+        ("http://127.0.0.1:51000/cb", "zh-HK", "此裝置上的程式"),
+        ("com.another.app:/cb", "zh-HK", "此裝置上可開啟這種連結的應用程式 com.another.app:"),
+    ],
+)
+def test_the_page_says_where_an_unlisted_wallet_sends_the_citizen(paged, redirect, language, place):
+    citizen = Citizen(paged)
+    request = {
+        "client_id": "another-wallet",
+        "request_uri": json.loads(
+            citizen.push(attested(citizen), client_id="another-wallet", redirect_uri=redirect).body
+        )["request_uri"],
+    }
+    headers = {"Accept-Language": language}
+    page = urlsplit(
+        citizen.browser.get(f"/authorize?{urlencode(request)}").headers["Location"]
+    ).path
+    text = citizen.browser.get(page, headers=headers).text
+    assert sent_to(text) == place
+    assert 'id="unlisted"' in text
+    assert ("不在機關的名單內" in text) == (language == "zh-HK")
+
+
+@clause("IP-39")
+def test_of_a_listed_wallet_only_the_place_is_said(paged):
+    citizen = Citizen(paged)
+    text = citizen.browser.get(citizen.begin()).text
+    assert sent_to(text) == "wallet.example"
+    assert 'id="unlisted"' not in text
 
 
 # --- Metadata ---------------------------------------------------------------------------------

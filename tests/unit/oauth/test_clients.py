@@ -104,6 +104,32 @@ def test_but_nothing_that_is_no_safe_address(uri):
         check_redirect_uri(uri)
 
 
+@clause("I15", "IP-39")
+@pytest.mark.parametrize(
+    "host",
+    [
+        "Wallet.Example",
+        "wallet",
+        "localhost",
+        "wallet.example.",
+        "-a.example",
+        "203.0.113.9",
+        "127.1",
+        "0x7f.1",
+        "2130706433",
+        "a.example:",
+    ],
+)
+def test_an_unlisted_host_is_a_name_that_a_person_can_compare(host):
+    uri = f"https://{host}/cb"
+    with pytest.raises(ProtocolError):
+        require_redirect_uri(CLIENTS, "attested", uri, attested=True)
+
+
+def test_the_operator_may_list_a_host_of_any_kind():
+    assert PublicClient("w", ("https://Wallet/cb", "https://10.0.0.7:8443/cb")).redirect_uris
+
+
 def test_the_operators_list_is_checked_when_it_is_read():
     with pytest.raises(MalformedError):
         PublicClient("w", ("javascript:alert(1)",))
