@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from weid.credential.credential_type import CredentialType
 from weid.encoding import JsonObject, JsonValue
 from weid.errors import MalformedError
 from weid.w3c.terms import ABSOLUTE, Contexts
@@ -35,8 +36,10 @@ class W3cCredential:
     """A credential whose structure is right and that nobody has verified yet; times in seconds.
 
     `document` is without its proofs; `subjects` are its credentialSubject as a list; `vct` is what
-    it is of: the id of its one JsonSchema, else its first type beside VerifiableCredential, else
-    that; `vct_integrity` the schema's digestSRI.
+    it is of: the id of its one JsonSchema, else its one type beside VerifiableCredential. Of
+    several it is the one that names a template; where none or several do, all of them together,
+    which no policy names: their order is not signed everywhere, so that it decides nothing.
+    `vct_integrity` is the schema's digestSRI.
     """
 
     document: JsonObject
@@ -229,12 +232,27 @@ def _stamp(document: JsonObject, name: str) -> int | None:
 
 
 def _kind(document: JsonObject, types: tuple[str, ...]) -> tuple[str, str | None]:
-    schemas = [
-        each for each in _objects(document, "credentialSchema") if each.get("type") == SCHEMA
-    ]
+    schemas = [each for each in _objects(document, "credentialSchema") if _is_schema(each)]
     if len(schemas) == 1:
         digest = schemas[0].get("digestSRI")
         if digest is not None and not isinstance(digest, str):
             raise MalformedError("digestSRI of credentialSchema is not text")
         return str(schemas[0]["id"]), digest
-    return next((each for each in types if each != CREDENTIAL), CREDENTIAL), None
+    beside = sorted(each for each in types if each != CREDENTIAL)
+    templates = [each for each in beside if _names_template(each)]
+    found = templates if len(templates) == 1 else beside
+    return " ".join(found) or CREDENTIAL, None
+
+
+def _is_schema(value: JsonObject) -> bool:
+    types = value.get("type")
+    # Alone or in a list: to RDF it is the same.
+    return SCHEMA in types if isinstance(types, list) else types == SCHEMA
+
+
+def _names_template(text: str) -> bool:
+    try:
+        CredentialType.parse(text)
+    except MalformedError:
+        return False
+    return True

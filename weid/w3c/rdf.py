@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from weid import limits
 from weid.encoding import JsonObject, JsonValue, json_canonical
 from weid.errors import MalformedError, UnsupportedAlgorithmError
 from weid.w3c.terms import Contexts
+from weid.w3c.vocabulary import NAMESPACES
 
 _MOST_ALIKE: Final = 4
 """Nameless objects that look alike: telling n of them apart costs n! steps."""
@@ -68,10 +70,24 @@ def canonical_rdf(document: JsonObject, contexts: Contexts) -> bytes:
 
 def _check(document: JsonObject, contexts: Contexts) -> None:
     del contexts
+    described = Counter(_described(document))
+    if max(described.values(), default=0) > 1:
+        raise MalformedError("the document describes one thing in two places, which RDF joins")
     nameless: Counter[bytes] = Counter()
     _walk({name: value for name, value in document.items() if name != "@context"}, nameless)
     if nameless.total() > _MOST_NAMELESS or max(nameless.values(), default=0) > _MOST_ALIKE:
         raise MalformedError("the document has too many nameless objects that look alike")
+
+
+def _described(value: JsonValue) -> Iterator[str]:
+    """Yield the id of each object that says something of it."""
+    if isinstance(value, dict):
+        if len(value) > 1 and isinstance(value.get("id"), str):
+            yield str(value["id"])
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from _described(each)
 
 
 def _walk(value: JsonValue, nameless: Counter[bytes]) -> None:
@@ -104,6 +120,8 @@ def _check_names(node: JsonObject) -> None:
     texts = [name if name[:1] != "@" else " " for name in named if isinstance(name, str)]
     if any(_BREAKS.search(name) for name in (*node, *texts)):
         raise MalformedError("the document has a name with a character that RDF does not take")
+    if any(":" in name for name in node) or any(name.startswith(NAMESPACES) for name in texts):
+        raise MalformedError("the document spells a name out, for which RDF knows a term")
     if "@direction" in node:
         raise MalformedError("the document has a direction of writing, which RDF drops")
     language = node.get("@language", "en")

@@ -26,6 +26,8 @@ _JOSE: Final = "https://www.iana.org/assignments/jose#"
 _XSD: Final = "http://www.w3.org/2001/XMLSchema#"
 _XSD_SECURE: Final = "https://www.w3.org/2001/XMLSchema#"
 """The published context spells three of its types with https."""
+NAMESPACES: Final = (_VC, _SECURITY, _STATUS)
+"""Where the things are that decide what a credential is, and whether it is in force."""
 
 
 def _term(iri: str, kind: str = "", **more: JsonValue) -> JsonObject:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 
 from tests.support.clauses import clause
@@ -44,6 +46,35 @@ def test_a_schema_names_what_a_credential_is_of():
     schema = {"id": "urn:x:1", "type": "JsonSchema", "digestSRI": "sha256-AA=="}
     found = W3cCredential.parse({**CREDENTIAL, "credentialSchema": [schema]}, SUITE_TABLE)
     assert (found.vct, found.vct_integrity) == ("urn:x:1", "sha256-AA==")
+
+
+@clause("WC-06")
+def test_a_schema_whose_type_stands_in_a_list_is_the_same():
+    schema = {"id": "urn:x:1", "type": ["JsonSchema"]}
+    found = W3cCredential.parse({**CREDENTIAL, "credentialSchema": schema}, SUITE_TABLE)
+    assert found.vct == "urn:x:1"
+
+
+DIPLOMA, LICENCE = "urn:weid:test:cpt:diploma:1", "urn:weid:test:cpt:licence:1"
+
+
+@clause("WC-06")
+@pytest.mark.parametrize(
+    ("types", "vct"),
+    [
+        ([], "VerifiableCredential"),
+        (["A"], "A"),
+        (["A", "B"], "A B"),
+        (["A", DIPLOMA, "B"], DIPLOMA),
+        ([DIPLOMA, LICENCE], f"{DIPLOMA} {LICENCE}"),
+    ],
+)
+def test_the_order_of_types_decides_nothing(types, vct):
+    found = {
+        W3cCredential.parse({**CREDENTIAL, "type": list(order)}, SUITE_TABLE).vct
+        for order in permutations(["VerifiableCredential", *types])
+    }
+    assert found == {vct}
 
 
 @clause("WC-06")

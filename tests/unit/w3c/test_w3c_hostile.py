@@ -172,6 +172,57 @@ def test_a_credential_signed_as_rdf_is_accepted_where_the_library_is_and_open_wh
     assert without.check("issuer_signature").reason.code == "suite_missing"
 
 
+def _in_list(vc):
+    vc["credentialSchema"]["type"] = ["JsonSchema"]
+
+
+def _turned(vc):
+    vc["type"].reverse()
+
+
+def _spelled_type(vc):
+    vc["credentialSchema"]["type"] = "https://www.w3.org/2018/credentials#JsonSchema"
+
+
+def _spelled_digest(vc):
+    kind = "https://www.w3.org/2018/credentials#sriString"
+    value = {"@value": vc["credentialSchema"].pop("digestSRI"), "@type": kind}
+    vc["credentialSchema"]["https://www.w3.org/2018/credentials#digestSRI"] = value
+
+
+def _schema_twice(vc):
+    plain = {"id": vc["credentialSchema"]["id"], "type": "JsonSchema"}
+    vc["credentialSchema"] = [plain, vc["credentialSchema"]]
+
+
+def _claim_spelled(vc):
+    vocabulary = vc["@context"][1]["@vocab"]
+    vc["credentialSubject"][f"{vocabulary}degree"] = vc["credentialSubject"].pop("degree")
+
+
+@clause("WC-06", "WC-16")
+@pytest.mark.parametrize(
+    ("respell", "taken"),
+    [
+        (_in_list, True),
+        (_turned, True),
+        (_spelled_type, False),
+        (_spelled_digest, False),
+        (_schema_twice, False),
+        (_claim_spelled, False),
+    ],
+)
+def test_what_rdf_holds_for_the_same_changes_nothing_or_is_refused(world, respell, taken):
+    """The holder writes the JSON anew, so that the signature over the RDF still holds."""
+    pytest.importorskip("pyld", reason="eddsa-rdfc-2022 needs the extra 'w3c' (PyLD)")
+    vc = json.loads(signed_as_rdf(world))
+    respell(vc)
+    report = answer(world, verifier(world), json.dumps(vc))
+    assert report.accepted == taken, str(report)
+    if not taken:
+        assert report.check("issuer_signature").reason.code == "signature_wrong"
+
+
 # --- broken bytes ---------------------------------------------------------------------------------
 
 
