@@ -71,6 +71,10 @@ def open_identity(settings: WalletSettings, place: str, *, clock: Clock) -> Veri
             f"{settings.key_file} and {settings.certificate_chain_file}: {error.message}",
             hint="correct key_file or certificate_chain_file.",
         ) from None
+    except CertificateError as error:
+        raise MalformedError(
+            f"{settings.certificate_chain_file}: {error.message}", hint=error.hint
+        ) from None
     if chain.leaf.is_self_signed:
         raise MalformedError("the verifier's certificate signed itself, which wallets refuse")
     return found

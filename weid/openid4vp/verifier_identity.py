@@ -15,7 +15,7 @@ from weid.crypto.jws import create_jws
 from weid.crypto.signer import Signer
 from weid.did.syntax import DidUrl
 from weid.encoding import JsonObject, json_dumps
-from weid.errors import CryptoError, MalformedError
+from weid.errors import CertificateError, CryptoError, MalformedError
 from weid.openid4vp.client_id import ClientId, Prefix
 
 TYP = "oauth-authz-req+jwt"
@@ -64,6 +64,7 @@ class CertificateIdentity:
     `chain` is the leaf first, without the anchor; `dns_name` None for the prefix `x509_hash`.
 
     Raises:
+        CertificateError: the chain ends in a root, which wallets refuse (HAIP 1.0).
         MalformedError: the certificate does not have that name, in lower case.
         CryptoError: the signer's key is not the certificate's.
     """
@@ -75,6 +76,12 @@ class CertificateIdentity:
     def __post_init__(self) -> None:
         if self.chain.public_key != self.signer.public_key:
             raise CryptoError("the verifier's key is not the one of its certificate")
+        if self.chain.ends_in_anchor:
+            raise CertificateError(
+                "the verifier's certificate chain holds the certificate authority's own root",
+                "malformed",
+                hint="Take the last certificate out of the file: wallets have their own copy.",
+            )
         if self.dns_name is not None and self.dns_name not in self.chain.leaf.dns_names:
             raise MalformedError(f"the verifier's certificate does not name {self.dns_name}")
 

@@ -190,6 +190,18 @@ def test_a_chain_that_is_none_is_named(world, tmp_path):
         build(world, tmp_path, certificate_chain_file=str(tmp_path / "bad.pem"))
 
 
+@clause("PP-38")
+@pytest.mark.parametrize("identity", ["x509_hash", "x509_san_dns"])
+def test_a_chain_with_the_authoritys_root_is_refused_at_the_start(world, tmp_path, identity):
+    leaf = ROOT.leaf(SIGNER.public_key, dns=(HOST,), extra=named_above(ROOT_KEY))
+    path = tmp_path / "with-root.pem"
+    path.write_bytes(read(leaf).to_pem() + read(ROOT.certificate).to_pem())
+    with pytest.raises(WeidError, match="own root") as refused:
+        build(world, tmp_path, identity=identity, certificate_chain_file=str(path))
+    assert str(path) in refused.value.message
+    assert "Take the last certificate out" in (refused.value.hint or "")
+
+
 def test_a_certificate_of_another_host_is_refused_before_anybody_asks(world, tmp_path):
     leaf = ROOT.leaf(SIGNER.public_key, dns=("other.example",), extra=named_above(ROOT_KEY))
     (tmp_path / "other-chain.pem").write_bytes(read(leaf).to_pem())

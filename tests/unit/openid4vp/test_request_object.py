@@ -24,6 +24,7 @@ from tests.unit.openid4vp.asking import (
     identity,
     read,
 )
+from weid.crypto.certificates import CertificateChain
 from weid.crypto.jws import create_jws
 from weid.crypto.keys import KeyKind, PrivateKey, PublicKey
 from weid.crypto.signer import InMemorySigner, Signer
@@ -408,6 +409,9 @@ def of_itself() -> x509.Certificate:
 BAD_IDENTITIES = {
     "no certificate": lambda: CertificateIdentity.from_der([], SIGNER),
     "a self-signed one": lambda: identity(leaf=of_itself()),
+    "the authority's root in its chain": lambda: CertificateIdentity(
+        CertificateChain.of([read(LEAF), read(ROOT.certificate)]), SIGNER
+    ),
     "one of another key": lambda: CertificateIdentity(identity().chain, DID_KEY),
     "one without the name": lambda: identity("other.example"),
     "bytes that are none": lambda: CertificateIdentity.from_der([b"x"], SIGNER),
