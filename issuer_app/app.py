@@ -36,6 +36,7 @@ from issuer_app.store.database import Database
 from issuer_app.web.error_pages import install_error_pages
 from issuer_app.web.headers import install_headers
 from issuer_app.web.language import install_languages
+from issuer_app.web.mount import install_mount
 from issuer_app.web.pages import install_pages
 from issuer_app.web.session import BrowserSession
 from issuer_app.web.throttle import Throttle
@@ -61,7 +62,8 @@ def create_app(
     republishes status lists and anchors; tests run `app.extensions[KEY + ".job"]` themselves.
 
     Raises:
-        SettingsError: no session secret, or one that others may read.
+        SettingsError: no session secret, or one that others may read; or a public address whose
+            path cannot be told from our own.
     """
     clock = clock or SystemClock()
     secret_key = settings.secret_key()
@@ -81,6 +83,7 @@ def create_app(
     install_pages(app)
     install_error_pages(app)
     install_routes(app, with_vc_api=settings.vc_api != "off")
+    install_mount(app, settings.public_path)
     if start_job:
         job.start()
     return app

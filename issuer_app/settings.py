@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ from weid import limits
 SECRET_BYTES: Final = 32
 """Least length of the session secret."""
 _PREFIX: Final = "WEID_"
+_PATH: Final = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){0,8}")
 _EXAMPLE: Final = "issuer_app/settings.example.toml shows one."
 
 
@@ -36,7 +38,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     public_url: str
-    """The origin that browsers and wallets use, such as https://issuer.example."""
+    """Where browsers and wallets find this server, such as https://issuer.example, or with a path
+    https://gov.example/issuer. A proxy may pass the path on or strip it."""
     data_dir: Path
     """Holds issuer.sqlite, secret.key, passphrase and keys/."""
     listen: str = "127.0.0.1:8480"
@@ -91,12 +94,14 @@ class Settings(BaseModel):
 
     @field_validator("public_url")
     @classmethod
-    def _an_origin(cls, url: str) -> str:
+    def _an_address_of_ours(cls, url: str) -> str:
         parts = urlsplit(url.rstrip("/"))
         if parts.scheme not in {"https", "http"} or not parts.hostname or parts.username:
             raise ValueError("public_url must be https://host")
-        if parts.path or parts.query or parts.fragment:
-            raise ValueError("public_url is an origin, without a path")
+        if "?" in url or "#" in url or _PATH.fullmatch(parts.path) is None:
+            raise ValueError(
+                "public_url may have a plain path such as /issuer behind its host, nothing else"
+            )
         if parts.scheme == "http" and not is_loopback(parts.hostname):
             raise ValueError("public_url may be http only on this machine's loopback")
         return url.rstrip("/")
@@ -131,6 +136,16 @@ class Settings(BaseModel):
     def secure(self) -> bool:
         """True where the browser speaks TLS, so that cookies are Secure and __Host-."""
         return self.public_url.startswith("https://")
+
+    @property
+    def public_path(self) -> str:
+        """The path of `public_url`; empty where it has none."""
+        return urlsplit(self.public_url).path
+
+    @property
+    def public_origin(self) -> str:
+        """Scheme and host of `public_url`, as browsers name where a form comes from."""
+        return self.public_url.removesuffix(self.public_path)
 
     @property
     def database_path(self) -> Path:

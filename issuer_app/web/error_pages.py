@@ -48,7 +48,9 @@ def _protocol(error: ProtocolError) -> ResponseReturnValue:
 
 def _refused(error: WeidError) -> ResponseReturnValue:
     if isinstance(error, SignInRequiredError) and not _machine():
-        there = request.full_path.rstrip("?") if request.method == "GET" else "/"
+        there = request.script_root + request.full_path.rstrip("?")
+        if request.method != "GET":
+            there = "/"
         return redirect(url_for("sign_in.show", next=there))
     if isinstance(error, AppError):
         status = error.status

@@ -30,10 +30,12 @@ class BrowserSession:
 
     def __init__(self, settings: Settings, secret_key: bytes) -> None:
         self._secure = settings.secure
-        self._origin = settings.public_url
+        self._origin = settings.public_origin
         self._secret_key = secret_key
         self._proxies = frozenset(settings.trusted_proxies)
-        self.cookie_name = "__Host-weid-issuer" if self._secure else "weid-issuer"
+        # Two issuers may share a host; the path of a __Host- cookie would not tell them apart.
+        name = "weid-issuer" + settings.public_path.replace("/", "-")
+        self.cookie_name = f"__Host-{name}" if self._secure else name
 
     def install(self, app: Flask) -> None:
         """Check access before, and set the cookie after, every request."""
@@ -151,9 +153,11 @@ def current_person() -> Person:
 
 
 def own_path(target: str) -> str:
-    """Return a path of this site to go on to, or "/" for anything else."""
+    """Return a path of this application to go on to, or its start page for anything else."""
     parts = urlsplit(target)
     plain = target.isascii() and target.isprintable() and "\\" not in target and len(target) < 500
-    if plain and target.startswith("/") and not target.startswith("//") and not parts.netloc:
+    start = f"{request.script_root}/"
+    below = target.startswith(start) and "/.." not in target
+    if plain and below and not target.startswith("//") and not parts.netloc:
         return target
-    return "/"
+    return start

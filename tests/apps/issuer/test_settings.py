@@ -36,7 +36,11 @@ def test_a_file_and_then_the_environment(tmp_path):
     [
         pytest.param({"debug": True}, id="debug"),
         pytest.param({"public_url": "http://issuer.example"}, id="http beyond this machine"),
-        pytest.param({"public_url": "https://issuer.example/path"}, id="a path"),
+        pytest.param({"public_url": "https://issuer.example/a/../b"}, id="a path that climbs"),
+        pytest.param({"public_url": "https://issuer.example/a//b"}, id="an empty step in the path"),
+        pytest.param({"public_url": "https://issuer.example/%61"}, id="an escape in the path"),
+        pytest.param({"public_url": "https://issuer.example/a?"}, id="an empty query"),
+        pytest.param({"public_url": "https://issuer.example/a#"}, id="an empty fragment"),
         pytest.param({"public_url": "https://user@issuer.example"}, id="a user in the URL"),
         pytest.param({"public_url": "issuer.example"}, id="no scheme"),
         pytest.param({"time_zone": "Mars/Olympus"}, id="no such time zone"),
