@@ -97,6 +97,15 @@ VERIFIER = Plan(
             "`redirect_uri` in the reply (HAIP)",
             f"{_PRESENTING}test_on_the_same_device_the_result_goes_to_whom_the_wallet_brings_back",
         ),
+        _check(
+            "a wallet's error is taken",
+            *(
+                f"{_VP}test_strangers.py::"
+                f"test_a_wallets_error_is_taken_and_told_and_ends_nothing[access_denied-{kind}-{to}]"
+                for kind in ("False", "True")
+                for to in ("None", "https://verifier.example/wallets/return")
+            ),
+        ),
     ),
 )
 ISSUER = Plan(
@@ -170,6 +179,10 @@ ISSUER = Plan(
             f"{_POSSESSION}[signed by another key]",
             f"{_ATTESTATION}[cnf of another key]",
         ),
+        _check(
+            "client attestation: refused where it is pushed and where a token is asked for",
+            f"{_FLOW}test_an_attestation_that_is_there_is_checked_also_where_none_is_demanded",
+        ),
         _check("missing proof", f"{_BAD_REQUEST}[no proofs]", f"{_BAD_REQUEST}[no proof]"),
         _check("unknown configuration id", f"{_BAD_REQUEST}[an unknown configuration]"),
         _check("unknown credential identifier", f"{_BAD_REQUEST}[an identifier]"),
@@ -179,6 +192,14 @@ ISSUER = Plan(
             f"{_VCI}test_encryption.py::test_a_wish_that_cannot_be_met_is_refused_in_plain[RSA]",
             f"{_VCI}test_encryption.py::"
             "test_a_wish_that_cannot_be_met_is_refused_in_plain[another enc]",
+        ),
+        _check(
+            "a refusal is not encrypted",
+            f"{_VCI}test_encryption.py::test_a_refusal_is_never_encrypted",
+        ),
+        _check(
+            "every answer has a `Date`",
+            f"{_VCI}test_metadata.py::test_every_answer_has_the_issuers_time",
         ),
     ),
 )
@@ -211,6 +232,7 @@ HAIP = Plan(
             "DPoP, with `DPoP-Nonce`",
             f"{_FLOW}test_a_bound_token_opens_only_beside_a_proof_of_its_key",
             f"{_FLOW}test_every_answer_that_is_not_kept_brings_a_nonce",
+            f"{_FLOW}test_whatever_a_token_opens_brings_a_nonce_accepted_or_refused",
         ),
         _check(
             "credentials signed with `x5c`, the leaf not self-signed, the anchor left out",

@@ -581,6 +581,30 @@ def test_every_answer_that_is_not_kept_brings_a_nonce():
 
 
 @clause("IP-44")
+def test_whatever_a_token_opens_brings_a_nonce_accepted_or_refused():
+    walk = Walk()
+    walk.approve()
+    token = members(walk.token(walk.code()))["access_token"]
+    issued = walk.endpoints.credential(asking(walk.setting, token))
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    told = {"event": "credential_accepted", "notification_id": members(issued)["notification_id"]}
+
+    def send(endpoint, value, headers=headers):
+        return endpoint(EndpointRequest(json.dumps(value).encode(), headers))
+
+    replies = {
+        200: issued,
+        204: send(walk.endpoints.notification, told),
+        400: send(walk.endpoints.deferred_credential, {"transaction_id": "none"}),
+        401: send(walk.endpoints.deferred_credential, {}, {}),
+    }
+    assert {status: reply.status for status, reply in replies.items()} == {n: n for n in replies}
+    refused = send(walk.endpoints.notification, {"event": "x"})
+    nonces = [reply.headers["DPoP-Nonce"] for reply in (*replies.values(), refused)]
+    assert len(set(nonces)) == len(nonces)
+
+
+@clause("IP-44")
 def test_the_operator_may_demand_dpop():
     walk = Walk(dpop_required=True)
     walk.approve()
