@@ -42,6 +42,7 @@ from issuer_app.web.session import BrowserSession
 from issuer_app.web.throttle import Throttle
 from issuer_app.wiring import KEY, Services
 from weid.clock import Clock, SystemClock
+from weid.server_log import guard_server_log
 
 _FORM_BYTES: Final = 64 * 1024
 """Room for the other fields of an upload."""
@@ -183,3 +184,4 @@ def quiet_logs() -> None:
     """Log to stderr, one line each, without request lines: they hold identifiers of citizens."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    guard_server_log()

@@ -18,6 +18,7 @@ from verifier_app.settings import load_settings
 from verifier_app.wiring import build, subscriptions, tidying
 from weid.clock import SystemClock
 from weid.errors import RegistryUnavailableError, WeidError
+from weid.server_log import guard_server_log
 
 NEXT_STEP = "verifier-app --help; verifier_app/settings.example.toml shows every setting."
 
@@ -70,9 +71,15 @@ def serve(settings_file: Path, *, subscribe: bool) -> None:
         server.run()
 
 
+def start_log() -> None:
+    """Log to stderr, one line each, and of the HTTP server nothing that opens something."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    guard_server_log()
+
+
 def run() -> None:
     """Run the command; errors are told in two lines."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    start_log()
     try:
         serve.main(prog_name="verifier-app", standalone_mode=True)
     except (WeidError, OSError) as error:

@@ -14,6 +14,7 @@ from waitress.server import create_server
 from registry_chain.node.settings import NodeSettings
 from weid.addresses import host_and_port
 from weid.errors import RegistryUnavailableError
+from weid.server_log import guard_server_log
 
 _SPARE_FILES: Final = 128
 """File descriptors that are left to the store and the log."""
@@ -53,6 +54,7 @@ def listen(
     Raises:
         RegistryUnavailableError: it cannot listen there; the message names the address.
     """
+    guard_server_log()
     sockets: dict[int, Any] = {}
     try:
         server = create_server(

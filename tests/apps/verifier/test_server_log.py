@@ -1,0 +1,23 @@
+"""What the HTTP server of the verifier logs."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from tests.support.clauses import clause
+from tests.support.server_log import ERRORS, WORDS, lines_of
+from verifier_app.command import start_log
+
+
+@clause("W23", "I7")
+@pytest.mark.parametrize("error", ERRORS)
+def test_the_http_server_logs_no_path_and_no_words_of_an_error(caplog, error):
+    logging.getLogger("waitress").filters.clear()
+    start_log()
+    text = lines_of(caplog, error)
+    assert "while serving a request" in text
+    assert "c2VjcmV0" not in text
+    assert "forged" not in text
+    assert WORDS not in text
