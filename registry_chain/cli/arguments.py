@@ -13,6 +13,7 @@ from weid.registry.text import CPT_ID
 
 _HASH_BYTES = 32
 _NODE_ID_BYTES = 20
+_PROOF_BYTES = 64
 _HEX_DIGITS = 64
 
 
@@ -49,6 +50,21 @@ class NodeIdText(click.ParamType):  # type: ignore[type-arg]  # same
             self.fail(
                 f"{value} is not a node id: {2 * _NODE_ID_BYTES} hexadecimal digits", param, ctx
             )
+        return found
+
+
+class ProofText(click.ParamType):  # type: ignore[type-arg]  # same
+    """128 hexadecimal digits, as bytes: what a key signed."""
+
+    name = "proof"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> bytes:
+        """Return the bytes; anything else is told as a wrong call."""
+        found = _hex(str(value), _PROOF_BYTES)
+        if found is None:
+            self.fail(f"{value} is not a proof: {2 * _PROOF_BYTES} hexadecimal digits", param, ctx)
         return found
 
 
@@ -123,5 +139,6 @@ def _base64url(text: str) -> bytes | None:
 HASH = HexHash()
 PROPOSAL = ProposalId()
 NODE_ID = NodeIdText()
+PROOF = ProofText()
 DID = DidText()
 TEMPLATE = TemplateId()

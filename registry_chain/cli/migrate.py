@@ -13,7 +13,7 @@ from registry_chain.cli.counting import counted
 from registry_chain.cli.folder import FOLDER, NodeFolder
 from registry_chain.cli.layout import Layout, layout_options
 from registry_chain.cli.net import network_paths, write_network
-from registry_chain.cli.node_proposals import proposal_to_admit
+from registry_chain.cli.node_proposals import admission_of, proposal_to_admit
 from registry_chain.cli.undoing import leaving_nothing, require_empty
 from registry_chain.engines.cometbft.founding import ChainEnd, comet_genesis, read_public_keys
 from registry_chain.engines.cometbft.moving import moved_chain, node_records
@@ -63,7 +63,7 @@ def prepare(console: Console, *, source: Path, out: Path, layout: Layout) -> Non
     nodes = with_operators(layout.nodes(), ())
     with leaving_nothing(out, *network_paths(out)):
         listed = write_network(out, layout, nodes, genesis, comet=None)
-    proposals = [proposal_to_admit(node) for node in listed.nodes]
+    proposals = [proposal_to_admit(admission_of(node, genesis.network)) for node in nodes]
     proposals.append("registry-chain governance propose hand-over cometbft")
     console.show(
         "\n".join(proposals),

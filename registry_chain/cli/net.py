@@ -42,6 +42,7 @@ from weid.registry.node_operations import NodeRole
 _COMMANDS = {
     "init": ("registry_chain.cli.net:init", "lay out a network: genesis, a folder for each node"),
     "add-node": ("registry_chain.cli.net_joining:add_node", "make the folder of one more node"),
+    "prove-keys": ("registry_chain.cli.net_proving:prove_keys", "print a node's proposal again"),
     "rotate-keys": ("registry_chain.cli.net_keys:rotate_keys", "give a node new keys"),
     "rejoin": ("registry_chain.cli.net_rejoining:rejoin", "set a node up anew from the network"),
     "start": ("registry_chain.cli.net_running:start", "run all nodes on this machine"),

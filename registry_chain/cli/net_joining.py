@@ -10,9 +10,10 @@ from typing import TypeVar
 
 import click
 
+from registry_chain.cli.arguments import DID
 from registry_chain.cli.command import ChainCommand
 from registry_chain.cli.folder import FOLDER
-from registry_chain.cli.node_proposals import proposal_to_admit
+from registry_chain.cli.node_proposals import admission_of, proposal_to_admit
 from registry_chain.cli.undoing import leaving_nothing
 from registry_chain.engines.cometbft.configuration import StateSync
 from registry_chain.engines.cometbft.deployment import systemd_unit, write_deployment
@@ -77,6 +78,7 @@ def state_sync_options(command: _Command) -> _Command:
 )
 @click.option("--address", default=None, help="Where peers reach it; not needed on one machine.")
 @click.option("--p2p-port", type=_PORT, default=P2P_PORT, show_default=True, help="Same.")
+@click.option("--operator", type=DID, metavar="DID", help="The DID that is to answer for it.")
 @state_sync_options
 @pass_console
 def add_node(  # noqa: PLR0913 - the options of the command
@@ -88,6 +90,7 @@ def add_node(  # noqa: PLR0913 - the options of the command
     out: Path | None,
     address: str | None,
     p2p_port: int,
+    operator: str | None,
     trust_height: int | None,
     trust_hash: str | None,
     servers: tuple[str, ...],
@@ -96,11 +99,13 @@ def add_node(  # noqa: PLR0913 - the options of the command
 
     Run it where the node is to be, with the public files of the network (network.json,
     genesis.json, comet-genesis.json): its private keys are made there and never leave. Peers let it
-    in once governors have admitted its node id, which is printed with the proposal to make.
+    in once governors have admitted its node id, which is printed with the proposal to make. Its
+    keys sign for role and operator; for others, `net prove-keys` prints another proposal.
     """
     listed = read_network(network)
     sync = to_state_sync(trust_height, trust_hash, servers)
     plan = _plan(listed, name, NodeRole(role), address, p2p_port)
+    plan = replace(plan, operator=operator or "")
     check_plan([*(node.plan for node in listed.nodes), plan])
     folder = out or network / NODES / name
     node = NetworkNode(plan, NodeKeys.generate(secrets.token_bytes))
@@ -116,7 +121,7 @@ def add_node(  # noqa: PLR0913 - the options of the command
         (folder / f"weid-{name}.service").write_text(systemd_unit(plan), encoding="ascii")
         if plan.one_machine and out is None:
             _enter(network, listed, ListedNode.of(node))
-    _show(console, folder, ListedNode.of(node), listed)
+    _show(console, folder, node, listed)
 
 
 def _plan(
@@ -175,18 +180,18 @@ def _read(path: Path) -> bytes:
         ) from None
 
 
-def _show(console: Console, folder: Path, node: ListedNode, listed: NetworkFile) -> None:
-    role = node.plan.role
-    proposal = proposal_to_admit(node)
-    lines = [f"node id        {node.node_id}", f"validator key  {node.validator_key}"]
+def _show(console: Console, folder: Path, node: NetworkNode, listed: NetworkFile) -> None:
+    role, validator_key = node.plan.role, node.keys.validator.public.raw.hex()
+    proposal = proposal_to_admit(admission_of(node, listed.network))
+    lines = [f"node id        {node.id}", f"validator key  {validator_key}"]
     console.show(
         "\n".join([*lines, f"folder         {folder}"]),
         {
             "name": node.plan.name,
             "role": role.value,
             "folder": str(folder),
-            "node_id": node.node_id,
-            "validator_key": node.validator_key,
+            "node_id": node.id,
+            "validator_key": validator_key,
             "p2p": node.plan.reached_at,
             "proposal": proposal,
         },

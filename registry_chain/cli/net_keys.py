@@ -13,6 +13,7 @@ import click
 from registry_chain.cli.arguments import DID
 from registry_chain.cli.command import ChainCommand
 from registry_chain.cli.folder import FOLDER, NodeFolder
+from registry_chain.cli.node_proposals import proof_words
 from registry_chain.cli.proposing import author_of, on_node, require_own_key
 from registry_chain.engines.cometbft.founding import node_id
 from registry_chain.engines.cometbft.key_files import NodeKeyFiles, Which
@@ -21,8 +22,10 @@ from registry_chain.storage.whole_file import replace_file
 from weid.cli.output import Console, pass_console
 from weid.cli.passphrases import passphrase_option
 from weid.crypto.keys import PrivateKey, PublicKey
+from weid.crypto.signer import InMemorySigner
 from weid.errors import NotFoundError, RegistryUnavailableError
 from weid.registry.node_operations import RotateNodeKeys
+from weid.registry.node_possession import with_proofs
 from weid.registry.records import NodeStatus
 
 if TYPE_CHECKING:
@@ -81,12 +84,15 @@ def rotate_keys(  # noqa: PLR0913 - the options of the command
             f"{quote(str(folder))}",
         )
     files = NodeKeyFiles(node.comet)
-    change = _Change.of(files, list(Which) if which == _BOTH else [Which(which)])
+    wanted = list(Which) if which == _BOTH else [Which(which)]
+    change = _Change.of(files, wanted, node.genesis().network)
     if not change.in_force(registry):
         if acting is None or key_file is None:
             _show_proposal(console, folder, change)
             return
-        change.submit(registry, acting, key_id, key_file, passphrase_file)
+        author = author_of(registry, acting, key_file, key_id, passphrase_file)
+        require_own_key(registry, author)
+        author.submit(change.operation)
         if not change.in_force(registry):
             raise RegistryUnavailableError(
                 "the registry does not show the new keys yet", hint="run the same command again"
@@ -119,32 +125,34 @@ class _Change:
     id_before: bytes
     validator_before: PublicKey
     successors: dict[Which, PublicKey]
+    operation: RotateNodeKeys
+    """What the registry is asked for, with the proofs of the new keys."""
 
     @classmethod
-    def of(cls, files: NodeKeyFiles, wanted: list[Which]) -> _Change:
+    def of(cls, files: NodeKeyFiles, wanted: list[Which], network: str) -> _Change:
         """Return the change that was begun, else a new one, whose keys are made."""
         if not files.pending():
             for each in wanted:
                 files.make(each, PrivateKey.generate(random=secrets.token_bytes))
-        present = files.present(Which.VALIDATOR)
-        return cls(node_id(files.present(Which.NODE)), present, files.pending())
+        before, present = node_id(files.present(Which.NODE)), files.present(Which.VALIDATOR)
+        successors = files.pending()
+        node, validator = successors.get(Which.NODE), successors.get(Which.VALIDATOR)
+        operation = RotateNodeKeys(
+            before,
+            b"" if node is None else node_id(node),
+            b"" if validator is None else validator.raw,
+            b"" if node is None else node.raw,
+        )
+        signers = [InMemorySigner(key) for key in files.following()]
+        return cls(before, present, successors, with_proofs(network, operation, signers))
 
     @property
     def id_after(self) -> bytes:
-        key = self.successors.get(Which.NODE)
-        return self.id_before if key is None else node_id(key)
+        return self.operation.new_node_id or self.id_before
 
     @property
     def validator_after(self) -> PublicKey:
         return self.successors.get(Which.VALIDATOR, self.validator_before)
-
-    @property
-    def new_id(self) -> bytes:
-        return self.id_after if Which.NODE in self.successors else b""
-
-    @property
-    def new_validator_key(self) -> bytes:
-        return self.validator_after.raw if Which.VALIDATOR in self.successors else b""
 
     def in_force(self, registry: HttpRegistry) -> bool:
         """Return whether the registry has the new keys, proved."""
@@ -152,27 +160,17 @@ class _Change:
         if record is None or record.status is NodeStatus.REMOVED:
             self._require_known(registry)
             return False
-        return self.new_validator_key in {b"", record.validator_key}
-
-    def submit(
-        self,
-        registry: HttpRegistry,
-        acting: str,
-        key_id: str,
-        key_file: Path,
-        passphrase_file: Path | None,
-    ) -> None:
-        author = author_of(registry, acting, key_file, key_id, passphrase_file)
-        require_own_key(registry, author)
-        author.submit(RotateNodeKeys(self.id_before, self.new_id, self.new_validator_key))
+        return self.operation.new_validator_key in {b"", record.validator_key}
 
     def proposal(self) -> str:
-        words = f"registry-chain governance propose rotate-node-keys {self.id_before.hex()}"
-        if self.new_id:
-            words += f" --new-id {self.new_id.hex()}"
-        if self.new_validator_key:
-            words += f" --validator-key {self.new_validator_key.hex()}"
-        return words
+        operation = self.operation
+        words = [f"registry-chain governance propose rotate-node-keys {self.id_before.hex()}"]
+        if operation.new_node_id:
+            words += ["--new-id", operation.new_node_id.hex()]
+            words += ["--node-key", operation.new_node_key.hex()]
+        if operation.new_validator_key:
+            words += ["--validator-key", operation.new_validator_key.hex()]
+        return " ".join([*words, *proof_words(operation.proofs)])
 
     def _require_known(self, registry: HttpRegistry) -> None:
         record = registry.node(self.id_before)
@@ -189,8 +187,8 @@ def _show_proposal(console: Console, folder: Path, change: _Change) -> None:
         {
             "proposal": change.proposal(),
             "node_id": change.id_before.hex(),
-            "new_id": change.new_id.hex(),
-            "validator_key": change.new_validator_key.hex(),
+            "new_id": change.operation.new_node_id.hex(),
+            "validator_key": change.operation.new_validator_key.hex(),
         },
     )
     console.say(

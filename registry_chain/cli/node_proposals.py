@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from shlex import quote
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from registry_chain.cli.arguments import DID, HASH, NODE_ID
+from registry_chain.cli.arguments import DID, HASH, NODE_ID, PROOF
 from registry_chain.cli.command import ChainCommand
 from registry_chain.cli.proposing import proposing
 from weid import limits
+from weid.crypto.signer import InMemorySigner
+from weid.registry.headers import address
 from weid.registry.node_operations import (
     AdmitNode,
     AssignOperator,
@@ -23,30 +27,61 @@ from weid.registry.node_operations import (
     ScheduleRules,
     SuspendNode,
 )
+from weid.registry.node_possession import with_proofs
 
 if TYPE_CHECKING:
-    from registry_chain.engines.cometbft.network_file import ListedNode
+    from registry_chain.engines.cometbft.network import NetworkNode
     from weid.registry.operations import GovernedAction
 
 _ROLE: Final = click.Choice([role.value for role in NodeRole])
 _POWER: Final = click.IntRange(0, limits.VALIDATOR_POWER)
 _DEFAULT_POWER: Final = 10
 _NODE: Final = click.argument("node_id", metavar="NODE", type=NODE_ID)
+_PROOFS: Final = click.option(
+    "--proof",
+    "proofs",
+    type=PROOF,
+    metavar="HEX",
+    multiple=True,
+    help="What its new keys signed, the node key first: as add-node and rotate-keys print it.",
+)
 
 
-def proposal_to_admit(node: ListedNode) -> str:
-    """Return the command that proposes a node which was laid out, but for who proposes it."""
-    plan = node.plan
-    words = [f"registry-chain governance propose admit-node {node.node_id}", plan.role.value]
-    words.append(plan.name)
-    if plan.role is not NodeRole.SENTRY:
+def admission_of(node: NetworkNode, network: str) -> AdmitNode:
+    """Return the operation that admits a node, with the proofs of its keys."""
+    plan, keys = node.plan, node.keys
+    votes = plan.role is NodeRole.VALIDATOR
+    admission = AdmitNode(
+        address(keys.node.public.raw),
+        plan.role,
+        plan.name,
+        plan.operator,
         # An observer's key too: governance can give it a vote without asking for it again.
-        words += ["--validator-key", node.validator_key]
-    if plan.role is NodeRole.VALIDATOR:
-        words += ["--power", str(plan.power)]
-    if plan.operator:
-        words += ["--operator", plan.operator]
-    return " ".join(words)
+        b"" if plan.role is NodeRole.SENTRY else keys.validator.public.raw,
+        plan.power if votes else 0,
+        keys.node.public.raw,
+    )
+    signers = [InMemorySigner(keys.node), InMemorySigner(keys.validator)]
+    return with_proofs(network, admission, signers)
+
+
+def proposal_to_admit(admission: AdmitNode) -> str:
+    """Return the command that proposes a node, but for who proposes it."""
+    words = ["registry-chain governance propose admit-node", admission.node_id.hex()]
+    words += [admission.role.value, quote(admission.name)]
+    if admission.validator_key:
+        words += ["--validator-key", admission.validator_key.hex()]
+    if admission.power:
+        words += ["--power", str(admission.power)]
+    if admission.operator:
+        words += ["--operator", admission.operator]
+    words += ["--node-key", admission.node_key.hex()]
+    return " ".join([*words, *proof_words(admission.proofs)])
+
+
+def proof_words(proofs: Sequence[bytes]) -> list[str]:
+    """Return the options by which a command is given proofs."""
+    return [word for proof in proofs for word in ("--proof", proof.hex())]
 
 
 @click.command(name="admit-node", cls=ChainCommand)
@@ -56,8 +91,10 @@ def proposal_to_admit(node: ListedNode) -> str:
 @click.option("--operator", type=DID, metavar="DID", help="The DID that answers for the node.")
 @click.option("--validator-key", type=HASH, metavar="HEX", help="Its Ed25519 key for votes.")
 @click.option("--power", type=_POWER, help="Voting power.  [default: 10 for a validator]")
+@click.option("--node-key", type=HASH, metavar="HEX", required=True, help="The key behind NODE.")
+@_PROOFS
 @proposing
-def admit_node(
+def admit_node(  # noqa: PLR0913 - the options of the command
     *,
     node_id: bytes,
     role: str,
@@ -65,8 +102,15 @@ def admit_node(
     operator: str | None,
     validator_key: bytes | None,
     power: int | None,
+    node_key: bytes,
+    proofs: tuple[bytes, ...],
 ) -> GovernedAction:
-    """Admit the node NODE (its node id) as ROLE, under the name NAME."""
+    """Admit the node NODE (its node id) as ROLE, under the name NAME.
+
+    The node's keys have signed for this id, validator key, role and operator, and the registry
+    refuses others: `net add-node` prints the whole proposal, and `net prove-keys` one for another
+    role or operator. Name and power may be changed.
+    """
     votes = role == NodeRole.VALIDATOR
     if votes and validator_key is None:
         raise click.UsageError("a validator votes with a key: --validator-key is missing")
@@ -76,7 +120,16 @@ def admit_node(
         power = _DEFAULT_POWER if votes else 0
     _require_power(NodeRole(role), power)
     _require_name(name)
-    return AdmitNode(node_id, NodeRole(role), name, operator or "", validator_key or b"", power)
+    return AdmitNode(
+        node_id,
+        NodeRole(role),
+        name,
+        operator or "",
+        validator_key or b"",
+        power,
+        node_key,
+        proofs,
+    )
 
 
 @click.command(name="change-node", cls=ChainCommand)
@@ -157,14 +210,27 @@ def remove_node(*, node_id: bytes) -> GovernedAction:
 @_NODE
 @click.option("--new-id", type=NODE_ID, metavar="NODE", help="The node id of its new node key.")
 @click.option("--validator-key", type=HASH, metavar="HEX", help="Its new Ed25519 key for votes.")
+@click.option("--node-key", type=HASH, metavar="HEX", help="The new key behind --new-id.")
+@_PROOFS
 @proposing
 def rotate_node_keys(
-    *, node_id: bytes, new_id: bytes | None, validator_key: bytes | None
+    *,
+    node_id: bytes,
+    new_id: bytes | None,
+    validator_key: bytes | None,
+    node_key: bytes | None,
+    proofs: tuple[bytes, ...],
 ) -> GovernedAction:
-    """Give a node another id, another validator key, or both."""
+    """Give a node another id, another validator key, or both.
+
+    The new keys have signed for this node, and the registry refuses others: `net rotate-keys`
+    prints the whole proposal.
+    """
     if new_id is None and validator_key is None:
         raise click.UsageError("nothing to change: give --new-id or --validator-key")
-    return RotateNodeKeys(node_id, new_id or b"", validator_key or b"")
+    if (new_id is None) != (node_key is None):
+        raise click.UsageError("--new-id and --node-key belong together")
+    return RotateNodeKeys(node_id, new_id or b"", validator_key or b"", node_key or b"", proofs)
 
 
 @click.command(name="schedule-rules", cls=ChainCommand)

@@ -237,10 +237,13 @@ def described(record: ProposalRecord) -> dict[str, object]:
 
 def _members(action: GovernedAction) -> dict[str, object]:
     """Return an action's fields, keys and ids in hexadecimal."""
-    values = {field.name: getattr(action, field.name) for field in fields(action)}
-    return {
-        name: value.hex() if isinstance(value, bytes) else value for name, value in values.items()
-    }
+    return {field.name: _shown(getattr(action, field.name)) for field in fields(action)}
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, bytes):
+        return value.hex()
+    return [_shown(one) for one in value] if isinstance(value, tuple) else value
 
 
 def no_proposal(proposal_id: bytes) -> NotFoundError:

@@ -6,9 +6,10 @@ import pytest
 
 from tests.support.chromium import chromium, needs_chromium
 from tests.support.clauses import clause
+from tests.support.network_nodes import admission, node_id
 from tests.support.node_world import CPT, node_world, template_document
 from tests.support.served import served
-from weid.registry.node_operations import AdmitNode, NodeRole
+from weid.registry.node_operations import NodeRole
 
 pytestmark = [pytest.mark.browser, needs_chromium]
 PHONE = {"width": 360, "height": 740}
@@ -75,8 +76,9 @@ def test_the_search_is_used_by_keyboard_alone(node):
 @pytest.mark.parametrize("language", ["en", "zh-Hant"])
 def test_no_page_is_wider_than_a_phone_and_targets_are_large_enough(world, node, language):
     for number, name in enumerate(("Harbour office", "N" * 200, "示例節點" * 20)):
-        node_id = bytes([number]) * 20
-        admit = AdmitNode(node_id, NodeRole.OBSERVER, name, world.issuer_did)
+        admit = admission(
+            node_id(str(number)), NodeRole.OBSERVER, name, world.issuer_did, network="local"
+        )
         world.registry.governor.decide(admit)
     paths = [
         "/", "/blocks", "/blocks/10", f"/dids/{world.issuer_did}", "/templates", "/policies",

@@ -12,8 +12,7 @@ from weid.crypto.signer import InMemorySigner
 from weid.errors import RegistryUnavailableError
 from weid.registry.author import Author
 from weid.registry.http_client import HttpRegistry
-from weid.registry.node_operations import AdmitNode, ConsensusEngine, HandOver, NodeRole
-from weid.registry.operations import AnchorEvidence, Propose
+from weid.registry.operations import AnchorEvidence
 from weid.registry.trusted_heads import FileTrustedHeads
 from weid.transport import GuardedTransport
 
@@ -50,16 +49,9 @@ def test_a_registry_moves_from_one_node_to_four_in_every_version(cometbft_binary
             "migrate", "prepare", old, network.path, "--validators", 4,
             "--block-time", "300ms", "--base-port", free_ports(100),
         )  # fmt: skip
-        for one in plan["nodes"]:
-            admit = AdmitNode(
-                bytes.fromhex(one["node_id"]),
-                NodeRole(one["role"]),
-                one["name"],
-                validator_key=bytes.fromhex(one["validator_key"]),
-                power=one["power"],
-            )
-            governor.submit(Propose(admit, CLOCK.now() + 600))
-        governor.submit(Propose(HandOver(ConsensusEngine.COMETBFT), CLOCK.now() + 600))
+        network.facts, network.passphrase = facts, tmp_path / "passphrase"
+        for proposal in plan["proposals"]:
+            network.decide(proposal, node.address)
         with pytest.raises(RegistryUnavailableError, match="handed over to other validators"):
             governor.submit(AnchorEvidence(b"\x02" * 32))
         node.terminate()

@@ -15,7 +15,7 @@ from tests.support.network_process import CLOCK, running_network, until
 from tests.support.node_process import call
 from tests.support.subscribed_verifier import Recognized, SubscribedVerifier, decide
 from weid.errors import RegistryUnavailableError
-from weid.registry.node_operations import AdmitNode, ChangeNode, NodeRole, RemoveNode
+from weid.registry.node_operations import ChangeNode, NodeRole, RemoveNode
 from weid.registry.operations import AnchorEvidence, DerecognizeIssuer, Propose, SetParameter
 from weid.registry.records import NodeStatus
 
@@ -98,9 +98,8 @@ def test_a_node_is_let_in_when_governance_admits_it_and_out_when_it_says_so(netw
     governor = network.governor(registry)
     added = network.told("net", "add-node", network.path, "observer-2")
     node_id = bytes.fromhex(added["node_id"])
-    key = bytes.fromhex(added["validator_key"])
     assert registry.node(node_id) is None
-    propose(network, governor, AdmitNode(node_id, NodeRole.OBSERVER, "observer-2", "", key, 0))
+    network.decide(added["proposal"], network.address("validator-1"))
     network.call("net", "start", network.path, "--wait", 0)
     receipt = governor.submit(AnchorEvidence(b"\x03" * 32))
 
@@ -172,9 +171,7 @@ def test_a_node_joins_with_a_snapshot_and_believes_nothing_unproved(network):
         "net", "add-node", network.path, "late", "--trust-height", head.height,
         "--trust-hash", head.block_hash.hex(), *[f"--rpc-server={rpc}" for rpc in rpcs],
     )  # fmt: skip
-    node_id = bytes.fromhex(added["node_id"])
-    key = bytes.fromhex(added["validator_key"])
-    propose(network, governor, AdmitNode(node_id, NodeRole.OBSERVER, "late", "", key, 0))
+    network.decide(added["proposal"], network.address("validator-1"))
     network.call("net", "start", network.path, "--wait", 0, "--snapshot-blocks", 5)
     receipt = governor.submit(AnchorEvidence(b"\x06" * 32))
     assert until(lambda: _receipt(network, "late", receipt), "the node that joins") == receipt

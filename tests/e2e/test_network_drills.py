@@ -10,12 +10,11 @@ import pytest
 
 from registry_chain.engines.cometbft.data_folder import COPIED
 from tests.support.clauses import clause
-from tests.support.network_process import CLOCK, PASSPHRASE, running_network, until
+from tests.support.network_process import PASSPHRASE, running_network, until
 from weid.crypto.key_file import save_key_file
 from weid.crypto.keys import PrivateKey
 from weid.errors import RegistryUnavailableError
-from weid.registry.node_operations import AdmitNode, NodeRole
-from weid.registry.operations import AnchorEvidence, Propose
+from weid.registry.operations import AnchorEvidence
 from weid.registry.records import NodeStatus
 
 pytestmark = pytest.mark.cometbft
@@ -113,11 +112,15 @@ def test_a_backup_of_a_stopped_node_comes_back_as_another_node_of_the_network(ne
 def test_an_operator_gives_its_node_other_keys_without_any_governor(network):
     registry = network.registry("validator-1")
     governor = network.governor(registry)
-    added = network.told("net", "add-node", network.path, "harbour", "--role", "validator")
     operator = network.facts["governors"][0]
-    node_id, key = (bytes.fromhex(added[name]) for name in ("node_id", "validator_key"))
-    admit = AdmitNode(node_id, NodeRole.VALIDATOR, "harbour", operator["did"], key, 1)
-    governor.submit(Propose(admit, CLOCK.now() + 600))
+    added = network.told(
+        "net", "add-node", network.path, "harbour", "--role", "validator",
+        "--operator", operator["did"],
+    )  # fmt: skip
+    node_id = bytes.fromhex(added["node_id"])
+    network.decide(
+        added["proposal"].replace("--power 10", "--power 1"), network.address("validator-1")
+    )
     start_again(network, "harbour", governor.submit(AnchorEvidence(b"\x05" * 32)))
     folder = network.path / "nodes" / "harbour"
     asked = ("--node", network.address("validator-1"), "--genesis", network.genesis_hash.hex())

@@ -27,6 +27,7 @@ from registry_chain.storage.store import ChainStore
 from tests.support import chain_world
 from tests.support.abci_driver import MockNetwork, MockNode
 from tests.support.light_chain import key
+from tests.support.network_nodes import node_id
 from weid.clock import FixedClock
 from weid.errors import RegistryUnavailableError
 from weid.registry.node_operations import NodeRole
@@ -35,11 +36,6 @@ from weid.registry.validators import ValidatorSet
 
 NAMES = ("one", "two", "three", "four")
 NOW = chain_world.NOW
-
-
-def node_id(name: str) -> bytes:
-    """Return the made-up node id of a node."""
-    return (name.encode() * 20)[:20]
 
 
 def genesis_of(*names: str, **changes: object) -> Genesis:

@@ -21,8 +21,10 @@ from registry_chain.storage.sealed_block import (
 )
 from registry_chain.storage.store import ChainStore
 from tests.support.chain_world import NOW, ChainWorld
+from tests.support.network_nodes import admission, holds, node_id
 from tests.support.random_history import RandomHistory
 from weid.crypto.keys import PrivateKey
+from weid.crypto.signer import InMemorySigner
 from weid.registry.comet_encoding import NANOSECONDS, merkle_root
 from weid.registry.headers import (
     NO_BLOCK,
@@ -33,7 +35,7 @@ from weid.registry.headers import (
     VoteFlag,
     sign_bytes,
 )
-from weid.registry.node_operations import AdmitNode, HandOver, NodeRole
+from weid.registry.node_operations import HandOver, NodeRole
 from weid.registry.operations import Propose
 from weid.registry.validators import Validator, ValidatorSet
 from weid.registry.wire import encode_signed
@@ -187,12 +189,13 @@ def handed_over_chain(store: ChainStore) -> DecidedChain:
     world.submit(world.anchor("before"))
     until = NOW + 10_000
     for number, key in enumerate(KEYS):
-        admitted = AdmitNode(
-            hashlib.sha256(b"node %d" % number).digest()[:20],
+        admitted = admission(
+            node_id(str(number)),
             NodeRole.VALIDATOR,
             f"Node {number}",
-            validator_key=key.public.raw,
+            validator_key=holds(InMemorySigner(key)),
             power=1,
+            network=world.genesis.network,
         )
         world.submit(world.sign(Propose(admitted, until)))
     receipt = world.submit(world.sign(Propose(HandOver(), until)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -122,6 +123,15 @@ class NetworkProcesses:
         facts = self.facts["governors"][number]
         key = load_key_file(Path(facts["key_file"]), PASSPHRASE)
         return Author(facts["did"], {"control-1": InMemorySigner(key)}, registry, CLOCK)
+
+    def decide(self, proposal, address, *options):
+        """Run the command of a proposal that another command printed, as the first governor."""
+        governor = self.facts["governors"][0]
+        asked = ("--node", address, "--unsafe-loopback-http", "--genesis", self.genesis_hash.hex())
+        own = ("--as", governor["did"], "--key", governor["key_file"])
+        return self.told(
+            *shlex.split(proposal)[1:], *own, "--passphrase-file", self.passphrase, *asked, *options
+        )
 
     def snapshots(self, name):
         """Return the heights of the snapshots that a node keeps."""

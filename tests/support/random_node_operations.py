@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any, Final, TypeVar
 
 from tests.support.random_world import Maker, Member, RandomWorld
+from tests.support.scripted_chain import NETWORK
+from weid.registry.headers import address
 from weid.registry.node_operations import (
     AdmitNode,
     AssignOperator,
@@ -18,14 +20,36 @@ from weid.registry.node_operations import (
     ScheduleRules,
     SuspendNode,
 )
+from weid.registry.node_possession import entering_keys, node_keys_message
 from weid.registry.records import DidRecord
 
+_Entering = TypeVar("_Entering", AdmitNode, RotateNodeKeys)
 FAR: Final = 10**9
 """A height that no history reaches: the software of today has no newer rules."""
 
 
+NODES: Final = 40
+
+
+def _node_key(world: RandomWorld) -> bytes:
+    """Return the key of one of a few nodes, so that they are often met again."""
+    if not world.nodes:
+        world.nodes.extend(world.key() for _ in range(NODES))
+    return world.random.choice(world.nodes)
+
+
 def _node_id(world: RandomWorld) -> bytes:
-    return hashlib.sha256(b"node %d" % world.random.randrange(40)).digest()[:20]
+    return address(_node_key(world))
+
+
+def _proved(world: RandomWorld, operation: _Entering) -> _Entering:
+    """Return an operation with the proofs of its keys, mostly in order."""
+    message = node_keys_message(NETWORK, operation)
+    if world.chance(0.03):
+        message += b"?"
+    return replace(
+        operation, proofs=tuple(world.sign(key, message) for key in entering_keys(operation))
+    )
 
 
 def _validator(world: RandomWorld, role: NodeRole | None) -> tuple[bytes, int]:
@@ -48,8 +72,10 @@ def admit_node(world: RandomWorld, _: Member, __: DidRecord | None) -> AdmitNode
     operator = world.random.choice((*world.governing, world.somebody())).did
     key, power = _validator(world, role)
     node_name = world.random.choice(("North", "南"))
-    return AdmitNode(
-        _node_id(world), role, node_name, operator if world.chance(0.8) else "", key, power
+    node_key = _node_key(world)
+    operator = operator if world.chance(0.8) else ""
+    return _proved(
+        world, AdmitNode(address(node_key), role, node_name, operator, key, power, node_key)
     )
 
 
@@ -75,8 +101,10 @@ def remove_node(world: RandomWorld, _: Member, __: DidRecord | None) -> RemoveNo
 
 
 def rotate_node(world: RandomWorld, _: Member, __: DidRecord | None) -> RotateNodeKeys:
-    new_id = _node_id(world) if world.chance(0.3) else b""
-    return RotateNodeKeys(_node_id(world), new_id, _voting_key(world) if world.chance(0.6) else b"")
+    node_key = _node_key(world) if world.chance(0.3) else b""
+    new_id = address(node_key) if node_key else b""
+    voting = _voting_key(world) if world.chance(0.6) else b""
+    return _proved(world, RotateNodeKeys(_node_id(world), new_id, voting, node_key))
 
 
 def assign_operator(world: RandomWorld, _: Member, __: DidRecord | None) -> AssignOperator:

@@ -73,6 +73,7 @@ class RandomWorld:
         self.proposals: list[bytes] = [bytes(32)]
         self.sent: list[bytes] = [b""]
         self.voting: list[bytes] = []
+        self.nodes: list[bytes] = []
         self.changed: set[str] = set()
         self._ahead: dict[str, int] = {}
         self._secrets: dict[bytes, bytes] = {}

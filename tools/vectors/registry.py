@@ -21,10 +21,11 @@ from registry_chain.commitment.operation_log import (
 from registry_chain.commitment.sparse_merkle import prove_key, update_tree
 from tests.support.page_store import PageStore
 from tests.support.random_history import RandomHistory
-from tests.support.scripted_chain import START, ScriptedChain, person, raw_key, signer
+from tests.support.scripted_chain import NETWORK, START, ScriptedChain, person, raw_key, signer
 from weid.encoding import JsonObject, JsonValue
 from weid.registry.batch_tree import build_batch, issuance_leaf
 from weid.registry.codes import ResultCode
+from weid.registry.headers import address
 from weid.registry.log_proofs import log_leaf
 from weid.registry.node_operations import (
     AdmitNode,
@@ -38,6 +39,7 @@ from weid.registry.node_operations import (
     ScheduleRules,
     SuspendNode,
 )
+from weid.registry.node_possession import with_proofs
 from weid.registry.operations import (
     Accredit,
     AnchorBatch,
@@ -97,7 +99,7 @@ def _operations() -> dict[str, Operation]:
     proofs = (prove_possession(did, signer("new")),)
     commitment = next_keys_commitment((raw_key("next"),), 1)
     grant = GrantRole(other, Role.REGISTRAR)
-    node = _digest("node")[:20]
+    node = address(raw_key("node"))
     listed: list[Operation] = [
         CreateDid(ada.inception, (issue,), (site,)),
         UpdateDid(did, 1, (issue,), ("key-0",), None),
@@ -120,12 +122,24 @@ def _operations() -> dict[str, Operation]:
         SetParameter("max_time_lag", 90),
         Propose(grant, START + 1000, "agreed on Monday"),
         Approve(_digest("proposal")),
-        AdmitNode(node, NodeRole.VALIDATOR, "示例 Node", did, raw_key("validator"), 10),
+        with_proofs(
+            NETWORK,
+            AdmitNode(
+                node, NodeRole.VALIDATOR, "示例 Node", did, raw_key("val"), 10, raw_key("node")
+            ),
+            [signer("node"), signer("val")],
+        ),
         ChangeNode(node, NodeRole.OBSERVER, None, "Observer"),
         SuspendNode(node),
         ReinstateNode(node),
         RemoveNode(node),
-        RotateNodeKeys(node, _digest("node 2")[:20], raw_key("validator 2")),
+        with_proofs(
+            NETWORK,
+            RotateNodeKeys(
+                node, address(raw_key("node 2")), raw_key("validator 2"), raw_key("node 2")
+            ),
+            [signer("node 2"), signer("validator 2")],
+        ),
         AssignOperator(node, other),
         ScheduleRules(2, 1000),
         HandOver(),

@@ -34,7 +34,9 @@ class AdmitNode:
     """Admit a node to the network.
 
     `operator` is the DID that answers for it, or empty; `validator_key` is empty for a node that
-    never votes. `power` is above zero for a validator and 0 for every other.
+    never votes. `power` is above zero for a validator and 0 for every other. `node_key` is the raw
+    Ed25519 key behind the node id; in `proofs` that key, and then the validator key if there is
+    one, sign that they are to enter in this way: see `weid.registry.node_possession`.
     """
 
     node_id: bytes
@@ -43,6 +45,8 @@ class AdmitNode:
     operator: str = ""
     validator_key: bytes = b""
     power: int = 0
+    node_key: bytes = b""
+    proofs: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +88,16 @@ class RemoveNode:
 class RotateNodeKeys:
     """Give a node another id, another validator key, or both; empty leaves what is there.
 
-    By governance, or by the controllers of the node's operator.
+    By governance, or by the controllers of the node's operator. `new_node_key` is the raw Ed25519
+    key behind the new id, empty without one; in `proofs` that key, and then the new validator key,
+    each where it is given, sign that they follow: see `weid.registry.node_possession`.
     """
 
     node_id: bytes
     new_node_id: bytes = b""
     new_validator_key: bytes = b""
+    new_node_key: bytes = b""
+    proofs: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

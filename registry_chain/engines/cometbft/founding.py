@@ -185,8 +185,19 @@ def read_public_keys(home: Path) -> tuple[PublicKey, PublicKey]:
     return read_public_key(config / NODE_KEY), read_public_key(config / VALIDATOR_KEY)
 
 
+def read_private_keys(home: Path) -> NodeKeys:
+    """Return the keys of a node's CometBFT home; see `read_public_keys`."""
+    config = home / "config"
+    return NodeKeys(read_private_key(config / NODE_KEY), read_private_key(config / VALIDATOR_KEY))
+
+
 def read_public_key(path: Path) -> PublicKey:
-    """Return the public key of one of CometBFT's key files.
+    """Return the public key of one of CometBFT's key files; see `read_private_key`."""
+    return read_private_key(path).public
+
+
+def read_private_key(path: Path) -> PrivateKey:
+    """Return the key of one of CometBFT's key files.
 
     Raises:
         KeyFileError: it is missing, damaged or readable by others.
@@ -203,10 +214,10 @@ def read_public_key(path: Path) -> PublicKey:
         member = json_loads_object(data, what="the key", max_bytes=_KEY_FILE_BYTES)["priv_key"]
         text = member["value"] if isinstance(member, dict) else None
         expanded = base64.b64decode(text if isinstance(text, str) else "", validate=True)
-        key = PrivateKey.from_seed(expanded[:32]).public
+        key = PrivateKey.from_seed(expanded[:32])
     except (MalformedError, KeyError, ValueError):
         raise KeyFileError(f"the key file {path} is not one of CometBFT") from None
-    if expanded[32:] != key.raw:
+    if expanded[32:] != key.public.raw:
         raise KeyFileError(f"the key file {path} has a public key that is not of its private key")
     return key
 

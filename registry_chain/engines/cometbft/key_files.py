@@ -19,6 +19,7 @@ from registry_chain.engines.cometbft.founding import (
     NODE_KEY,
     VALIDATOR_KEY,
     node_key_json,
+    read_private_key,
     read_public_key,
     validator_key_json,
     write_secret,
@@ -56,6 +57,10 @@ class NodeKeyFiles:
         """Return the keys that are made and not yet in use."""
         there = {which: self._next(which) for which in Which}
         return {which: read_public_key(path) for which, path in there.items() if path.exists()}
+
+    def following(self) -> list[PrivateKey]:
+        """Return the keys of `pending`, which are to prove that they are here."""
+        return [read_private_key(self._next(which)) for which in self.pending()]
 
     def make(self, which: Which, key: PrivateKey) -> None:
         """Write a new key beside the present one, durably."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from registry_chain.state_machine.context import GOVERNORS, Context
+from registry_chain.state_machine.entering_nodes import check_node_keys
 from registry_chain.state_machine.errors import refuse, require
 from registry_chain.state_machine.parameters import (
     GOVERNANCE_THRESHOLD,
@@ -20,7 +21,7 @@ from registry_chain.state_machine.rules.chain_rules import require_can_be_schedu
 from registry_chain.state_machine.rules.did_rules import active_did
 from weid import limits
 from weid.registry.codes import ResultCode
-from weid.registry.node_operations import ScheduleRules
+from weid.registry.node_operations import AdmitNode, RotateNodeKeys, ScheduleRules
 from weid.registry.operations import Approve, GrantRole, Propose, RevokeRole, Role, SetParameter
 from weid.registry.records import ParameterRecord, ProposalRecord, RoleRecord
 from weid.registry.transaction import proposal_id
@@ -37,6 +38,9 @@ def propose(context: Context, operation: Propose) -> bytes:
     require(context.time <= operation.expires <= latest, ResultCode.WINDOW_INVALID)
     if isinstance(operation.action, ScheduleRules):
         require_can_be_scheduled(staged, operation.action)
+    if isinstance(operation.action, AdmitNode | RotateNodeKeys):
+        # Nobody is asked to decide on keys that nobody has.
+        check_node_keys(staged.network, operation.action)
     # write
     _decide(
         context,

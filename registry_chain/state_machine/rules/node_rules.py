@@ -1,4 +1,4 @@
-"""The network's nodes: who is in, as what, with which keys (clauses OP-23 to OP-25)."""
+"""The network's nodes: who is in, as what, with which keys (clauses OP-23 to OP-25, OP-32)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from registry_chain.state_machine.context import Context
 from registry_chain.state_machine.entering_keys import check_raw_key
+from registry_chain.state_machine.entering_nodes import check_node_keys
 from registry_chain.state_machine.errors import refuse, require
 from registry_chain.state_machine.nodes import VALIDATORS, is_voting, latest_node
 from registry_chain.state_machine.rules.did_rules import active_did
@@ -42,6 +43,7 @@ def admit_node(context: Context, operation: AdmitNode) -> bytes:
         staged.next_version(NodeRecord, operation.node_id),
     )
     # check
+    check_node_keys(staged.network, operation)
     require(staged.read(NodeRecord, operation.node_id) is None, ResultCode.NODE_ID_USED)
     _check(record)
     if operation.operator:
@@ -99,6 +101,7 @@ def rotate_node_keys(context: Context, operation: RotateNodeKeys) -> bytes:
     )
     # check
     require(operation.new_node_id or operation.new_validator_key, ResultCode.NO_CHANGE)
+    check_node_keys(staged.network, operation)
     # Each rotation leaves a record for ever, which whoever lists the nodes reads.
     rested = context.by_governance or present.version.height < staged.height
     require(rested, ResultCode.NODE_STATUS)

@@ -9,39 +9,41 @@ import pytest
 from registry_chain.node.explorer import node_pages
 from registry_chain.reader import RecordReader
 from tests.support.clauses import clause
+from tests.support.network_nodes import admission, key_of, node_id, rotation
 from tests.support.node_world import node_world
 from weid.clock import format_time
-from weid.crypto.keys import PrivateKey
 from weid.registry.node_operations import (
-    AdmitNode,
     ConsensusEngine,
     HandOver,
     NodeRole,
     RemoveNode,
-    RotateNodeKeys,
     ScheduleRules,
     SuspendNode,
 )
 from weid.registry.operations import NameOrganisation
 from weid.registry.records import HandoverRecord, Version
 
-KEY = PrivateKey.from_seed(b"\x05" * 32).public.raw
+KEY = key_of("harbour")
 HOSTILE = '<script>alert(1)</script>{{7*7}} {actor} "><img src=x>'
 
 
 def ids(number):
-    return bytes([number]) * 20
+    return node_id(str(number))
+
+
+def admit(*fields):
+    return admission(*fields, network="local")
 
 
 @pytest.fixture
 def world():
     world = node_world()
     decide = world.registry.governor.decide
-    decide(AdmitNode(ids(1), NodeRole.OBSERVER, "Audit office", world.issuer_did))
+    decide(admit(ids(1), NodeRole.OBSERVER, "Audit office", world.issuer_did))
     world.admitted = world.clock.now()
     world.clock.advance(100)
-    decide(AdmitNode(ids(2), NodeRole.VALIDATOR, "Harbour", "", KEY, 10))
-    decide(AdmitNode(ids(3), NodeRole.SENTRY, HOSTILE))
+    decide(admit(ids(2), NodeRole.VALIDATOR, "Harbour", "", KEY, 10))
+    decide(admit(ids(3), NodeRole.SENTRY, HOSTILE))
     decide(SuspendNode(ids(1)))
     return world
 
@@ -96,7 +98,7 @@ def test_the_page_is_told_in_chinese(world):
 
 def test_removed_and_renamed_nodes_come_last_and_say_where_they_went(world):
     decide = world.registry.governor.decide
-    decide(RotateNodeKeys(ids(3), ids(9)))
+    decide(rotation(ids(3), ids(9), network="local"))
     decide(RemoveNode(ids(1)))
     listed = facts_of(world)["nodes"]
     assert [one["status"] for one in listed] == ["active", "active", "removed", "removed"]
@@ -121,9 +123,9 @@ def test_scheduled_rules_and_a_hand_over_are_told(world):
 @clause("NA-19")
 def test_nodes_are_listed_by_role_then_name_whatever_their_power(world):
     decide = world.registry.governor.decide
-    other = PrivateKey.from_seed(b"\x06" * 32).public.raw
-    decide(AdmitNode(ids(4), NodeRole.VALIDATOR, "Aqueduct", "", other, 1))
-    decide(AdmitNode(ids(5), NodeRole.OBSERVER, "Zoo"))
+    other = key_of("aqueduct")
+    decide(admit(ids(4), NodeRole.VALIDATOR, "Aqueduct", "", other, 1))
+    decide(admit(ids(5), NodeRole.OBSERVER, "Zoo"))
     listed = [one["name"] for one in facts_of(world)["nodes"]]
     assert listed == ["Aqueduct", "Harbour", "Zoo", HOSTILE, "Audit office"]
 

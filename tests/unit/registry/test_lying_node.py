@@ -15,6 +15,7 @@ import pytest
 from registry_chain.reader import CommittedReader
 from tests.support.clauses import clause
 from tests.support.lying_source import FrozenStore, LyingSource
+from tests.support.network_nodes import admission, holds, node_id
 from tests.support.node_world import BATCH, CPT, EVIDENCE, URI, node_world, template_document
 from weid.crypto.keys import PrivateKey
 from weid.crypto.signer import InMemorySigner
@@ -22,7 +23,6 @@ from weid.errors import NotFoundError, ProofError, RegistryUnavailableError
 from weid.registry.author import create_did
 from weid.registry.list_proofs import ListPage
 from weid.registry.node_operations import (
-    AdmitNode,
     ChangeNode,
     HandOver,
     NodeRole,
@@ -43,7 +43,7 @@ from weid.registry.state_keys import ROLES, TEMPLATES, anchor_id, status_id
 from weid.registry.transaction import proposal_id
 
 FORGER = PrivateKey.from_seed(b"\x55" * 32)
-NODE = b"\x66" * 20
+NODE = node_id("harbour")
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,15 @@ def world():
         AnchorEvidence(EVIDENCE, "theirs"),
     )
     registry.governor.decide(
-        AdmitNode(NODE, NodeRole.VALIDATOR, "Harbour", "", FORGER.public.raw, 10)
+        admission(
+            NODE,
+            NodeRole.VALIDATOR,
+            "Harbour",
+            "",
+            holds(InMemorySigner(FORGER)),
+            10,
+            network="local",
+        )
     )
     document = b'{"policy_id":"library","uri":"urn:weid:local:policy:library:1","version":1}'
     world.issuer.submit(PublishPolicy("library", 1, document))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
 
 from registry_chain import LocalRegistry
+from registry_chain.cli.node_proposals import proposal_to_admit
+from tests.support.clauses import clause
 from tests.support.cli_world import NodeServer
+from tests.support.network_nodes import admission, key_of, node_id, rotation
 from tests.support.node_world import template_document
 from weid.clock import SystemClock
 from weid.crypto.key_file import KeyFileCost, save_key_file
@@ -15,7 +19,7 @@ from weid.crypto.keys import PrivateKey
 from weid.crypto.signer import InMemorySigner
 from weid.encoding import base64url_encode
 from weid.registry.author import Author, create_did
-from weid.registry.node_operations import AdmitNode, ChangeNode, NodeRole, RemoveNode
+from weid.registry.node_operations import ChangeNode, NodeRole, RemoveNode
 from weid.registry.operations import (
     Approve,
     DeactivateDid,
@@ -85,6 +89,27 @@ def town(chain, tmp_path):
     town.close()
 
 
+NODE, VALIDATOR, GATE = node_id("audit"), node_id("harbour"), node_id("gate")
+LOCAL = "local"
+
+
+def proposed(admit):
+    """Return what `governance propose` is told for an admission."""
+    words = shlex.split(proposal_to_admit(admit))
+    assert words[:3] == ["registry-chain", "governance", "propose"]
+    return words[3:]
+
+
+def new_keys(rotate):
+    """Return the options of `rotate-node-keys` for a rotation."""
+    words = [word for proof in rotate.proofs for word in ("--proof", proof.hex())]
+    if rotate.new_node_id:
+        words += ["--new-id", rotate.new_node_id.hex(), "--node-key", rotate.new_node_key.hex()]
+    if rotate.new_validator_key:
+        words += ["--validator-key", rotate.new_validator_key.hex()]
+    return words
+
+
 UNKNOWN = {
     "recognize a DID": (("recognize", NOBODY, "diploma"), f"no DID {NOBODY}"),
     "recognize for a template": (("recognize", "ISSUER", "diplomas"), "no template diplomas"),
@@ -95,7 +120,7 @@ UNKNOWN = {
     "grant": (("grant", NOBODY, "issuer"), f"no DID {NOBODY}"),
     "revoke": (("revoke", "ISSUER", "registrar"), "does not have the role registrar"),
     "admit with an operator": (
-        ("admit-node", "66" * 20, "observer", "Audit", "--operator", NOBODY),
+        proposed(admission(NODE, NodeRole.OBSERVER, "Audit", NOBODY, network=LOCAL)),
         f"no DID {NOBODY}",
     ),
     "change a node": (("change-node", "66" * 20, "--name", "x"), f"no node {'66' * 20}"),
@@ -103,7 +128,7 @@ UNKNOWN = {
     "reinstate a node": (("reinstate-node", "66" * 20), f"no node {'66' * 20}"),
     "remove a node": (("remove-node", "66" * 20), f"no node {'66' * 20}"),
     "rotate a node's keys": (
-        ("rotate-node-keys", "66" * 20, "--new-id", "77" * 20),
+        ("rotate-node-keys", "66" * 20, *new_keys(rotation(b"\x66" * 20, NODE, network=LOCAL))),
         f"no node {'66' * 20}",
     ),
     "hand over to nobody": (("hand-over", "cometbft"), "no active validator"),
@@ -250,34 +275,23 @@ def test_a_parameter_is_set_by_its_name(town):
 
 # --- Nodes ------------------------------------------------------------------------------------------
 
-NODE, VALIDATOR = b"\x66" * 20, b"\x67" * 20
-VALIDATOR_KEY = PrivateKey.from_seed(b"\x05" * 32).public.raw
-
 
 @pytest.fixture
 def networked(town):
     """The registry with an observer, a validator and a node that was removed."""
     for action in (
-        AdmitNode(NODE, NodeRole.OBSERVER, "Audit office", town.issuer),
-        AdmitNode(VALIDATOR, NodeRole.VALIDATOR, "Harbour", "", VALIDATOR_KEY, 10),
-        AdmitNode(b"\x68" * 20, NodeRole.SENTRY, "Gate"),
-        RemoveNode(b"\x68" * 20),
+        admission(NODE, NodeRole.OBSERVER, "Audit office", town.issuer, network=LOCAL),
+        admission(
+            VALIDATOR, NodeRole.VALIDATOR, "Harbour", "", key_of("harbour"), 10, network=LOCAL
+        ),
+        admission(GATE, NodeRole.SENTRY, "Gate", network=LOCAL),
+        RemoveNode(GATE),
     ):
         town.decide(action)
     return town
 
 
 ACTIONS = {
-    "admit a validator": (
-        ("admit-node", "70" * 20, "validator", "New", "--validator-key", "ab" * 32),
-        {"kind": "AdmitNode", "node_id": "70" * 20, "role": "validator", "name": "New",
-         "operator": "", "validator_key": "ab" * 32, "power": 10},
-    ),
-    "admit an observer": (
-        ("admit-node", "70" * 20, "observer", "New", "--operator", "ISSUER"),
-        {"kind": "AdmitNode", "node_id": "70" * 20, "role": "observer", "name": "New",
-         "operator": "ISSUER", "validator_key": "", "power": 0},
-    ),
     "change a node": (
         ("change-node", VALIDATOR.hex(), "--power", "7"),
         {"kind": "ChangeNode", "node_id": VALIDATOR.hex(), "role": None, "power": 7, "name": None},
@@ -294,11 +308,6 @@ ACTIONS = {
     ),
     "remove a node": (
         ("remove-node", NODE.hex()), {"kind": "RemoveNode", "node_id": NODE.hex()},
-    ),
-    "rotate keys": (
-        ("rotate-node-keys", NODE.hex(), "--validator-key", "ab" * 32),
-        {"kind": "RotateNodeKeys", "node_id": NODE.hex(), "new_node_id": "",
-         "new_validator_key": "ab" * 32},
     ),
     "schedule rules": (
         ("schedule-rules", "2", "900"),
@@ -318,6 +327,55 @@ def test_what_is_decided_of_nodes_is_proposed(networked, what):
     assert code == 0, err
     made = json.loads(out)
     assert (made["action"], made["reason"]) == (action, "agreed")
+
+
+@clause("OP-32")
+def test_a_node_is_proposed_by_the_printed_command_and_by_no_other(networked):
+    new = node_id("new")
+    for admit in (
+        admission(new, NodeRole.VALIDATOR, "New office", "", key_of("new"), 10, network=LOCAL),
+        admission(new, NodeRole.OBSERVER, "New", networked.issuer, key_of("new"), network=LOCAL),
+        admission(new, NodeRole.SENTRY, "New", network=LOCAL),
+    ):
+        words = proposed(admit)
+        code, _, err = networked.run("propose", *words[:-1], "00" * 64)
+        assert code == 4
+        assert "did not prove that its owner has it" in err
+        code, out, err = networked.run("propose", *words)
+        assert code == 0, err
+        assert json.loads(out)["action"] == {
+            "kind": "AdmitNode",
+            "node_id": new.hex(),
+            "role": admit.role.value,
+            "name": admit.name,
+            "operator": admit.operator,
+            "validator_key": admit.validator_key.hex(),
+            "power": admit.power,
+            "node_key": admit.node_key.hex(),
+            "proofs": [proof.hex() for proof in admit.proofs],
+        }
+
+
+@clause("OP-32")
+def test_new_keys_of_a_node_are_proposed_with_their_proofs(networked):
+    made = rotation(NODE, node_id("audit2"), key_of("audit2"), network=LOCAL)
+    words, lacking = new_keys(made), ("--new-id", made.new_node_id.hex())
+    code, _, err = networked.run("propose", "rotate-node-keys", NODE.hex(), *lacking)
+    assert code == 2
+    assert "--new-id and --node-key belong together" in err
+    code, _, err = networked.run("propose", "rotate-node-keys", NODE.hex(), *words, "--proof", "ab")
+    assert code == 2
+    assert "128 hexadecimal digits" in err
+    code, out, err = networked.run("propose", "rotate-node-keys", NODE.hex(), *words)
+    assert code == 0, err
+    assert json.loads(out)["action"] == {
+        "kind": "RotateNodeKeys",
+        "node_id": NODE.hex(),
+        "new_node_id": made.new_node_id.hex(),
+        "new_validator_key": made.new_validator_key.hex(),
+        "new_node_key": made.new_node_key.hex(),
+        "proofs": [proof.hex() for proof in made.proofs],
+    }
 
 
 @pytest.mark.parametrize("unknown", [(), ("--allow-unknown",)])
@@ -343,7 +401,7 @@ WRONG_NODES = {
     "a validator without key": ("admit-node", "66" * 20, "validator", "x"),
     "an observer with power": ("admit-node", "66" * 20, "observer", "x", "--power", "3"),
     "a validator without power": (
-        "admit-node", "66" * 20, "validator", "x", "--validator-key", "ab" * 32, "--power", "0",
+        "admit-node", "66" * 20, "validator", "x", "--validator-key", "ab" * 32, "--power", "0", "--node-key", "ab" * 32,
     ),
     "a role that there is not": ("admit-node", "66" * 20, "king", "x"),
     "too much power": ("change-node", "66" * 20, "--power", "1000001"),
@@ -376,7 +434,7 @@ def test_a_decision_that_cannot_be_is_a_wrong_call(town, what):
 
 
 def test_a_removed_node_is_not_named_by_mistake(networked):
-    code, _, err = networked.run("propose", "suspend-node", "68" * 20)
+    code, _, err = networked.run("propose", "suspend-node", GATE.hex())
     assert code == 1
     assert "removed for ever" in err
 
@@ -400,7 +458,7 @@ def test_the_nodes_are_listed_with_proof(networked):
     found = json.loads(out)
     assert [one["name"] for one in found["nodes"]] == ["Port", "Audit office", "Gate"]
     assert [one["status"] for one in found["nodes"]] == ["active", "active", "removed"]
-    assert found["nodes"][0]["validator_key"] == VALIDATOR_KEY.hex()
+    assert found["nodes"][0]["validator_key"] == key_of("harbour").hex()
     assert (found["scheduled_rules"], found["handed_over"]) == (None, None)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
+import shlex
 import stat
 import tomllib
 
@@ -11,10 +13,13 @@ import pytest
 import yaml
 
 from registry_chain.cli import net_running
+from registry_chain.cli.node_proposals import admit_node
 from registry_chain.engines.cometbft.founding import read_public_keys
 from registry_chain.engines.cometbft.network_file import read_network
 from registry_chain.engines.cometbft.supervisor_lock import LOCK_FILE, supervising
 from registry_chain.engines.cometbft.supervisor_status import write_status
+from registry_chain.state_machine.entering_nodes import check_node_keys
+from registry_chain.state_machine.errors import InvalidTransactionError
 from registry_chain.state_machine.genesis import Genesis
 from tests.support.chain_folders import tree
 from tests.support.clauses import clause
@@ -193,6 +198,61 @@ def test_what_cannot_be_laid_out_leaves_nothing(chain, tmp_path, what):
 # --- Joining --------------------------------------------------------------------------------------
 
 
+def admission_in(proposal):
+    """Return what a printed proposal to admit a node would have governance do."""
+    words = shlex.split(proposal)
+    assert words[:4] == ["registry-chain", "governance", "propose", "admit-node"]
+    who = ("--as", "did:weid:example:7bGyoFAnRfE5cq4m", "--key", __file__)
+    where = ("--node", "https://node.example", "--genesis", "ab" * 32)
+    given = admit_node.make_context("admit-node", [*words[4:], *who, *where]).params
+    makes = inspect.unwrap(admit_node.callback)
+    return makes(**{name: given[name] for name in inspect.signature(makes).parameters})
+
+
+@clause("NT-16", "OP-32")
+def test_the_proposal_of_a_node_that_joins_has_proofs_that_the_registry_takes(chain, lay_out):
+    out, said = lay_out("--validators", "2")
+    operator = said["governors"][0]["did"]
+    for name, *options in (
+        ("east", "--role", "validator", "--operator", operator),
+        ("west",),
+    ):
+        code, told, err = chain("--json", "net", "add-node", out, name, *options)
+        assert code == 0, err
+        admit = admission_in(json.loads(told)["proposal"])
+        assert admit.operator == (operator if options else "")
+        check_node_keys("example", admit)
+        with pytest.raises(InvalidTransactionError):
+            check_node_keys("elsewhere", admit)
+
+
+@clause("NT-16", "OP-32")
+def test_a_node_proves_its_keys_again_for_another_role_or_operator(chain, lay_out):
+    out, said = lay_out("--validators", "2")
+    folder, operator = out / "nodes" / "validator-1", said["governors"][0]["did"]
+    for role, votes, has_key in (
+        ("validator", 7, True),
+        ("observer", 0, True),
+        ("sentry", 0, False),
+    ):
+        code, told, err = chain(
+            "--json", "net", "prove-keys", folder, "north", "--role", role,
+            "--operator", operator, "--power", 7,
+        )  # fmt: skip
+        assert code == 0, err
+        admit = admission_in(json.loads(told)["proposal"])
+        check_node_keys("example", admit)
+        assert (admit.role.value, admit.operator, admit.name) == (role, operator, "north")
+        assert (admit.power, bool(admit.validator_key)) == (votes, has_key)
+        assert admit.node_id.hex() == said["nodes"][0]["node_id"]
+
+
+def test_only_a_node_of_a_network_proves_its_keys(chain, founded):
+    code, _, err = chain("net", "prove-keys", founded, "north")
+    assert code == 1
+    assert "not the folder of a node of a network" in err
+
+
 @clause("NT-16")
 def test_a_node_joins_a_network_of_this_machine(chain, lay_out):
     out, said = lay_out("--validators", "2")
@@ -201,9 +261,9 @@ def test_a_node_joins_a_network_of_this_machine(chain, lay_out):
     new = json.loads(told)
     home = out / "nodes" / "east" / "comet"
     assert read_public_keys(home)[1].raw.hex() == new["validator_key"]
-    assert new["proposal"] == (
+    assert new["proposal"].startswith(
         f"registry-chain governance propose admit-node {new['node_id']} validator east "
-        f"--validator-key {new['validator_key']} --power 10"
+        f"--validator-key {new['validator_key']} --power 10 --node-key "
     )
     peers = config(out / "nodes" / "east")["p2p"]["persistent_peers"]
     assert {peer.split("@")[0] for peer in peers.split(",")} == {

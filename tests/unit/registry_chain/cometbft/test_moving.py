@@ -22,12 +22,13 @@ from registry_chain.storage.store import ChainStore, Checkpoint, Table
 from tests.support.abci_driver import MockNetwork, MockNode
 from tests.support.chain_world import NOW, SEALER, ChainWorld, signer
 from tests.support.clauses import clause
-from tests.support.comet_network import NAMES, RealNode, node_id, real_network
+from tests.support.comet_network import NAMES, RealNode, real_network
 from tests.support.light_chain import key
+from tests.support.network_nodes import admission, holds, node_id
 from weid.clock import FixedClock
 from weid.errors import RegistryUnavailableError
 from weid.registry.light_client import LightClient
-from weid.registry.node_operations import AdmitNode, ConsensusEngine, HandOver, NodeRole
+from weid.registry.node_operations import ConsensusEngine, HandOver, NodeRole
 from weid.registry.operations import GovernedAction, Propose, SetParameter
 from weid.registry.proved_reader import ProvedReader
 from weid.registry.validators import Validator, ValidatorSet
@@ -48,10 +49,17 @@ def handed_over(
     for action in before:
         decide(world, action)
     for name in NAMES:
-        public = key(name).public.raw
+        voting = holds(signer(key(name)))
         decide(
             world,
-            AdmitNode(node_id(name), NodeRole.VALIDATOR, name, validator_key=public, power=_POWER),
+            admission(
+                node_id(name),
+                NodeRole.VALIDATOR,
+                name,
+                validator_key=voting,
+                power=_POWER,
+                network=world.genesis.network,
+            ),
         )
     decide(world, HandOver(ConsensusEngine.COMETBFT))
     return world

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import cast
 
 import pytest
 
 from registry_chain.state_machine.rules.table import RULES
-from tests.support.chain_world import ChainWorld
+from tests.support.chain_world import NETWORK, ChainWorld
 from tests.support.clauses import clause
-from weid.crypto.keys import PrivateKey
+from tests.support.network_nodes import admission, key_of, node_id, rotation
 from weid.errors import RegistryUnavailableError
 from weid.registry.bundle_export import BundleScope
 from weid.registry.node_operations import (
-    AdmitNode,
     HandOver,
     NodeRole,
     RemoveNode,
-    RotateNodeKeys,
     ScheduleRules,
 )
 from weid.registry.operations import GovernedAction, Propose
@@ -26,8 +23,7 @@ from weid.registry.plain import PlainRegistry
 from weid.registry.proved_reader import ProvedReader
 from weid.registry.trust_bundle import TrustBundle, export_bundle
 
-KEY = PrivateKey.from_seed(hashlib.sha256(b"a validator").digest()).public.raw
-IDS = tuple(hashlib.sha256(b"node %d" % number).digest()[:20] for number in range(60))
+IDS = tuple(node_id(str(number)) for number in range(60))
 
 
 class Network:
@@ -58,13 +54,16 @@ def network() -> Network:
 def test_all_nodes_are_read_with_proof_and_in_order(network: Network) -> None:
     records = network.world.records
     assert network.proved.nodes() == records.nodes() == ()
-    observers = [AdmitNode(one, NodeRole.OBSERVER, f"Node {n}") for n, one in enumerate(IDS)]
+    observers = [
+        admission(one, NodeRole.OBSERVER, f"Node {n}", network=NETWORK) for n, one in enumerate(IDS)
+    ]
     network.decide(*observers)
-    network.decide(RemoveNode(IDS[0]), RotateNodeKeys(IDS[1], bytes(20)))
+    another = node_id("another")
+    network.decide(RemoveNode(IDS[0]), rotation(IDS[1], another, network=NETWORK))
     found = network.proved.nodes()
     assert found == records.nodes()
-    assert [one.node_id for one in found] == sorted([*IDS, bytes(20)])
-    for one in (IDS[0], IDS[1], IDS[2], bytes(20), b"\xff" * 20):
+    assert [one.node_id for one in found] == sorted([*IDS, another])
+    for one in (IDS[0], IDS[1], IDS[2], another, b"\xff" * 20):
         assert network.proved.node(one) == records.node(one)
     assert records.node(b"\xff" * 20) is None
     plain = PlainRegistry("office", found, clock=network.world.clock)
@@ -113,7 +112,9 @@ def test_every_head_proves_its_state_while_the_rules_change(
 def test_a_hand_over_is_read_with_proof_and_from_a_bundle(network: Network) -> None:
     world = network.world
     assert network.proved.handover() is world.records.handover() is None
-    network.decide(AdmitNode(IDS[0], NodeRole.VALIDATOR, "Harbour", "", KEY, 5))
+    voting = key_of("a")
+    admit = admission(IDS[0], NodeRole.VALIDATOR, "Harbour", "", voting, 5, network=NETWORK)
+    network.decide(admit)
     network.decide(ScheduleRules(2, 1000))
     network.decide(HandOver())
     record = world.records.handover()

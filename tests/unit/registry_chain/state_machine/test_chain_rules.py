@@ -13,12 +13,11 @@ from registry_chain.state_machine.nodes import active_validators
 from registry_chain.state_machine.rules.table import RULES
 from registry_chain.state_machine.transition import apply_block
 from tests.support.clauses import clause
-from tests.support.network_nodes import key_of, node_id, validator
+from tests.support.network_nodes import admission, key_of, node_id, validator
 from tests.support.scripted_chain import ScriptedChain
 from weid import limits
 from weid.registry.codes import ResultCode
 from weid.registry.node_operations import (
-    AdmitNode,
     ChangeNode,
     ConsensusEngine,
     HandOver,
@@ -271,7 +270,7 @@ def with_nodes(*nodes: GenesisNode) -> ScriptedChain:
     """Return a chain of one sealer that has admitted these nodes since."""
     chain = ScriptedChain()
     for one in nodes:
-        admit = AdmitNode(
+        admit = admission(
             one.node_id, one.role, one.name, validator_key=one.validator_key, power=one.power
         )
         assert code(chain, admit) == ResultCode.OK

@@ -8,7 +8,7 @@ from registry_chain.state_machine.block import ValidatorUpdate
 from registry_chain.state_machine.genesis_nodes import GenesisNode
 from registry_chain.state_machine.nodes import active_validators, is_admitted
 from tests.support.clauses import clause
-from tests.support.network_nodes import key_of, node_id, validator
+from tests.support.network_nodes import admission, key_of, node_id, rotation, validator
 from tests.support.scripted_chain import Person, ScriptedChain
 from weid import limits
 from weid.registry.codes import ResultCode
@@ -20,7 +20,6 @@ from weid.registry.node_operations import (
     NodeRole,
     ReinstateNode,
     RemoveNode,
-    RotateNodeKeys,
     SuspendNode,
 )
 from weid.registry.operations import DeactivateDid, GovernedAction, Operation, Propose
@@ -34,7 +33,7 @@ def admit(which: str, **changes: object) -> AdmitNode:
         "validator_key": key_of(which),
         "power": 10,
     }
-    return AdmitNode(node_id(which), **{**fields, **changes})  # type: ignore[arg-type]
+    return admission(node_id(which), **{**fields, **changes})  # type: ignore[arg-type]
 
 
 def observe(which: str, **changes: object) -> AdmitNode:
@@ -196,14 +195,14 @@ def test_nodes_are_decided_by_proposal_only(network: Network, operation: Operati
 def test_keys_are_rotated_by_the_operator_and_by_nobody_else(network: Network) -> None:
     operator, other = (network.chain.register(name) for name in ("operator", "other"))
     network.do(observe("c", operator=operator.did))
-    rotate = RotateNodeKeys(node_id("c"), node_id("c2"))
+    rotate = rotation(node_id("c"), node_id("c2"))
     assert network.sent(other, rotate) == ResultCode.NOT_PERMITTED
     assert network.sent(network.chain.governor, rotate) == ResultCode.NOT_PERMITTED
-    unknown = RotateNodeKeys(node_id("x"), node_id("c2"))
+    unknown = rotation(node_id("x"), node_id("c2"))
     assert network.sent(operator, unknown) == ResultCode.NODE_UNKNOWN
     assert network.sent(operator, rotate) == ResultCode.OK
     assert network.node("c2").operator == operator.did
-    assert network.sent(operator, RotateNodeKeys(node_id("a"), node_id("a2"))) == (
+    assert network.sent(operator, rotation(node_id("a"), node_id("a2"))) == (
         ResultCode.NOT_PERMITTED
     )
 
@@ -279,7 +278,7 @@ def test_the_last_validator_stays(network: Network) -> None:
         assert network.code(action) == ResultCode.LAST_VALIDATOR
     assert network.powers == {key_of("b"): 10}
     network.do(RemoveNode(a))
-    network.do(RotateNodeKeys(b, node_id("b2"), key_of("b2")))
+    network.do(rotation(b, node_id("b2"), key_of("b2")))
     assert network.powers == {key_of("b2"): 10}
     assert network.code(RemoveNode(node_id("b2"))) == ResultCode.LAST_VALIDATOR
 
@@ -299,20 +298,20 @@ def test_a_chain_without_nodes_admits_its_first_validator_and_keeps_it() -> None
 
 @clause("OP-25", "OP-26")
 def test_another_validator_key_takes_the_place_of_the_old_one(network: Network) -> None:
-    network.do(RotateNodeKeys(node_id("a"), b"", key_of("a2")))
+    network.do(rotation(node_id("a"), b"", key_of("a2")))
     taken_out, put_in = ValidatorUpdate(key_of("a"), 0), ValidatorUpdate(key_of("a2"), 10)
     assert network.updates == tuple(sorted((taken_out, put_in)))
     assert network.node("a").validator_key == key_of("a2")
     assert ("node_keys_rotated", node_id("a").hex()) in network.events
     # The old key is the node's for ever, and comes back to nobody.
     for name in ("a", "b"):
-        back = RotateNodeKeys(node_id(name), b"", key_of("a"))
+        back = rotation(node_id(name), b"", key_of("a"))
         assert network.code(back) == ResultCode.VALIDATOR_KEY_USED
 
 
 @clause("OP-25", "OP-26")
 def test_a_node_goes_on_under_another_id(network: Network) -> None:
-    network.do(RotateNodeKeys(node_id("a"), node_id("a2")))
+    network.do(rotation(node_id("a"), node_id("a2")))
     left, goes_on = network.node("a"), network.node("a2")
     assert (left.status, left.replaced_by) == (NodeStatus.REMOVED, node_id("a2"))
     assert left.version.number == 2
@@ -321,7 +320,7 @@ def test_a_node_goes_on_under_another_id(network: Network) -> None:
     assert network.updates == ()
     assert network.powers == {key_of("a"): 10, key_of("b"): 10}
     assert network.code(ReinstateNode(node_id("a"))) == ResultCode.NODE_STATUS
-    back = RotateNodeKeys(node_id("a2"), node_id("a"))
+    back = rotation(node_id("a2"), node_id("a"))
     assert network.code(back) == ResultCode.NODE_ID_USED
 
 
@@ -329,25 +328,25 @@ def test_a_node_goes_on_under_another_id(network: Network) -> None:
 def test_a_rotation_that_cannot_be_is_refused(network: Network) -> None:
     a = node_id("a")
     for action, code in (
-        (RotateNodeKeys(a), ResultCode.NO_CHANGE),
-        (RotateNodeKeys(a, a), ResultCode.NODE_ID_USED),
-        (RotateNodeKeys(a, node_id("b")), ResultCode.NODE_ID_USED),
-        (RotateNodeKeys(a, b"", key_of("a")), ResultCode.VALIDATOR_KEY_USED),
-        (RotateNodeKeys(a, node_id("x"), key_of("b")), ResultCode.VALIDATOR_KEY_USED),
-        (RotateNodeKeys(a, b"", b"\x01" + bytes(31)), ResultCode.KEY_INVALID),
-        (RotateNodeKeys(node_id("x"), node_id("y")), ResultCode.NODE_UNKNOWN),
+        (rotation(a), ResultCode.NO_CHANGE),
+        (rotation(a, a), ResultCode.NODE_ID_USED),
+        (rotation(a, node_id("b")), ResultCode.NODE_ID_USED),
+        (rotation(a, b"", key_of("a")), ResultCode.VALIDATOR_KEY_USED),
+        (rotation(a, node_id("x"), key_of("b")), ResultCode.VALIDATOR_KEY_USED),
+        (rotation(a, b"", b"\x01" + bytes(31)), ResultCode.KEY_INVALID),
+        (rotation(node_id("x"), node_id("y")), ResultCode.NODE_UNKNOWN),
     ):
         assert network.code(action) == code, action
     assert network.chain.read(NodeRecord, node_id("x")) is None
     network.do(RemoveNode(a))
-    gone = RotateNodeKeys(a, node_id("x"))
+    gone = rotation(a, node_id("x"))
     assert network.code(gone) == ResultCode.NODE_STATUS
 
 
 @clause("OP-25")
 def test_a_suspended_node_gets_keys_and_stays_suspended(network: Network) -> None:
     network.do(SuspendNode(node_id("a")))
-    network.do(RotateNodeKeys(node_id("a"), node_id("a2"), key_of("a2")))
+    network.do(rotation(node_id("a"), node_id("a2"), key_of("a2")))
     assert network.updates == ()
     assert network.node("a2").status is NodeStatus.SUSPENDED
     network.do(ReinstateNode(node_id("a2")))
@@ -359,31 +358,29 @@ def test_an_operator_does_not_escape_what_governors_decide_by_taking_another_id(
     network = Network(validator("a"), validator("b"))
     operator = network.chain.register("operator")
     network.do(admit("c", operator=operator.did))
-    assert network.sent(operator, RotateNodeKeys(node_id("c"), node_id("c2"))) == ResultCode.OK
-    assert network.sent(operator, RotateNodeKeys(node_id("c2"), node_id("c3"))) == ResultCode.OK
+    assert network.sent(operator, rotation(node_id("c"), node_id("c2"))) == ResultCode.OK
+    assert network.sent(operator, rotation(node_id("c2"), node_id("c3"))) == ResultCode.OK
     # What follows was proposed when the node was still called c.
     network.do(ChangeNode(node_id("c"), power=3))
     assert network.node("c3").power == 3
     network.do(SuspendNode(node_id("c")))
     assert network.node("c3").status is NodeStatus.SUSPENDED
     network.do(ReinstateNode(node_id("c2")))
-    network.do(RotateNodeKeys(node_id("c"), b"", key_of("c4")))
+    network.do(rotation(node_id("c"), b"", key_of("c4")))
     assert network.powers[key_of("c4")] == 3
     network.do(RemoveNode(node_id("c")))
     assert network.node("c3").status is NodeStatus.REMOVED
     assert network.powers == {key_of("a"): 10, key_of("b"): 10}
     assert network.code(RemoveNode(node_id("c"))) == ResultCode.NODE_STATUS
     # Its operator is heard under the id of today only.
-    assert network.sent(operator, RotateNodeKeys(node_id("c"), node_id("c5"))) == (
-        ResultCode.NODE_STATUS
-    )
+    assert network.sent(operator, rotation(node_id("c"), node_id("c5"))) == (ResultCode.NODE_STATUS)
 
 
 @clause("OP-25")
 def test_an_operator_rotates_once_in_a_block(network: Network) -> None:
     operator = network.chain.register("operator")
     network.do(observe("c", operator=operator.did))
-    both = [RotateNodeKeys(node_id(a), node_id(b)) for a, b in (("c", "c2"), ("c2", "c3"))]
+    both = [rotation(node_id(a), node_id(b)) for a, b in (("c", "c2"), ("c2", "c3"))]
     result = network.chain.send(operator, *both, endorser=network.chain.governor)
     assert result.code == ResultCode.NODE_STATUS
     assert network.sent(operator, both[0]) == ResultCode.OK
@@ -399,7 +396,7 @@ def test_a_node_of_the_founding_gets_an_operator_who_then_rotates_its_keys(
 ) -> None:
     a = node_id("a")
     first, second = network.chain.register("first"), network.chain.register("second")
-    rotations = [RotateNodeKeys(a, b"", key_of(f"a{number}")) for number in range(4)]
+    rotations = [rotation(a, b"", key_of(f"a{number}")) for number in range(4)]
     assert network.sent(first, rotations[0]) == ResultCode.NOT_PERMITTED
     network.do(AssignOperator(a, first.did))
     assert network.node("a").operator == first.did
@@ -425,7 +422,7 @@ def test_an_operator_that_cannot_be_is_refused(network: Network) -> None:
     ):
         assert network.code(action) == code, action
     assert network.sent(somebody, AssignOperator(a, somebody.did)) == (ResultCode.ONLY_BY_PROPOSAL)
-    network.do(RotateNodeKeys(a, node_id("a2")))
+    network.do(rotation(a, node_id("a2")))
     network.do(AssignOperator(a, somebody.did))
     assert network.node("a2").operator == somebody.did
     network.do(RemoveNode(a))

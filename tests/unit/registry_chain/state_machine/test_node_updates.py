@@ -9,17 +9,15 @@ from registry_chain.state_machine.block import BlockInput, Misbehaviour, Validat
 from registry_chain.state_machine.nodes import VALIDATORS, active_validators
 from registry_chain.state_machine.transition import apply_block
 from tests.support.clauses import clause
-from tests.support.network_nodes import key_of, node_id, validator
+from tests.support.network_nodes import admission, key_of, node_id, rotation, validator
 from tests.support.scripted_chain import ScriptedChain
 from weid.registry.codes import ResultCode
 from weid.registry.headers import address
 from weid.registry.node_operations import (
-    AdmitNode,
     ChangeNode,
     NodeRole,
     ReinstateNode,
     RemoveNode,
-    RotateNodeKeys,
     SuspendNode,
 )
 from weid.registry.operations import GovernedAction, Propose
@@ -30,7 +28,7 @@ POWERS = st.integers(0, 3)
 ROLES = st.sampled_from(list(NodeRole))
 ACTIONS: st.SearchStrategy[GovernedAction] = st.one_of(
     st.builds(
-        lambda name, role, key, power: AdmitNode(
+        lambda name, role, key, power: admission(
             node_id(name), role, name, "", key_of(key), power
         ),
         NAMES,
@@ -48,7 +46,7 @@ ACTIONS: st.SearchStrategy[GovernedAction] = st.one_of(
     st.builds(lambda name: ReinstateNode(node_id(name)), NAMES),
     st.builds(lambda name: RemoveNode(node_id(name)), NAMES),
     st.builds(
-        lambda name, other, key: RotateNodeKeys(
+        lambda name, other, key: rotation(
             node_id(name), b"" if other is None else node_id(other), b"" if key is None else key_of(key)
         ),
         NAMES,
@@ -101,7 +99,7 @@ def test_the_updates_of_all_blocks_give_the_active_validators(
 @clause("OP-26")
 def test_what_came_and_went_in_a_block_is_not_told() -> None:
     chain = ScriptedChain(nodes=(validator("a"),))
-    admit = AdmitNode(node_id("b"), NodeRole.VALIDATOR, "b", "", key_of("b"), 5)
+    admit = admission(node_id("b"), NodeRole.VALIDATOR, "b", "", key_of("b"), 5)
     propose(chain, admit, RemoveNode(node_id("b")))
     assert chain.outcomes[-1].validator_updates == ()
     propose(chain, ChangeNode(node_id("a"), power=2), ChangeNode(node_id("a"), power=10))
@@ -173,14 +171,14 @@ def test_a_fault_of_nobody_is_nothing() -> None:
 @clause("OP-26")
 def test_a_fault_with_an_old_key_marks_the_node_under_its_new_id() -> None:
     chain = ScriptedChain(nodes=(validator("a"), validator("b")))
-    propose(chain, RotateNodeKeys(node_id("a"), node_id("a2"), key_of("a2")))
-    propose(chain, RotateNodeKeys(node_id("a2"), node_id("a3"), key_of("a3")))
+    propose(chain, rotation(node_id("a"), node_id("a2"), key_of("a2")))
+    propose(chain, rotation(node_id("a2"), node_id("a3"), key_of("a3")))
     chain.block(misbehaviour=(fault("a"),))
     assert chain.get(NodeRecord, node_id("a3")).misbehaved_at == chain.time
     for former in ("a", "a2"):
         assert chain.get(NodeRecord, node_id(former)).misbehaved_at is None
     # The mark goes along.
-    propose(chain, RotateNodeKeys(node_id("a3"), node_id("a4")), after=3)
+    propose(chain, rotation(node_id("a3"), node_id("a4")), after=3)
     assert chain.get(NodeRecord, node_id("a4")).misbehaved_at == chain.time - 3
 
 
@@ -196,7 +194,7 @@ def test_a_suspended_and_a_removed_node_are_marked_too() -> None:
 @clause("OP-26", "ST-15")
 def test_faults_come_before_the_transactions_of_their_block() -> None:
     chain = ScriptedChain(nodes=(validator("a"), validator("b")))
-    admit = AdmitNode(node_id("c"), NodeRole.VALIDATOR, "c", "", key_of("c"), 5)
+    admit = admission(node_id("c"), NodeRole.VALIDATOR, "c", "", key_of("c"), 5)
     signed = chain.sign(chain.governor, Propose(admit, chain.time + 9))
     outcome = chain.block(signed, misbehaviour=(fault("c"), fault("a")))
     assert [one.name for one in outcome.events] == [
