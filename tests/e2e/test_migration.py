@@ -12,7 +12,11 @@ from weid.crypto.signer import InMemorySigner
 from weid.errors import RegistryUnavailableError
 from weid.registry.author import Author
 from weid.registry.http_client import HttpRegistry
+from weid.registry.http_source import HttpSource
+from weid.registry.light_client import LightClient
 from weid.registry.operations import AnchorEvidence
+from weid.registry.past_headers import verify_past
+from weid.registry.pinned_genesis import parse_genesis
 from weid.registry.trusted_heads import FileTrustedHeads
 from weid.transport import GuardedTransport
 
@@ -35,7 +39,23 @@ def governor_of(facts, registry):
     return Author(governor["did"], {"control-1": signer}, registry, CLOCK)
 
 
-@clause("CN-28", "CN-29", "CN-30")
+def walked_back(address, facts):
+    """Go back from the newest header to the first one, across the hand-over."""
+    source = HttpSource(address, GuardedTransport(allow_loopback_http=True))
+    pinned = parse_genesis(
+        source.genesis(), expected_genesis_hash=bytes.fromhex(facts["genesis_hash"])
+    )
+    client = LightClient(pinned.root, clock=CLOCK)
+    height = client.update(source).height
+    below = client.newest
+    while height > pinned.root.initial_height:
+        block = source.light_block(height - 1)
+        height = verify_past(client, block, below=below, source=source).height
+        below = block
+    return height
+
+
+@clause("CN-28", "CN-29", "CN-30", "LC-PAST")
 def test_a_registry_moves_from_one_node_to_four_in_every_version(cometbft_binary, tmp_path):
     facts = found(tmp_path, "--governors", "1")
     old = tmp_path / "node"
@@ -72,6 +92,7 @@ def test_a_registry_moves_from_one_node_to_four_in_every_version(cometbft_binary
         assert until(lambda: fresh.evidence(b"\x03" * 32), "the record on another node")
         assert fresh.evidence(b"\x01" * 32)[0].signer == governor.did
         assert fresh.handover().height < moved["height"] + 1
+        assert walked_back(network.address("validator-2"), facts) == 1
     finally:
         network.call("net", "stop", network.path)
     for one in plan["nodes"]:

@@ -8,7 +8,8 @@ One client for both engines, because both seal headers in CometBFT's format. It 
 - *skipping*: more than one third of the trusted set's power signed too (LC-SKIPPING);
 - never a header below, beside or long before one that it has believed (LC-HEADS, LC-TIME).
 
-Not here: proofs of records against a header's app hash (`weid.registry.proofs`).
+Not here: headers below one that is believed (`weid.registry.past_headers`), proofs of records
+against a header's app hash (`weid.registry.proofs`).
 """
 
 from __future__ import annotations
@@ -223,20 +224,6 @@ class LightClient:
         head = self._newest.head()
         self._require_fresh(head)
         return head
-
-    def verify_past(self, block: LightBlock, *, below: LightBlock | None = None) -> Head:
-        """Verify the block just below a believed one, which names it by its hash.
-
-        `below` is that believed block, the newest when not given.
-
-        Raises:
-            ProofError: it is not the block before.
-        """
-        later = self._newest if below is None else below
-        if later is None or later.header.last_block_id.hash != block.header.hash():
-            raise ProofError("the header is not the one before the trusted header")
-        verify_commit(self._root.chain_id, block)
-        return block.head()
 
     def recall(self) -> None:
         """Take over what another process has come to believe since, by the store of heads."""
