@@ -47,14 +47,15 @@ def restore(
 ) -> Checkpoint:
     """Bring a backup back as a store in a folder that does not exist yet.
 
-    It is verified whole first. `expected_genesis_hash` says which registry it must be;
-    `expected_checkpoint` (such as one published elsewhere) must be a block in its history.
+    It is verified whole first, and may lie on a medium that cannot be written.
+    `expected_genesis_hash` says which registry it must be; `expected_checkpoint` (such as one
+    published elsewhere) must be a block in its history.
 
     Raises:
         StoreRefusedError: the folder exists, or the backup is of another registry or history.
         StoreDamagedError: a byte of it is not what was written; nothing was restored.
     """
-    source = SqliteChainStore(backup)
+    source = SqliteChainStore(backup, reading=True)
     try:
         _require_expected(source, expected_genesis_hash, expected_checkpoint)
         return _install(source.copy_to, folder)

@@ -73,7 +73,7 @@ def _backup_of_running(node: NodeFolder, target: Path) -> JsonObject | None:
 
 
 def _backup_of_stopped(node: NodeFolder, target: Path) -> JsonObject:
-    store = node.open_store()
+    store = node.open_store(reading=True)
     try:
         facts = _facts(back_up(store, target.absolute()))
         if node.comet.is_dir():

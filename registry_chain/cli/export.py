@@ -34,7 +34,7 @@ def export(console: Console, *, folder: Path, output: Path | None) -> None:
     DIR may also be a backup. Every line has what is needed to check it: header, seal, transactions
     and their results.
     """
-    store = NodeFolder(folder).open_store(meanwhile=copy_first(folder, "export"))
+    store = NodeFolder(folder).open_store(reading=True, meanwhile=copy_first(folder, "export"))
     try:
         if output is None:
             lines = _write(export_lines(store), sys.stdout.buffer)

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry_chain.storage.errors import StoreInUseError, StoreRefusedError
+from registry_chain.storage.errors import (
+    StoreInUseError,
+    StoreNotClosedError,
+    StoreRefusedError,
+)
 from weid.errors import MalformedError, NotFoundError
 
 if TYPE_CHECKING:
@@ -100,11 +104,14 @@ class NodeFolder:
         except OSError:
             return None
 
-    def open_store(self, *, inspect: bool = False, meanwhile: str = "") -> SqliteChainStore:
+    def open_store(
+        self, *, inspect: bool = False, reading: bool = False, meanwhile: str = ""
+    ) -> SqliteChainStore:
         """Return the chain's store, which must be there.
 
-        `inspect` opens a damaged one too, for reading only; `meanwhile` says what else to do as
-        long as the node is running.
+        `inspect` opens a damaged one too, for reading only; `reading` is for who only reads, and
+        opens one on a medium that cannot be written too; `meanwhile` says what else to do as long
+        as the node is running.
 
         Raises:
             NotFoundError: no node's folder, never started, or its database is gone.
@@ -119,7 +126,7 @@ class NodeFolder:
             self.require_one_node()
             raise self._no_chain()
         try:
-            store = SqliteChainStore(place, inspect=inspect)
+            store = SqliteChainStore(place, inspect=inspect, reading=reading)
         except StoreInUseError:
             address = self.address()
             raise StoreInUseError(
@@ -128,6 +135,8 @@ class NodeFolder:
                 else f"the node in {self.path} is running ({address})",
                 hint="stop it first, by Ctrl-C or SIGTERM, and run this again" + meanwhile,
             ) from None
+        except StoreNotClosedError:
+            raise
         except StoreRefusedError:
             if all(os.access(path, os.W_OK) for path in (place, place / DATABASE)):
                 raise

@@ -104,7 +104,7 @@ def finish(console: Console, *, source: Path, targets: tuple[Path, ...]) -> None
     """
     old = NodeFolder(source)
     genesis = _genesis_of_one(old)
-    store = old.open_store()
+    store = old.open_store(reading=True)
     try:
         moved = moved_chain(store)
         names = {node.validator_key: node.name for node in node_records(store)}

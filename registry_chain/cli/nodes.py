@@ -59,7 +59,7 @@ def nodes(
 def _stopped(here: NodeFolder, *, everything: bool) -> JsonObject:
     from registry_chain.reader import RecordReader  # noqa: PLC0415 - when it is stopped
 
-    store = here.open_store()
+    store = here.open_store(reading=True)
     try:
         return _of(RecordReader(store), everything=everything)
     finally:

@@ -54,7 +54,7 @@ def replay(
     code 1. What the chain makes is put into a temporary file where it is large.
     """
     node = NodeFolder(folder)
-    store = node.open_store(meanwhile=copy_first(folder, "replay"))
+    store = node.open_store(reading=True, meanwhile=copy_first(folder, "replay"))
     try:
         size = (store.folder / DATABASE).stat().st_size
         size += sum(path.stat().st_size for path in archives if path.is_file())

@@ -22,7 +22,8 @@ from registry_chain.snapshot import back_up
 from registry_chain.state_machine.genesis import Genesis
 from registry_chain.storage.errors import StoreRefusedError
 from registry_chain.storage.integrity import check_sample
-from registry_chain.storage.sqlite import DATABASE, SqliteChainStore
+from registry_chain.storage.sqlite import SqliteChainStore
+from registry_chain.storage.sqlite_opening import DATABASE
 from registry_chain.storage.store import ChainStore
 from registry_chain.storage.whole_file import replace_file
 from weid.clock import Clock

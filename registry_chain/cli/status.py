@@ -133,7 +133,7 @@ def _stopped(here: NodeFolder) -> JsonObject:
     from registry_chain.storage.committed import SnapshotState  # noqa: PLC0415 - same
 
     genesis = here.genesis()
-    store = here.open_store()
+    store = here.open_store(reading=True)
     try:
         with store.snapshot() as snapshot:
             summary = SnapshotState(snapshot).summary

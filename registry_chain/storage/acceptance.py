@@ -10,7 +10,7 @@ from registry_chain.storage import sqlite_statements as sql
 from registry_chain.storage.checkpoint import INSIDE, CheckpointFile, parse_inside
 from registry_chain.storage.errors import StoreRefusedError
 from registry_chain.storage.folder_lock import take_lock
-from registry_chain.storage.sqlite import CHECKPOINT, DATABASE
+from registry_chain.storage.sqlite_opening import CHECKPOINT, DATABASE
 from registry_chain.storage.store import Checkpoint, Table
 
 

@@ -30,11 +30,15 @@ NOTHING_YET: Final = Checkpoint(0, NO_BLOCK_HASH, bytes(32))
 
 
 class CheckpointFile:
-    """An open checkpoint file; `read` gives the higher of its valid slots."""
+    """An open checkpoint file; `read` gives the higher of its valid slots.
 
-    def __init__(self, path: Path) -> None:
+    `reading` opens one that is there and cannot be written.
+    """
+
+    def __init__(self, path: Path, *, reading: bool = False) -> None:
         self.path = path
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        flags = os.O_RDONLY if reading else os.O_RDWR | os.O_CREAT
+        self._file = os.open(path, flags | os.O_CLOEXEC, 0o600)
         self._slot = 0
 
     def read(self) -> Checkpoint | None:

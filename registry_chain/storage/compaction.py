@@ -11,7 +11,7 @@ from pathlib import Path
 
 from registry_chain.storage.errors import StoreRefusedError
 from registry_chain.storage.folder_lock import take_lock
-from registry_chain.storage.sqlite import DATABASE
+from registry_chain.storage.sqlite_opening import DATABASE
 
 
 def compact(folder: Path) -> int:

@@ -3,7 +3,9 @@
 RegistryError
 ├─ StoreDamagedError           a byte is not what was written; names table and key
 ├─ StoreRefusedError           the store may not be opened: locked, rolled back, of another kind
-│  └─ StoreInUseError             another process has it open
+│  ├─ StoreInUseError             another process has it open
+│  ├─ StoreNotClosedError         on a medium for reading only, with a log beside it
+│  └─ ReadOnlyMediumError         on a medium for reading only, and to be written
 └─ RegistryUnavailableError
    ├─ StoreFullError           no space: the write was refused, reading goes on
    └─ StoreStoppedError        a write failed in a way after which nothing is certain
@@ -34,6 +36,14 @@ class StoreDamagedError(RegistryError):
 
 class StoreRefusedError(RegistryError):
     """The store may not be opened as it is."""
+
+
+class ReadOnlyMediumError(StoreRefusedError):
+    """The store is on a medium that refuses every writing: it can be read at most."""
+
+
+class StoreNotClosedError(StoreRefusedError):
+    """What a store wrote last lies beside its database, where it cannot be brought into it."""
 
 
 class StoreInUseError(StoreRefusedError):

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from registry_chain.storage.errors import StoreInUseError, StoreRefusedError
+from registry_chain.storage.errors import ReadOnlyMediumError, StoreInUseError, StoreRefusedError
 
 _LOCK: Final = "lock"
 
@@ -18,15 +18,43 @@ def take_lock(folder: Path) -> int:
 
     Raises:
         StoreInUseError: another process has it.
+        ReadOnlyMediumError: the medium refuses every writing.
         StoreRefusedError: the folder cannot be used.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
+        if error.errno == errno.EROFS:
+            raise ReadOnlyMediumError(f"{folder} is on a medium that cannot be written") from error
         raise refused(folder, error) from error
+    _flock(descriptor, fcntl.LOCK_EX, folder)
+    return descriptor
+
+
+def share_lock(folder: Path) -> int:
+    """Keep writers out of a folder that cannot be written from here; return what holds the lock.
+
+    A node that has the same folder by another mount, which can be written, is met by this.
+
+    Raises:
+        StoreInUseError: a process has the store open for writing.
+        StoreRefusedError: the folder cannot be used.
+    """
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        descriptor = os.open(folder / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        # Whoever writes makes the file first, so nobody does.
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise refused(folder, error) from error
+    _flock(descriptor, fcntl.LOCK_SH, folder)
+    return descriptor
+
+
+def _flock(descriptor: int, how: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except OSError as error:
         os.close(descriptor)
         if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
@@ -35,7 +63,6 @@ def take_lock(folder: Path) -> int:
             f"another process has the store in {folder} open",
             hint="a store has one node; stop the other one, or use another folder",
         ) from None
-    return descriptor
 
 
 def refused(folder: Path, error: OSError) -> StoreRefusedError:

@@ -25,31 +25,32 @@ from registry_chain.storage.checkpoint import (
     parse_inside,
 )
 from registry_chain.storage.errors import (
+    ReadOnlyMediumError,
     StoreDamagedError,
     StoreFullError,
     StoreRefusedError,
     StoreStoppedError,
 )
-from registry_chain.storage.folder_lock import refused, take_lock
+from registry_chain.storage.folder_lock import refused, share_lock, take_lock
 from registry_chain.storage.sealed_block import read_block
+from registry_chain.storage.sqlite_opening import (
+    CHECKPOINT,
+    CHECKPOINT_PAGES,
+    DATABASE,
+    PAGE_SIZE,
+    Database,
+    log_bytes,
+)
 from registry_chain.storage.sqlite_snapshot import SqliteSnapshot, reading_damage, reading_error
 from registry_chain.storage.store import Checkpoint, Table, Writes
 from registry_chain.storage.whole_file import sync_folder
 from weid.errors import RegistryUnavailableError
 
-PAGE_SIZE: Final = 4096
-"""Bytes of a database page. Keys are hashes, so that each new row dirties a page of its own, which
-is then logged whole: measured, pages of 8192 cost a fifth more CPU and twice the log."""
 WRITER_CACHE_KIB: Final = 192 * 1024
 READER_CACHE_KIB: Final = 8 * 1024
-CHECKPOINT_PAGES: Final = 16_000
-"""Pages in the WAL (64 MiB) at which SQLite moves them into the database."""
 SNAPSHOT_SECONDS: Final = 60
 """How long a snapshot may be held once the WAL is past its bound."""
 READERS_KEPT: Final = 8
-
-DATABASE: Final = "chain.db"
-CHECKPOINT: Final = "checkpoint"
 
 
 class SqliteChainStore:
@@ -58,6 +59,7 @@ class SqliteChainStore:
     `checkpoint_path` puts the checkpoint elsewhere, best on another disk. `max_pages` bounds the
     database (PRAGMA max_page_count), which is how a full disk is rehearsed. `inspect` opens a store
     that its checkpoint contradicts, to find out what is wrong with it; it cannot be written.
+    `reading`, and `inspect`, open one on a medium that cannot be written too, for reading only.
 
     Raises:
         StoreRefusedError: locked by another process, of a newer version, not a chain store,
@@ -72,6 +74,7 @@ class SqliteChainStore:
         checkpoint_path: Path | None = None,
         max_pages: int | None = None,
         inspect: bool = False,
+        reading: bool = False,
     ) -> None:
         self.folder = folder
         self._write_lock = RLock()
@@ -81,14 +84,16 @@ class SqliteChainStore:
         self._stopped: str | None = "the store is open for inspection only" if inspect else None
         self._closed = False
         with contextlib.ExitStack() as undo:
-            self._lock_file = take_lock(folder)
+            self._lock_file, immutable = self._lock(reading=reading or inspect)
             undo.callback(os.close, self._lock_file)
+            self._database = Database(folder, immutable=immutable)
             with self._refusing_to_open():
-                self._writer = self._connect(WRITER_CACHE_KIB)
+                self._writer = self._database.connect(WRITER_CACHE_KIB)
                 undo.callback(self._writer.close)
-                self._prepare(max_pages)
+                self._database.prepare(self._writer, max_pages)
             try:
-                self._checkpoint = CheckpointFile(checkpoint_path or folder / CHECKPOINT)
+                path = checkpoint_path or folder / CHECKPOINT
+                self._checkpoint = CheckpointFile(path, reading=immutable)
             except OSError as error:
                 raise refused(folder, error) from error
             undo.callback(self._checkpoint.close)
@@ -99,47 +104,15 @@ class SqliteChainStore:
 
     # --- opening ---------------------------------------------------------------------------------
 
-    def _connect(self, cache_kib: int) -> sqlite3.Connection:
+    def _lock(self, *, reading: bool) -> tuple[int, bool]:
+        """Lock the folder; return the descriptor, and whether nothing can write there."""
         try:
-            connection = sqlite3.connect(
-                self.folder / DATABASE,
-                isolation_level=None,
-                check_same_thread=False,
-                timeout=10,
-                cached_statements=64,
-            )
-        except sqlite3.Error as error:
-            raise StoreRefusedError(f"the store in {self.folder} does not open: {error}") from error
-        try:
-            with reading_damage():
-                connection.execute(f"PRAGMA cache_size = -{cache_kib}")
-                # Sorting must not need a temporary directory that may be full or missing.
-                connection.execute("PRAGMA temp_store = MEMORY")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _prepare(self, max_pages: int | None) -> None:
-        run = self._writer.execute
-        with reading_damage():
-            # First whose file this is: the journal's mode is written into it.
-            (application,) = run("PRAGMA application_id").fetchone()
-            (version,) = run("PRAGMA user_version").fetchone()
-            (tables,) = run("SELECT count(*) FROM sqlite_schema").fetchone()
-            new = (application, version, tables) == (0, 0, 0)
-            if not new:
-                self._require_ours(application, version)
-            run(f"PRAGMA page_size = {PAGE_SIZE}")
-            run("PRAGMA journal_mode = WAL")
-            run("PRAGMA synchronous = FULL")
-            run("PRAGMA foreign_keys = ON")
-            run(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-            run(f"PRAGMA journal_size_limit = {2 * CHECKPOINT_PAGES * PAGE_SIZE}")
-            if max_pages is not None:
-                run(f"PRAGMA max_page_count = {max_pages}")
-            if new:
-                self._create()
+            return take_lock(self.folder), False
+        except ReadOnlyMediumError:
+            if not reading:
+                raise
+        self._stopped = "the store is on a medium that cannot be written"
+        return share_lock(self.folder), True
 
     @contextlib.contextmanager
     def _refusing_to_open(self) -> Iterator[None]:
@@ -151,24 +124,6 @@ class SqliteChainStore:
                 f"the store in {self.folder} cannot be written: {error.message}",
                 hint="the folder must be writable by the user that runs this, on a disk with space",
             ) from error
-
-    def _require_ours(self, application: int, version: int) -> None:
-        if application != sql.APPLICATION_ID:
-            raise StoreRefusedError(f"{self.folder / DATABASE} is not a chain store")
-        if version > sql.SCHEMA_VERSION:
-            raise StoreRefusedError(
-                f"the store in {self.folder} is of a newer version ({version})",
-                hint="use the release that wrote it, or a newer one",
-            )
-
-    def _create(self) -> None:
-        # All in one transaction: a crash leaves an empty file or a whole schema.
-        self._writer.execute("BEGIN IMMEDIATE")
-        for statement in sql.schema():
-            self._writer.execute(statement)
-        self._writer.execute(f"PRAGMA application_id = {sql.APPLICATION_ID}")
-        self._writer.execute(f"PRAGMA user_version = {sql.SCHEMA_VERSION}")
-        self._writer.execute("COMMIT")
 
     def _refuse_older_than(self, outside: Checkpoint | None) -> None:
         with self.snapshot() as snapshot:
@@ -271,10 +226,7 @@ class SqliteChainStore:
 
     def wal_bytes(self) -> int:
         """Return the size of the write-ahead log."""
-        try:
-            return (self.folder / f"{DATABASE}-wal").stat().st_size
-        except FileNotFoundError:
-            return 0
+        return log_bytes(self.folder)
 
     def set_max_pages(self, pages: int) -> int:
         """Bound the database to a number of pages; return the bound that now holds."""
@@ -324,7 +276,7 @@ class SqliteChainStore:
                 raise RegistryUnavailableError("the store is closed")
             if self._idle:
                 return self._idle.pop()
-        connection = self._connect(READER_CACHE_KIB)
+        connection = self._database.connect(READER_CACHE_KIB)
         connection.execute("PRAGMA query_only = ON")
         return connection
 
@@ -343,7 +295,7 @@ class SqliteChainStore:
         Raises:
             StoreRefusedError: it cannot be written there.
         """
-        connection = self._connect(READER_CACHE_KIB)
+        connection = self._database.connect(READER_CACHE_KIB)
         try:
             connection.execute("VACUUM INTO ?", (str(folder / DATABASE),))
         except sqlite3.Error as error:

@@ -65,6 +65,14 @@ def begun(founded):
 
 
 @pytest.fixture
+def backup(chain, begun, tmp_path):
+    """A backup of that node."""
+    code, _, err = chain("backup", begun, tmp_path / "backup")
+    assert code == 0, err
+    return tmp_path / "backup"
+
+
+@pytest.fixture
 def key_file(tmp_path):
     path = tmp_path / "some.key"
     key = PrivateKey.from_seed(b"\x02" * 32)

@@ -14,20 +14,13 @@ import pytest
 from registry_chain.cli.counting import counted
 from registry_chain.cli.folder import DATABASE
 from registry_chain.cli.undoing import leaving_nothing
-from registry_chain.storage import sqlite
+from registry_chain.storage import sqlite, sqlite_opening
 from tests.support.chain_folders import open_chain, tree
 from tests.support.clauses import clause
 
 
-@pytest.fixture
-def backup(chain, begun, tmp_path):
-    code, _, err = chain("backup", begun, tmp_path / "backup")
-    assert code == 0, err
-    return tmp_path / "backup"
-
-
 def test_the_database_has_the_name_that_the_store_gives_it():
-    assert DATABASE == sqlite.DATABASE
+    assert DATABASE == sqlite_opening.DATABASE
 
 
 # --- A failed restore leaves nothing --------------------------------------------------------------
@@ -225,13 +218,13 @@ def test_a_backup_is_looked_at_like_a_node(chain, backup, command):
 def test_a_backup_that_cannot_be_written_is_said_to_need_copying(
     chain, backup, command, monkeypatch
 ):
-    """As on a medium that is read-only; no user's rights make one here."""
+    """As in a folder of another user; whoever runs the tests may be allowed everything."""
     before = tree(backup)
     system_open, access = os.open, os.access
 
     def opened(path, flags, *more, **named):
         if flags & os.O_CREAT and Path(path).parent == backup:
-            raise OSError(errno.EROFS, "Read-only file system")
+            raise OSError(errno.EACCES, "Permission denied")
         return system_open(path, flags, *more, **named)
 
     monkeypatch.setattr(os, "open", opened)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from registry_chain.storage import sqlite as sqlite_store
+from registry_chain.storage import sqlite_opening
 from registry_chain.storage.acceptance import accept_present_height
 from registry_chain.storage.checkpoint import CheckpointFile
 from registry_chain.storage.errors import (
@@ -317,6 +318,7 @@ def test_a_reader_that_stays_does_not_hold_the_log_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_store, "CHECKPOINT_PAGES", 20)
+    monkeypatch.setattr(sqlite_opening, "CHECKPOINT_PAGES", 20)
     monkeypatch.setattr(sqlite_store, "SNAPSHOT_SECONDS", -1)
     store = SqliteChainStore(tmp_path)
     store.write({Table.RECORDS: {b"k": b"old"}}, POINT)
