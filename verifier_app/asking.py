@@ -26,7 +26,8 @@ _QUERY_ID = "certificate"
 class Asked:
     """One request to a wallet: its link, and what it says in which language.
 
-    `title` and `purpose` are by language code, empty where nobody wrote any.
+    `title` and `purpose` are by language code, empty where nobody wrote any. `policy` is the
+    policy that it asks by, as `SeenPolicy` writes it; `keep_for` seconds the answer is kept.
     """
 
     link: str
@@ -35,6 +36,8 @@ class Asked:
     expires_at: int
     title: Mapping[str, str]
     purpose: Mapping[str, str]
+    keep_for: int
+    policy: JsonObject | None = None
 
     def to_bytes(self) -> bytes:
         """Return the record as it is kept."""
@@ -46,6 +49,8 @@ class Asked:
                 "expires_at": self.expires_at,
                 "title": dict(self.title),
                 "purpose": dict(self.purpose),
+                "keep_for": self.keep_for,
+                "policy": self.policy,
             }
         )
 

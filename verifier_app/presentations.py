@@ -25,6 +25,8 @@ from verifier_app.asking import (
     query_of_wish,
 )
 from verifier_app.languages import told
+from verifier_app.policies_seen import PoliciesSeen, SeenPolicy
+from verifier_app.policy_view import PolicyView, policy_view
 from verifier_app.settings import Wish
 from verifier_app.templates_seen import TemplatesSeen
 from verifier_app.wallet_settings import WalletSettings
@@ -58,6 +60,7 @@ class Wanted:
     query: DcqlQuery
     title: Mapping[str, str] = field(default_factory=dict)
     purpose: Mapping[str, str] = field(default_factory=dict)
+    policy: SeenPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,8 @@ class PresentationView:
 
     `has_code` is false where the link is too long for a code, as that of an unsigned request may
     be. `state` is a word of the library's status; `attempt` the report on an answer that was not
-    accepted; `error` the code of a wallet that said no, where that came last.
+    accepted; `error` the code of a wallet that said no, where that came last; `policy` the one that
+    it asks by.
     """
 
     title: str
@@ -79,12 +83,13 @@ class PresentationView:
     state: str
     attempt: AnswerView | None
     error: str
+    policy: PolicyView | None
 
 
 class Presentations:
     """The requests of one verifier to wallets; safe to share between threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a request is made of
         self,
         endpoints: PresentationEndpoints,
         *,
@@ -92,6 +97,7 @@ class Presentations:
         settings: WalletSettings,
         wishes: Mapping[str, Wish],
         templates: TemplatesSeen,
+        policies: PoliciesSeen,
         token: str | None = None,
     ) -> None:
         self.endpoints = endpoints
@@ -100,6 +106,7 @@ class Presentations:
         self._settings = settings
         self._wishes = wishes
         self._templates = templates
+        self._policies = policies
         self._clock: Clock = endpoints.clock
         self._store: SessionStore = endpoints.sessions
         self._ends: deque[int] = deque()
@@ -122,6 +129,16 @@ class Presentations:
         if wish is None:
             raise ProtocolError("not_found", told("There is no such saved request."), status=404)
         return Wanted(query_of_wish(wish, self._templates), wish.title, wish.purpose)
+
+    def policies(self, language: str) -> list[PolicyView]:
+        """Return the published policies that can be asked by now, in words."""
+        return [policy_view(seen, self._templates, language) for seen in self._policies.in_force()]
+
+    def policy(self, name: str) -> Wanted:
+        """Return what a published policy asks for; raises what `PoliciesSeen.named` does."""
+        seen = self._policies.named(name)
+        policy = seen.policy
+        return Wanted(policy.query(), policy.name.names, policy.purpose.names, seen)
 
     def fields(self, network: str, cpt_id: str, version: int, fields: list[str]) -> Wanted:
         """Return what was ticked of one template; raises what `query_of_fields` does."""
@@ -156,12 +173,15 @@ class Presentations:
         self._require_room()
         own = self._settings.encrypted if encrypted is None else encrypted
         place = (return_to or self._return_to) if same_device else None
+        policy = wanted.policy
+        keep_for = self._keep_for(policy)
         begun = self.endpoints.begin(
             wanted.query,
             encrypted=own,
             return_to=place,
+            policy=None if policy is None else policy.policy.reference,
             lifetime=self._settings.request_seconds,
-            keep_for=self._settings.keep_seconds,
+            keep_for=keep_for,
         )
         asked = Asked(
             link=begun.link,
@@ -170,8 +190,10 @@ class Presentations:
             expires_at=begun.expires_at,
             title=wanted.title,
             purpose=wanted.purpose,
+            keep_for=keep_for,
+            policy=None if policy is None else policy.to_json(),
         )
-        until = begun.expires_at + self._settings.keep_seconds
+        until = begun.expires_at + keep_for
         self._store.create(_key(begun.session_id), asked.to_bytes(), expires_at=until)
         with self._lock:
             self._ends.append(until + GRACE)
@@ -188,9 +210,12 @@ class Presentations:
         asked, progress = self._asked(session_id), self.progress(session_id)
         report = progress.get("report")
         unaccepted = progress["state"] != "answered" and isinstance(report, dict)
+        policy = None if asked.policy is None else SeenPolicy.from_json(asked.policy)
         return PresentationView(
-            title=_in(asked.title, language),
-            purpose=_in(asked.purpose, language),
+            title=policy.policy.name.name(language) if policy else _in(asked.title, language),
+            purpose=(
+                policy.policy.purpose.name(language) if policy else _in(asked.purpose, language)
+            ),
             certificates=certificates_of(asked.query, self._templates, language),
             link=asked.link,
             has_code=len(asked.link) <= CODE_CHARS,
@@ -199,6 +224,7 @@ class Presentations:
             state=str(progress["state"]),
             attempt=AnswerView(report, self._templates) if unaccepted else None,  # type: ignore[arg-type]
             error=str(progress.get("error", "")),
+            policy=None if policy is None else policy_view(policy, self._templates, language),
         )
 
     def picture(self, session_id: str, *, label: str) -> str:
@@ -244,6 +270,14 @@ class Presentations:
             raise
         return AnswerView(result, self._templates)
 
+    def keep_minutes(self, session_id: str) -> int:
+        """Return for how many minutes an answer can be looked at at most; begun ones count.
+
+        Raises:
+            ProtocolError: 404: there is no such request of this browser.
+        """
+        return max(1, -(-self._asked(session_id).keep_for // 60))
+
     def returned(self, session_ids: Mapping[str, str], response_code: str) -> str | None:
         """Return of which of a browser's requests a wallet brought it back, by request id.
 
@@ -272,6 +306,14 @@ class Presentations:
     def tidy(self) -> int:
         """Remove what is past its time; return how many records that were."""
         return self.endpoints.remove_expired()
+
+    def _keep_for(self, policy: SeenPolicy | None) -> int:
+        """Return how long an answer is kept: never longer than its policy says."""
+        most = self._settings.keep_seconds
+        if policy is None:
+            return most
+        now = self._clock.now()
+        return min(most, policy.policy.retention.after(now) - now)
 
     def _asked(self, session_id: str) -> Asked:
         raw = self._store.load(_key(session_id)) if session_id else None

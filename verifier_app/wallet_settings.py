@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from weid.did.syntax import DidUrl
+from weid.did.syntax import Did, DidUrl
 from weid.errors import WeidError
 from weid.openid4vp.client_id import Prefix
 from weid.openid4vp.presentation_endpoints import KEEP_SECONDS, REQUEST_SECONDS
@@ -39,8 +39,19 @@ class WalletSettings(BaseModel):
     keep_seconds: Annotated[int, Field(ge=30, le=86_400)] = KEEP_SECONDS
     post_requests: bool = False
     """Let wallets fetch a request by POST, with a nonce of their own (section 5.10)."""
+    policy_publishers: tuple[str, ...] = ()
+    """DIDs whose published policies are asked by; none: those of everybody."""
     api_token_file: Path | None = None
     """The token of programs such as `weid verifier request --dcql`. Mode 0600."""
+
+    @field_validator("policy_publishers")
+    @classmethod
+    def names_publishers(cls, dids: tuple[str, ...]) -> tuple[str, ...]:
+        """Each a DID."""
+        try:
+            return tuple(str(Did.parse(did)) for did in dids)
+        except WeidError as error:
+            raise ValueError(error.message) from None
 
     @field_validator("key_id")
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ from verifier_app.app import create_app
 from verifier_app.counter import Counter
 from verifier_app.hooks import Hooks
 from verifier_app.identity import check_place, open_identity, read_token, tell_unknown_key
+from verifier_app.policies_seen import PoliciesSeen
 from verifier_app.presentations import PATH, Presentations, note
 from verifier_app.settings import Settings, TrustedNetworkSettings
 from verifier_app.templates_seen import TemplatesSeen
@@ -107,7 +108,9 @@ def build(settings: Settings, *, clock: Clock) -> Flask:
         trust_view=view,
         taken_hooks=Hooks(settings, notice, clock),
         vc_api=VcApi(SecuringVerifier(policy, clock=clock)) if settings.vc_api else None,
-        asking=open_presentations(settings, verifier=verifier, templates=templates, clock=clock),
+        asking=open_presentations(
+            settings, readers, verifier=verifier, templates=templates, clock=clock
+        ),
     )
     asking: Presentations | None = app.extensions["presentations"]
     if asking is not None:
@@ -121,7 +124,12 @@ def build(settings: Settings, *, clock: Clock) -> Flask:
 
 
 def open_presentations(
-    settings: Settings, *, verifier: Verifier, templates: TemplatesSeen, clock: Clock
+    settings: Settings,
+    readers: Mapping[str, RegistryReader],
+    *,
+    verifier: Verifier,
+    templates: TemplatesSeen,
+    clock: Clock,
 ) -> Presentations | None:
     """Return what asks wallets online, None where the settings have no `[wallets]`.
 
@@ -151,6 +159,7 @@ def open_presentations(
         settings=wallets,
         wishes={wish.id: wish for wish in settings.wishes},
         templates=templates,
+        policies=PoliciesSeen(readers, clock=clock, publishers=wallets.policy_publishers),
         token=None if wallets.api_token_file is None else read_token(wallets.api_token_file),
     )
 

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, abort, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
+from verifier_app.presentations import Wanted
 from verifier_app.routes.wallet_desk import asking
 from weid.encoding import JsonObject, json_loads_object
 from weid.errors import MalformedError, ProtocolError, WeidError
@@ -38,10 +39,10 @@ def _require_token() -> None:
 
 @pages.post("/presentations")
 def begin() -> ResponseReturnValue:
-    """Begin a presentation of a query in DCQL."""
+    """Begin a presentation: of a query in DCQL (`dcql`), or by a published policy (`policy`)."""
     body = _body()
     begun = asking().begin(
-        asking().query(body.get("dcql")),
+        _wanted(body),
         same_device=body.get("same_device") is True,
         encrypted=_encrypted(body),
         return_to=_optional(body, "return_to"),
@@ -80,6 +81,16 @@ def _session(given_id: str) -> str:
 def _body() -> JsonObject:
     request.max_content_length = BODY_BYTES
     return json_loads_object(request.get_data(), what="the request", max_bytes=BODY_BYTES)
+
+
+def _wanted(body: JsonObject) -> Wanted:
+    policy = _optional(body, "policy")
+    if (policy is None) == ("dcql" not in body):
+        raise MalformedError(
+            "the request has neither dcql nor policy, or both",
+            hint="Give a query in DCQL, or the name of a published policy.",
+        )
+    return asking().query(body["dcql"]) if policy is None else asking().policy(policy)
 
 
 def _optional(body: JsonObject, name: str) -> str | None:

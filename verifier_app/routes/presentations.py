@@ -84,7 +84,12 @@ def result(request_id: str) -> ResponseReturnValue:
     if progress["state"] != "answered":
         return redirect(url_for("presentations.show", request_id=request_id), 303)
     answer = asking().answer(mine, response_code(request_id))
-    return answer_page(answer, request_id, again=progress.get("answered_again") is True)
+    return answer_page(
+        answer,
+        request_id,
+        again=progress.get("answered_again") is True,
+        keep_minutes=asking().keep_minutes(mine),
+    )
 
 
 @pages.post("/<request_id>/forget")
@@ -101,6 +106,7 @@ def _choice(fault: dict[str, str | None] | None) -> str:
     return render_template(
         "ask_online.html",
         wishes=desk().wishes(language()),
+        policies=asking().policies(language()),
         templates=asking().templates(language()),
         fault=fault,
     )
@@ -110,6 +116,8 @@ def _wanted() -> Wanted:
     form = request.form
     if "wish" in form:
         return asking().wish(form["wish"])
+    if "policy" in form:
+        return asking().policy(form["policy"])
     if "cpt_id" in form:
         version = form.get("version", "", type=str)
         return asking().fields(

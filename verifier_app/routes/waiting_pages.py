@@ -16,8 +16,11 @@ def waiting_page(view: PresentationView, request_id: str) -> str:
     return render_template("wait.html", open=view, request_id=request_id, attempt=attempt)
 
 
-def answer_page(answer: AnswerView, request_id: str, *, again: bool) -> str:
-    """Return the page of an accepted answer; `again` tells of a second one that was refused."""
+def answer_page(answer: AnswerView, request_id: str, *, again: bool, keep_minutes: int) -> str:
+    """Return the page of an accepted answer, kept for at most so long.
+
+    `again` tells of a second one that was refused.
+    """
     settings = current_app.extensions["verifier_settings"]
     return render_template(
         "answer.html",
@@ -26,5 +29,5 @@ def answer_page(answer: AnswerView, request_id: str, *, again: bool) -> str:
         again=again,
         clear_after=settings.auto_clear_seconds,
         next_path=url_for("presentations.choose"),
-        keep_minutes=max(1, -(-settings.wallets.keep_seconds // 60)),
+        keep_minutes=keep_minutes,
     )

@@ -69,19 +69,45 @@ def published_template(policy: TrustPolicy, text: str) -> CredentialTemplate:
 def published_policy(policy: TrustPolicy, text: str) -> tuple[PolicyRecord, PresentationPolicy]:
     """Return a published presentation policy with its record: the first network's that has it.
 
+    `text` is its id, its id with a version, or its URI. Without a version it is the newest that
+    is not withdrawn, or of withdrawn ones the newest.
+
     Raises:
+        MalformedError: the version is not a number.
         NotFoundError: no trusted registry has one of that name.
     """
     from weid.verification.presentation_policy import (  # noqa: PLC0415 - imported when used
         PresentationPolicy,
     )
 
-    policy_id, version = parse_policy_name(text)
-    for network in policy.networks.values():
-        record = network.reader.policy(policy_id, version)
-        if record is not None:
-            return record, PresentationPolicy.from_json(record.document)
+    within, name = _without_network(text)
+    policy_id, version = parse_policy_name(name)
+    for network, trusted in policy.networks.items():
+        if within in (None, network):
+            record = _policy_record(trusted.reader, policy_id, version if ":" in name else None)
+            if record is not None:
+                return record, PresentationPolicy.from_json(record.document)
     raise NotFoundError(
-        f"no trusted registry has a policy {policy_id} version {version}",
+        f"no trusted registry has a policy {name}",
         hint="weid policy list shows those that there are.",
+    )
+
+
+def _without_network(text: str) -> tuple[str | None, str]:
+    """Return the network that the URI of a policy names, and the policy's name in it."""
+    parts = text.split(":")
+    if len(parts) == 6 and parts[:2] == ["urn", "weid"] and parts[3] == "policy":
+        return parts[2], f"{parts[4]}:{parts[5]}"
+    return None, text
+
+
+def _policy_record(
+    reader: RegistryReader, policy_id: str, version: int | None
+) -> PolicyRecord | None:
+    if version is not None:
+        return reader.policy(policy_id, version)
+    return max(
+        (one for one in reader.policies() if one.policy_id == policy_id),
+        key=lambda one: (one.withdrawn_at is None, one.policy_version),
+        default=None,
     )

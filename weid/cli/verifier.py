@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,7 +13,11 @@ from weid.cli.output import Session, pass_session
 from weid.cli.registries import trust_policy
 from weid.cli.registry_options import RegistryOptions, registry_options
 from weid.cli.verifier_access import app_options
-from weid.cli.verifier_online import MODES, ask_online, status
+from weid.cli.verifier_online import MODES, Online, ask_online, status
+from weid.errors import MalformedError
+
+if TYPE_CHECKING:
+    from weid.verification.request import PresentationRequest
 
 DEFAULT_SECONDS = 300
 NEW_FILE = click.Path(dir_okay=False, path_type=Path)
@@ -21,7 +27,7 @@ NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 def verifier() -> None:
     """Ask for certificates; `weid verify --request` checks the answer.
 
-    With --dcql a running verifier application asks and checks, online.
+    With --dcql or --policy a running verifier application asks and checks, online.
     """
 
 
@@ -47,8 +53,14 @@ verifier.add_command(status)
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Have the application --app ask wallets this query (JSON), online.",
 )
-@click.option("--mode", type=click.Choice(MODES), help="How wallets answer (with --dcql).")
-@click.option("--same-device", is_flag=True, help="For a wallet on this device (with --dcql).")
+@click.option(
+    "-p",
+    "--policy",
+    metavar="POLICY",
+    help="Ask by a published policy, such as library-card:1: online, or with --audience.",
+)
+@click.option("--mode", type=click.Choice(MODES), help="How wallets answer (online).")
+@click.option("--same-device", is_flag=True, help="For a wallet on this device (online).")
 @app_options
 @registry_options
 @pass_session
@@ -63,6 +75,7 @@ def request(  # noqa: PLR0913 - each is one option
     out: Path | None,
     qr: Path | None,
     dcql: Path | None,
+    policy: str | None,
     mode: str | None,
     same_device: bool,
     app: str | None,
@@ -72,63 +85,98 @@ def request(  # noqa: PLR0913 - each is one option
     """Ask for FIELDS of a certificate of TEMPLATE, such as `diploma:1 name degree`.
 
     TEMPLATE is an id with its version. Keep the request: the answer is checked against it, once.
-    With --dcql FILE a running application asks instead: its link and an id for `status`.
+    With --dcql FILE or --policy POLICY a running application asks instead: its link and an id for
+    `status`. With --policy and --audience the request is made here.
     """
-    if dcql is not None:
+    if dcql is not None or (policy is not None and audience is None):
         if template is not None or out is not None:
-            raise click.UsageError("--dcql goes without TEMPLATE, FIELDS and --out")
+            raise click.UsageError("--dcql and --policy go without TEMPLATE, FIELDS and --out")
+        if dcql is not None and policy is not None:
+            raise click.UsageError("--dcql or --policy, not both")
+        asked = Online(dcql=dcql, policy=policy, mode=mode, same_device=same_device)
         ask_online(
-            session, dcql, app=app, token_file=token_file, mode=mode, same_device=same_device,
-            qr=qr, loopback=options.unsafe_loopback_http,
+            session, asked, app=app, token_file=token_file, qr=qr,
+            loopback=options.unsafe_loopback_http,
         )  # fmt: skip
         return
     if mode is not None or same_device:
-        raise click.UsageError("--mode and --same-device go with --dcql")
-    if template is None:
-        raise click.UsageError("name TEMPLATE and FIELDS, or --dcql FILE")
-    if not fields:
+        raise click.UsageError("--mode and --same-device go with --dcql or --policy, online")
+    _check_offline(template, fields, policy, audience)
+    _ask_offline(
+        session,
+        policy or f"{template}",
+        None if policy else fields,
+        Offline(f"{audience}", name, valid_for, out, qr),
+        options=options,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Offline:
+    """A request that is made here: who asks, for how many seconds, and where it goes."""
+
+    audience: str
+    name: str | None
+    valid_for: int
+    out: Path | None
+    qr: Path | None
+
+
+def _check_offline(
+    template: str | None, fields: tuple[str, ...], policy: str | None, audience: str | None
+) -> None:
+    if policy is not None and template is not None:
+        raise click.UsageError("--dcql and --policy go without TEMPLATE, FIELDS and --out")
+    if policy is None and template is None:
+        raise click.UsageError("name TEMPLATE and FIELDS, --policy POLICY or --dcql FILE")
+    if policy is None and not fields:
         raise click.UsageError("Missing argument 'FIELDS...'.")
     if audience is None:
         raise click.UsageError("Missing option '--audience'.")
-    _ask_offline(
-        session, template, fields, audience=audience, name=name, valid_for=valid_for, out=out,
-        qr=qr, options=options,
-    )  # fmt: skip
 
 
-def _ask_offline(  # noqa: PLR0913 - each is one option
+def _ask_offline(
     session: Session,
-    template: str,
-    fields: tuple[str, ...],
+    named: str,
+    fields: tuple[str, ...] | None,
+    asked: Offline,
     *,
-    audience: str,
-    name: str | None,
-    valid_for: int,
-    out: Path | None,
-    qr: Path | None,
     options: RegistryOptions,
 ) -> None:
+    """Make a request for fields of the template of that name, or without fields by a policy."""
     from dataclasses import replace  # noqa: PLC0415 - imported when used
 
-    from weid.cli.published import published_template  # noqa: PLC0415 - imported when used
+    from weid.cli.published import published_policy, published_template  # noqa: PLC0415 - same
     from weid.verifier import Verifier  # noqa: PLC0415 - imported when used
 
-    if qr is not None and out is None and not session.as_json:
+    if asked.qr is not None and asked.out is None and not session.as_json:
         raise click.UsageError(
             "the request would be nowhere but in the picture, and is needed to verify the answer: "
             "add --out FILE"
         )
-    policy = trust_policy(session, options)
-    found = published_template(policy, template)
-    asker = Verifier(audience, policy=policy, clock=session.clock)
-    made = replace(asker.request(found, *fields, valid_for=valid_for), client_name=name)
+    trust = trust_policy(session, options)
+    asker = Verifier(asked.audience, policy=trust, clock=session.clock)
+    if fields is None:
+        record, policy = published_policy(trust, named)
+        if record.withdrawn_at is not None:
+            raise MalformedError(f"the policy {named} is withdrawn: nobody asks by it any more")
+        made = asker.request_for_policy(policy, valid_for=asked.valid_for)
+    else:
+        template = published_template(trust, named)
+        made = asker.request(template, *fields, valid_for=asked.valid_for)
+    _hand_out(session, replace(made, client_name=asked.name), asked)
+
+
+def _hand_out(session: Session, made: PresentationRequest, asked: Offline) -> None:
     text = made.to_text()
-    if qr is not None:
+    if asked.qr is not None:
         from weid.cli.pictures import draw  # noqa: PLC0415 - only for pictures
 
-        draw(text, qr, session)
-    if out is not None:
-        out.write_text(text + "\n", encoding="utf-8")
-        session.say(f"Request written to {out}; good for {valid_for} seconds and one answer.")
-    if out is None or session.as_json:
+        draw(text, asked.qr, session)
+    if asked.out is not None:
+        asked.out.write_text(text + "\n", encoding="utf-8")
+        session.say(
+            f"Request written to {asked.out}; good for {asked.valid_for} seconds and one answer."
+        )
+    if asked.out is None or session.as_json:
         session.show(text, made.to_json())

@@ -1,7 +1,8 @@
-"""Presentations in a running verifier application: `weid verifier request --dcql` and `status`."""
+"""Presentations in a running verifier application: `weid verifier request` and `status`."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +21,46 @@ MODES = ("direct_post.jwt", "direct_post")
 QUERY_BYTES = 64 * 1024
 
 
-def ask_online(  # noqa: PLR0913 - each is one option
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Online:
+    """What is asked through an application: a query in a file, or a published policy by name."""
+
+    dcql: Path | None
+    policy: str | None
+    mode: str | None
+    same_device: bool
+
+    def body(self) -> JsonObject:
+        """Return what the application is sent.
+
+        Raises:
+            MalformedError: the file is not a query.
+        """
+        body: JsonObject = {"same_device": self.same_device}
+        if self.policy is not None:
+            body["policy"] = self.policy
+        if self.dcql is not None:
+            query = _object_in(self.dcql)
+            body["dcql"] = query.get("dcql_query", query)
+        if self.mode is not None:
+            body["mode"] = self.mode
+        return body
+
+
+def _object_in(path: Path) -> JsonObject:
+    from weid.encoding import json_loads_object  # noqa: PLC0415 - imported when used
+
+    with path.open("rb") as file:
+        text = file.read(QUERY_BYTES + 1)
+    return json_loads_object(text, what=str(path), max_bytes=QUERY_BYTES)
+
+
+def ask_online(
     session: Session,
-    dcql: Path,
+    asked: Online,
     *,
     app: str | None,
     token_file: Path | None,
-    mode: str | None,
-    same_device: bool,
     qr: Path | None,
     loopback: bool,
 ) -> None:
@@ -37,14 +70,7 @@ def ask_online(  # noqa: PLR0913 - each is one option
         MalformedError: the file is not a query.
         ProtocolError, TransportError: the application refuses, or does not answer.
     """
-    from weid.encoding import json_loads_object  # noqa: PLC0415 - imported when used
-
-    with dcql.open("rb") as file:
-        text = file.read(QUERY_BYTES + 1)
-    query = json_loads_object(text, what=str(dcql), max_bytes=QUERY_BYTES)
-    body: JsonObject = {"dcql": query.get("dcql_query", query), "same_device": same_device}
-    if mode is not None:
-        body["mode"] = mode
+    body = asked.body()
     api = open_api(app, token_file, loopback=loopback)
     answer = api.change("presentations", body=body)
     link, session_id = answer.get("request"), answer.get("id")
@@ -77,7 +103,7 @@ def status(
     token_file: Path | None,
     unsafe_loopback_http: bool,
 ) -> None:
-    """Show what became of a request that `weid verifier request --dcql` made.
+    """Show what became of a request that `weid verifier request` made through an application.
 
     The state, the report on an answer, and of an accepted answer what was asked for. On the same
     device the outcome is shown with --returned-to only.

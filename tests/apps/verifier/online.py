@@ -93,7 +93,11 @@ def build(
         counter=counter,
         trust_view=TrustView(seen, templates=templates, clock=world.clock),
         asking=open_presentations(
-            chosen, verifier=verifier, templates=templates, clock=world.clock
+            chosen,
+            {"test": world.registry},
+            verifier=verifier,
+            templates=templates,
+            clock=world.clock,
         ),
     )
 

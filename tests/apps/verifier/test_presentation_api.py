@@ -205,10 +205,14 @@ def test_the_link_can_be_drawn(shell):
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("request", "--dcql", "query.json", "diploma:1"), 2, "--dcql goes without"),
-        (("request", "--dcql", "query.json", "--out", "x"), 2, "--dcql goes without"),
-        (("request", "diploma:1", "name", "--mode", "direct_post"), 2, "go with --dcql"),
-        (("request", "diploma:1", "name", "--same-device"), 2, "go with --dcql"),
+        (("request", "--dcql", "query.json", "diploma:1"), 2, "go without TEMPLATE"),
+        (("request", "--dcql", "query.json", "--out", "x"), 2, "go without TEMPLATE"),
+        (
+            ("request", "diploma:1", "name", "--mode", "direct_post"),
+            2,
+            "go with --dcql or --policy",
+        ),
+        (("request", "diploma:1", "name", "--same-device"), 2, "go with --dcql or --policy"),
         (("request",), 2, "or --dcql FILE"),
         (("request", "diploma:1", "name"), 2, "--audience"),
         (("status", "nothing"), 1, "no longer open"),
