@@ -12,9 +12,17 @@ from dataclasses import dataclass
 from verifier_app.languages import told
 from verifier_app.settings import Wish
 from verifier_app.templates_seen import TemplatesSeen
-from weid.encoding import JsonObject, json_dumps, json_loads_object
-from weid.errors import MalformedError
+from weid.encoding import (
+    JsonObject,
+    JsonValue,
+    base64url_encode,
+    json_dumps,
+    json_loads_object,
+)
+from weid.errors import MalformedError, ProtocolError
+from weid.openid4vp.transaction_types import KNOWN_TYPES
 from weid.verification.dcql import ClaimQuery, CredentialQuery, DcqlQuery
+from weid.verification.transaction_data import TransactionData, parse_transaction_data
 from weid.verifier import query_of
 
 QUERY_BYTES = 64 * 1024
@@ -124,6 +132,31 @@ def query_of_text(text: str) -> DcqlQuery:
         return DcqlQuery.from_json(value.get("dcql_query", value))
     except MalformedError as error:
         raise MalformedError(told("This query cannot be asked."), hint=error.message) from None
+
+
+def transactions_of(value: JsonValue) -> tuple[TransactionData, ...]:
+    """Read what is to be agreed to: none, or an array of objects with `type`, `credential_ids`.
+
+    Raises:
+        MalformedError: they are not so, or one of a known type is not as wallets can show it.
+    """
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise MalformedError("transaction_data is not an array of objects")
+    entries: list[TransactionData] = []
+    for one in value:
+        if not isinstance(one, dict):
+            raise MalformedError("transaction_data is not an array of objects")
+        entry = TransactionData.parse(base64url_encode(json_dumps(one)))
+        known = KNOWN_TYPES.get(entry.type)
+        try:
+            if known is not None:
+                known.describe(entry)
+        except ProtocolError as error:
+            raise MalformedError(f"transaction_data: {error.description}") from None
+        entries.append(entry)
+    return parse_transaction_data([entry.text for entry in entries])
 
 
 def offered(templates: TemplatesSeen, language: str) -> list[OfferedTemplate]:

@@ -39,6 +39,7 @@ from weid.openid4vp.presentation_session import GRACE
 from weid.qr.draw import draw_svg
 from weid.sessions import SessionStore
 from weid.verification.dcql import DcqlQuery
+from weid.verification.transaction_data import TransactionData
 
 PATH: Final = "/openid4vp"
 """Below the public address: where wallets read requests and post answers."""
@@ -161,13 +162,16 @@ class Presentations:
         same_device: bool = False,
         encrypted: bool | None = None,
         return_to: str | None = None,
+        transactions: tuple[TransactionData, ...] = (),
     ) -> NewPresentation:
         """Begin a presentation; `encrypted` None as the settings say.
 
-        `return_to` is for a program with a page of its own for the same device.
+        `return_to` is for a program with a page of its own for the same device; `transactions`
+        are what the person is to agree to.
 
         Raises:
-            MalformedError: the query is for what is not verified here.
+            MalformedError: the query is for what is not verified here, or a transaction names no
+                credential of it.
             ProtocolError: 503: too many are open.
         """
         self._require_room()
@@ -179,6 +183,7 @@ class Presentations:
             wanted.query,
             encrypted=own,
             return_to=place,
+            transactions=transactions,
             policy=None if policy is None else policy.policy.reference,
             lifetime=self._settings.request_seconds,
             keep_for=keep_for,

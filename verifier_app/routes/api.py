@@ -10,6 +10,7 @@ from flask import Blueprint, Response, abort, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
+from verifier_app.asking import transactions_of
 from verifier_app.presentations import Wanted
 from verifier_app.routes.wallet_desk import asking
 from weid.encoding import JsonObject, json_loads_object
@@ -39,13 +40,17 @@ def _require_token() -> None:
 
 @pages.post("/presentations")
 def begin() -> ResponseReturnValue:
-    """Begin a presentation: of a query in DCQL (`dcql`), or by a published policy (`policy`)."""
+    """Begin a presentation: of a query in DCQL (`dcql`), or by a published policy (`policy`).
+
+    `transaction_data` is what the person is to agree to beside, as objects.
+    """
     body = _body()
     begun = asking().begin(
         _wanted(body),
         same_device=body.get("same_device") is True,
         encrypted=_encrypted(body),
         return_to=_optional(body, "return_to"),
+        transactions=transactions_of(body.get("transaction_data")),
     )
     return jsonify(
         id=_MARK + begun.session_id, request=begun.link, expires_at=begun.expires_at

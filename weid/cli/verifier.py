@@ -59,6 +59,13 @@ verifier.add_command(status)
     metavar="POLICY",
     help="Ask by a published policy, such as library-card:1: online, or with --audience.",
 )
+@click.option(
+    "--transaction-data",
+    "transactions",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What the person is to agree to (JSON: an object with type and credential_ids, or"
+    " several in an array; online).",
+)
 @click.option("--mode", type=click.Choice(MODES), help="How wallets answer (online).")
 @click.option("--same-device", is_flag=True, help="For a wallet on this device (online).")
 @app_options
@@ -76,6 +83,7 @@ def request(  # noqa: PLR0913 - each is one option
     qr: Path | None,
     dcql: Path | None,
     policy: str | None,
+    transactions: Path | None,
     mode: str | None,
     same_device: bool,
     app: str | None,
@@ -93,14 +101,18 @@ def request(  # noqa: PLR0913 - each is one option
             raise click.UsageError("--dcql and --policy go without TEMPLATE, FIELDS and --out")
         if dcql is not None and policy is not None:
             raise click.UsageError("--dcql or --policy, not both")
-        asked = Online(dcql=dcql, policy=policy, mode=mode, same_device=same_device)
+        asked = Online(
+            dcql=dcql, policy=policy, transactions=transactions, mode=mode, same_device=same_device
+        )
         ask_online(
             session, asked, app=app, token_file=token_file, qr=qr,
             loopback=options.unsafe_loopback_http,
         )  # fmt: skip
         return
-    if mode is not None or same_device:
-        raise click.UsageError("--mode and --same-device go with --dcql or --policy, online")
+    if mode is not None or same_device or transactions is not None:
+        raise click.UsageError(
+            "--mode, --same-device and --transaction-data go with --dcql or --policy, online"
+        )
     _check_offline(template, fields, policy, audience)
     _ask_offline(
         session,

@@ -15,7 +15,7 @@ from weid.cli.verifier_access import app_options, open_api
 from weid.errors import MalformedError
 
 if TYPE_CHECKING:
-    from weid.encoding import JsonObject
+    from weid.encoding import JsonObject, JsonValue
 
 MODES = ("direct_post.jwt", "direct_post")
 QUERY_BYTES = 64 * 1024
@@ -23,10 +23,14 @@ QUERY_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Online:
-    """What is asked through an application: a query in a file, or a published policy by name."""
+    """What is asked through an application: a query in a file, or a published policy by name.
+
+    `transactions` is a file with what the person is to agree to: an object, or an array of them.
+    """
 
     dcql: Path | None
     policy: str | None
+    transactions: Path | None
     mode: str | None
     same_device: bool
 
@@ -34,25 +38,30 @@ class Online:
         """Return what the application is sent.
 
         Raises:
-            MalformedError: the file is not a query.
+            MalformedError: a file is not JSON, or not a query.
         """
         body: JsonObject = {"same_device": self.same_device}
         if self.policy is not None:
             body["policy"] = self.policy
         if self.dcql is not None:
-            query = _object_in(self.dcql)
+            query = _json_in(self.dcql)
+            if not isinstance(query, dict):
+                raise MalformedError(f"{self.dcql} is not a query in DCQL")
             body["dcql"] = query.get("dcql_query", query)
+        if self.transactions is not None:
+            value = _json_in(self.transactions)
+            body["transaction_data"] = value if isinstance(value, list) else [value]
         if self.mode is not None:
             body["mode"] = self.mode
         return body
 
 
-def _object_in(path: Path) -> JsonObject:
-    from weid.encoding import json_loads_object  # noqa: PLC0415 - imported when used
+def _json_in(path: Path) -> JsonValue:
+    from weid.encoding import json_loads  # noqa: PLC0415 - imported when used
 
     with path.open("rb") as file:
         text = file.read(QUERY_BYTES + 1)
-    return json_loads_object(text, what=str(path), max_bytes=QUERY_BYTES)
+    return json_loads(text, what=str(path), max_bytes=QUERY_BYTES)
 
 
 def ask_online(
@@ -139,6 +148,11 @@ def _in_words(answer: JsonObject) -> str:
             for many in every
             for one in _objects(many)
             for check in _objects(one.get("checks"))
+        ]
+        lines += [
+            f"  agreed to {one.get('type')} by {one.get('agreed_by')}:"
+            f" {one.get('hash_algorithm')} {one.get('hash')}"
+            for one in _objects(report.get("transactions"))
         ]
     if "error" in answer:
         lines.append(f"  the wallet says: {answer['error']}")

@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from weid.crypto.certificates import Certificate
     from weid.crypto.keys import PublicKey
     from weid.openid4vp.request_object import ResolveKey
+    from weid.openid4vp.transaction_types import TransactionType
     from weid.wallet.wallet import Wallet
 
 REQUEST_SCHEMES = ("openid4vp://", "haip-vp://")
 AUTHORITIES = "verifier-authorities"
+TRANSACTION_TYPES = "transaction-types.json"
+TYPES_BYTES = 64 * 1024
 
 
 @click.command(cls=SharedCommand)
@@ -46,6 +49,12 @@ AUTHORITIES = "verifier-authorities"
     metavar="ID",
     help="Which certificate, where several would do.",
 )
+@click.option(
+    "--transaction-types",
+    "types_file",
+    type=INPUT,
+    help="Kinds of transaction to understand beside the known ones (JSON).",
+)
 @click.option("-y", "--yes", is_flag=True, help="Answer without being asked.")
 @private_host_option
 @loopback_option
@@ -59,6 +68,7 @@ def answer(  # noqa: PLR0913 - each is one option
     authorities: tuple[Path, ...],
     accept_unconfirmed: bool,
     credential_ids: tuple[str, ...],
+    types_file: Path | None,
     yes: bool,
     private_hosts: tuple[str, ...],
     unsafe_loopback_http: bool,
@@ -69,8 +79,13 @@ def answer(  # noqa: PLR0913 - each is one option
     anything is sent. Verifiers are known by a certificate of an authority (--authority, and the
     .pem files in the folder verifier-authorities of the home folder), or by an identifier in a
     registry that `weid trust` trusts. Others are refused.
+
+    What you would agree to beside (an agreement, a payment) is told in the same question, of a
+    kind that this wallet understands: two that are built in, those of --transaction-types, and of
+    transaction-types.json in the home folder. A request with another is refused as a whole.
     """
     from weid.openid4vp.request_object import RequestTrust  # noqa: PLC0415 - imported when used
+    from weid.qr.content import display_text  # noqa: PLC0415 - imported when used
     from weid.transport import GuardedTransport  # noqa: PLC0415 - imported when used
 
     if not request.startswith(REQUEST_SCHEMES):
@@ -92,13 +107,35 @@ def answer(  # noqa: PLR0913 - each is one option
         ),
         trust=trust,
         credential_ids=credential_ids,
+        transactions=_transactions(session, types_file),
         agree=lambda consent: ask(session, consent, yes=yes),
     )
     session.say("Answered.")
+    for one in answered.agreed:
+        session.say(f"Agreed to {display_text(one.type)}: its hash is in the answer.")
     if answered.place is not None:
         session.say(f"Go on in the browser that you came from:\n{answered.place}")
-    value = {"answered": [one.id for one in answered.presented], "redirect_uri": answered.place}
+    value = {
+        "answered": [one.id for one in answered.presented],
+        "agreed": [one.type for one in answered.agreed],
+        "redirect_uri": answered.place,
+    }
     session.show(answered.place or "", value)
+
+
+def _transactions(session: Session, file: Path | None) -> dict[str, TransactionType]:
+    from weid.encoding import json_loads_object  # noqa: PLC0415 - imported when used
+    from weid.openid4vp.transaction_types import (  # noqa: PLC0415 - imported when used
+        KNOWN_TYPES,
+        parse_transaction_types,
+    )
+
+    kept = session.home / TRANSACTION_TYPES
+    known = dict(KNOWN_TYPES)
+    for path in [*([kept] if kept.is_file() else []), *([] if file is None else [file])]:
+        value = json_loads_object(path.read_bytes(), what=str(path), max_bytes=TYPES_BYTES)
+        known |= parse_transaction_types(value)
+    return known
 
 
 def _anchors(session: Session, files: tuple[Path, ...]) -> tuple[Certificate, ...]:

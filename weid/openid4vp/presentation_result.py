@@ -14,7 +14,7 @@ from weid.verification.presentation import VerifiedPresentation
 
 def report_json(report: AnswerReport) -> JsonObject:
     """Return the report on an answer without any claim."""
-    return {
+    value: JsonObject = {
         "verdict": report.verdict.value,
         "conclusion": report.conclusion.value,
         "problems": [problem.to_json() for problem in report.problems],
@@ -23,6 +23,9 @@ def report_json(report: AnswerReport) -> JsonObject:
             for query_id, reports in report.reports.items()
         },
     }
+    if report.transactions:
+        value["transactions"] = [one.to_json() for one in report.transactions]
+    return value
 
 
 def result_json(report: AnswerReport) -> JsonObject:

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
-from weid.errors import ProtocolError
+from weid.credential.claim_metadata import require_members, require_text
+from weid.encoding import JsonObject
+from weid.errors import MalformedError, ProtocolError
 from weid.qr.content import display_text
 from weid.verification.transaction_data import ALGORITHM, TransactionData
 
 _COMMON = frozenset({"type", "credential_ids", ALGORITHM})
+_VALUE_CHARACTERS: Final = 1000
+"""The longest value that is shown, and so agreed to: what is cut nobody has read."""
+_MOST: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +46,49 @@ class TransactionType:
             value = entry.members[name]
             if isinstance(value, bool) or not isinstance(value, str | int):
                 raise _refused("a member of the transaction is neither text nor a number")
-            lines.append(f"{label}: {display_text(str(value))}")
+            if len(str(value)) > _VALUE_CHARACTERS:
+                raise _refused("a member of the transaction is longer than can be shown")
+            shown = display_text(str(value), limit=_VALUE_CHARACTERS)
+            lines.append(f"{label}: {shown}")
         return tuple(lines)
+
+
+AGREEMENT: Final = "urn:weid:transaction:agreement:1"
+PAYMENT: Final = "urn:weid:transaction:payment:1"
+KNOWN_TYPES: Final[Mapping[str, TransactionType]] = MappingProxyType(
+    {
+        AGREEMENT: TransactionType("An agreement", {"text": "It says"}),
+        PAYMENT: TransactionType(
+            "A payment", {"payee": "To", "amount": "Amount", "currency": "Currency"}
+        ),
+    }
+)
+"""The kinds that every wallet of ours can show (clause PP-85)."""
+
+
+def parse_transaction_types(value: JsonObject) -> dict[str, TransactionType]:
+    """Read kinds of transaction from JSON: name → `label`, and `members` with their labels.
+
+    Raises:
+        MalformedError: with what is wrong; a kind that is known to every wallet.
+    """
+    found: dict[str, TransactionType] = {}
+    for name, one in value.items():
+        what = f"the transaction type {name}"
+        if name in KNOWN_TYPES:
+            raise MalformedError(f"{what} is known already and cannot be changed")
+        members = require_members(one, {"label", "members"}, set(), what=what)
+        labels = members["members"]
+        if not isinstance(labels, dict) or not 0 < len(labels) <= _MOST:
+            raise MalformedError(f"members of {what} is not an object of 1 to {_MOST} members")
+        found[name] = TransactionType(
+            require_text(members["label"], what=f"label of {what}"),
+            {
+                member: require_text(label, what=f"label of {member} of {what}")
+                for member, label in labels.items()
+            },
+        )
+    return found
 
 
 def describe_transactions(

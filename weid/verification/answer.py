@@ -22,7 +22,7 @@ from weid.verification.presentation import VerifiedPresentation
 from weid.verification.reasons import Reason, reason
 from weid.verification.report import Check, Conclusion, Outcome, Verdict, VerificationReport
 from weid.verification.request import PresentationRequest
-from weid.verification.transaction_data import agreed_in
+from weid.verification.transaction_data import AgreedTransaction, agreed_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +30,13 @@ class AnswerReport:
     """The reports on an answer's presentations by query id, and what is wrong with the whole.
 
     `problems` are reasons that concern no single presentation: something missing, something not
-    asked for, credentials of different persons.
+    asked for, credentials of different persons. `transactions` are those of the request that the
+    holder agreed to: all of them, where the answer is accepted; else none.
     """
 
     reports: Mapping[str, tuple[VerificationReport, ...]]
     problems: tuple[Reason, ...]
+    transactions: tuple[AgreedTransaction, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -122,8 +124,9 @@ def examine_answer(
             reports[query_id] = tuple(examine(text, _as_shown(text, part)) for text in texts)
     report = AnswerReport(reports=reports, problems=tuple(problems))
     if report.accepted:
-        problems += _problems_of_the_whole(report, presentations, context)
-        report = AnswerReport(reports=reports, problems=tuple(problems))
+        agreed = _agreed(presentations, context.request)
+        problems += _problems_of_the_whole(report, agreed, context)
+        report = AnswerReport(reports=reports, problems=tuple(problems), transactions=agreed)
     return report if report.accepted else _without_claims(report)
 
 
@@ -139,7 +142,7 @@ def _without_claims(report: AnswerReport) -> AnswerReport:
         query_id: tuple(_kept_back(part, report) if part.accepted else part for part in parts)
         for query_id, parts in report.reports.items()
     }
-    return replace(report, reports=parts)
+    return replace(report, reports=parts, transactions=())
 
 
 def _kept_back(part: VerificationReport, report: AnswerReport) -> VerificationReport:
@@ -154,9 +157,10 @@ def _kept_back(part: VerificationReport, report: AnswerReport) -> VerificationRe
 
 
 def _problems_of_the_whole(
-    report: AnswerReport, presentations: Mapping[str, Sequence[str]], context: Context
+    report: AnswerReport, agreed: Sequence[AgreedTransaction], context: Context
 ) -> list[Reason]:
-    if not _all_agreed(presentations, context.request):
+    asked = () if context.request is None else context.request.transaction_data
+    if {one.entry.text for one in agreed} != {entry.text for entry in asked}:
         return [reason("transaction_not_agreed")]
     verified = [one for many in report.require().values() for one in many]
     if not context.policy.accept_unlinked_credentials and not _linked(verified, context.policy):
@@ -181,18 +185,19 @@ def _shape_problems(presentations: Mapping[str, Sequence[str]], query: DcqlQuery
     return problems
 
 
-def _all_agreed(
+def _agreed(
     presentations: Mapping[str, Sequence[str]], request: PresentationRequest | None
-) -> bool:
-    """Return whether every transaction of the request is agreed to; each part is verified."""
+) -> tuple[AgreedTransaction, ...]:
+    """Return what the parts of an answer agree to, each once; each part is verified."""
     entries = () if request is None else request.transaction_data
-    agreed: set[str] = set()
+    agreed: dict[str, AgreedTransaction] = {}
     for query_id, texts in presentations.items() if entries else ():
         for key_binding in (SdJwt.parse(text).key_binding for text in texts):
             if key_binding is not None:
                 binding = KeyBinding.parse(key_binding)
-                agreed |= agreed_in(binding, entries, query_id) or frozenset()
-    return agreed == {entry.text for entry in entries}
+                for one in agreed_in(binding, entries, query_id) or ():
+                    agreed.setdefault(one.entry.text, one)
+    return tuple(agreed.values())
 
 
 def _linked(verified: Sequence[VerifiedPresentation], policy: TrustPolicy) -> bool:

@@ -77,23 +77,29 @@ def check_request_binding(subject: Subject, context: Context) -> Finding:
     if context.now > ends_at:
         raise failed("request_expired", time=format_time(ends_at))
     _check_age(binding, context, context.policy.key_binding_age)
-    _check_transactions(binding, request, context)
+    agreed = _check_transactions(binding, request, context)
     subject.single_use = _use_of_request(request, context)
-    return good("request_binding_good")
+    return good("request_binding_agreed" if agreed else "request_binding_good")
 
 
 def _check_transactions(
     binding: KeyBinding, request: PresentationRequest, context: Context
-) -> None:
-    """Require that the holder agreed to the transactions of the request, and to no others."""
+) -> bool:
+    """Require that the holder agreed to the transactions of the request, and to no others.
+
+    Returns whether this binding agrees to any.
+    """
     if not request.transaction_data:
-        return
+        return False
     query_id = "" if context.query is None else context.query.id
     agreed = agreed_in(binding, request.transaction_data, query_id)
     # Of an answer with several parts it is enough that one of them agrees (`answer`).
-    every = frozenset(entry.text for entry in request.transaction_data)
-    if agreed is None or (agreed != every and not context.part_of_answer):
+    every = {entry.text for entry in request.transaction_data}
+    if agreed is None:
         raise failed("transaction_not_agreed")
+    if {one.entry.text for one in agreed} != every and not context.part_of_answer:
+        raise failed("transaction_not_agreed")
+    return bool(agreed)
 
 
 def _end_of(request: PresentationRequest, context: Context) -> int:

@@ -122,6 +122,9 @@ REASONS: Final[Mapping[str, ReasonText]] = MappingProxyType(
         "key_binding_good": ReasonText("presented with the holder's key"),
         "key_binding_not_used": ReasonText("is not bound to a key; the trust policy allows that"),
         "request_binding_good": ReasonText("answers this request, for the first time"),
+        "request_binding_agreed": ReasonText(
+            "answers this request, for the first time, and agrees to its transaction data"
+        ),
         "shown_fresh": ReasonText("was made just now and not seen before"),
         "requested_claims_good": ReasonText("has every claim that was asked for"),
         # --- any check ----------------------------------------------------------------------

@@ -82,6 +82,24 @@ class TransactionData:
         return base64url_encode(_FUNCTIONS[algorithm](self.text.encode("ascii")).digest())
 
 
+@dataclass(frozen=True, slots=True)
+class AgreedTransaction:
+    """One transaction whose hash a key binding carries, in the answer to the query `query_id`."""
+
+    entry: TransactionData
+    query_id: str
+    algorithm: str
+
+    def to_json(self) -> JsonObject:
+        """Return what was bound, without what the transaction says."""
+        return {
+            "type": self.entry.type,
+            "agreed_by": self.query_id,
+            "hash": self.entry.hash(self.algorithm),
+            "hash_algorithm": self.algorithm,
+        }
+
+
 def parse_transaction_data(value: JsonValue) -> tuple[TransactionData, ...]:
     """Read the `transaction_data` member of a request.
 
@@ -121,15 +139,15 @@ def binding_claims(entries: Sequence[TransactionData]) -> JsonObject:
 
 def agreed_in(
     binding: KeyBinding, entries: Sequence[TransactionData], query_id: str
-) -> frozenset[str] | None:
-    """Return the texts of the transactions that a key binding agrees to.
+) -> tuple[AgreedTransaction, ...] | None:
+    """Return the transactions that a key binding agrees to.
 
     None where it carries a hash of anything else, of an entry that the answered query is not
     named in, or with a function that was not asked for.
     """
     claims = binding.claims
     if HASHES not in claims:
-        return frozenset()
+        return ()
     try:
         hashes = _texts(claims, HASHES)
     except MalformedError:
@@ -138,13 +156,13 @@ def agreed_in(
     if not isinstance(algorithm, str) or algorithm not in _FUNCTIONS:
         return None
     known = {
-        entry.hash(algorithm): entry.text
+        entry.hash(algorithm): AgreedTransaction(entry, query_id, algorithm)
         for entry in entries
         if query_id in entry.credential_ids and _may_use(entry, algorithm, claims)
     }
     if any(one not in known for one in hashes) or len(set(hashes)) != len(hashes):
         return None
-    return frozenset(known[one] for one in hashes)
+    return tuple(known[one] for one in hashes)
 
 
 def _may_use(entry: TransactionData, algorithm: str, claims: JsonObject) -> bool:

@@ -46,10 +46,14 @@ _NO_TRANSACTIONS: Transactions = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A request that was answered: with which credentials, and the page to go on to, if any."""
+    """A request that was answered: with which credentials, and the page to go on to, if any.
+
+    `agreed` are the transactions whose hashes the answer carries.
+    """
 
     presented: tuple[HeldCredential, ...]
     place: str | None = None
+    agreed: tuple[TransactionData, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,8 @@ class Wallet(ReceivingWallet):
         for part in parts:
             self._remember(part.held, UseKind.PRESENTED, asked.request.audience, part.chosen)
         place = client.answer(asked, {part.query_id: [part.presentation] for part in parts})
-        return Answered(tuple(self.credential(part.held.id) for part in parts), place)
+        presented = tuple(self.credential(part.held.id) for part in parts)
+        return Answered(presented, place, asked.request.transaction_data)
 
     def show(self, credential_id: str, *, disclose: Disclose, agree: Agree | None = None) -> str:
         """Return a presentation that nobody asked for, to be shown as a code for two minutes.

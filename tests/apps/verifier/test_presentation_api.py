@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,9 @@ from tests.apps.verifier.online import QUERY, TOKEN, Wallet, build, secret_file
 from tests.support.clauses import clause
 from tests.support.cli_world import Server, Shell
 from tests.support.world import AUDIENCE, World
-from weid.errors import MalformedError
+from weid.crypto.signer import InMemorySigner
+from weid.errors import MalformedError, ProtocolError
+from weid.holder import Holder
 from weid.transport import GuardedTransport
 
 API = "/api/v1/presentations"
@@ -130,6 +133,80 @@ def test_what_cannot_be_asked_is_refused_as_json(client, body, status):
     assert reply.json["message"]
 
 
+# --- Transactions --------------------------------------------------------------------------------
+
+AGREEMENT = {
+    "type": "urn:weid:transaction:agreement:1",
+    "credential_ids": ["diploma"],
+    "text": "I agree to the rules of the library.",
+}
+
+
+def agree(world: World, wallet: Wallet, link: str) -> None:
+    """Answer a request as a wallet whose holder agrees to all its transactions."""
+    asked = wallet.read(link)
+    text = Holder.present(
+        world.credential,
+        asked.request,
+        signer=InMemorySigner(world.holder),
+        clock=world.clock,
+        agreed_to=asked.request.transaction_data,
+    )
+    wallet.client.answer(asked, {"diploma": [text]})
+
+
+@clause("PP-86")
+def test_a_program_has_somebody_agree_to_a_transaction(world, app, client):
+    made = begin(client, transaction_data=[AGREEMENT]).json
+    wallet = Wallet(world, app)
+    (entry,) = wallet.read(made["request"]).request.transaction_data
+    assert entry.members == AGREEMENT
+    agree(world, wallet, made["request"])
+    report = look(client, made["id"]).json["report"]
+    assert report["transactions"] == [
+        {
+            "type": AGREEMENT["type"],
+            "agreed_by": "diploma",
+            "hash": entry.hash("sha-256"),
+            "hash_algorithm": "sha-256",
+        }
+    ]
+    checks = {one["name"]: one for one in report["reports"]["diploma"][0]["checks"]}
+    assert checks["request_binding"]["code"] == "request_binding_agreed"
+
+
+@clause("PP-86", "V15")
+def test_an_answer_without_the_agreement_is_not_accepted(world, app, client):
+    made = begin(client, transaction_data=[AGREEMENT]).json
+    wallet = Wallet(world, app)
+    asked = wallet.read(made["request"])
+    text = world.present(replace(asked.request, transaction_data=()))
+    with pytest.raises(ProtocolError):
+        wallet.client.answer(asked, {"diploma": [text]})
+    found = look(client, made["id"]).json
+    assert found["state"] == "not_accepted"
+    assert "transactions" not in found["report"]
+
+
+TRANSACTIONS = {
+    "no array": AGREEMENT,
+    "no objects": ["text"],
+    "none": [],
+    "no type": [{"credential_ids": ["diploma"]}],
+    "a credential that is not asked for": [{**AGREEMENT, "credential_ids": ["other"]}],
+    "a member that its type does not have": [{**AGREEMENT, "more": "x"}],
+    "more than anybody reads": [{**AGREEMENT, "text": "x" * 1001}],
+    "too many": [AGREEMENT] * 9,
+}
+
+
+@clause("PP-86")
+@pytest.mark.parametrize("given", TRANSACTIONS.values(), ids=TRANSACTIONS)
+def test_transactions_that_cannot_be_agreed_to_are_refused(client, given):
+    reply = begin(client, transaction_data=given)
+    assert (reply.status_code, bool(reply.json["message"])) == (422, True)
+
+
 # --- The command ---------------------------------------------------------------------------------
 
 
@@ -173,6 +250,16 @@ def test_a_script_asks_and_sees_state_and_report(shell, wallet):
     assert "passed       issuer_signature" in out
 
 
+@clause("PP-86")
+def test_a_script_has_somebody_agree_to_a_transaction(world, shell, wallet):
+    (shell.folder / "rules.json").write_text(json.dumps(AGREEMENT))
+    words = ("--dcql", "query.json", "--transaction-data", "rules.json")
+    made = shell.json("verifier", "request", *words, LOCAL)
+    agree(world, wallet, made["request"])
+    _, out, _ = shell.run("verifier", "status", made["id"], LOCAL)
+    assert f"agreed to {AGREEMENT['type']} by diploma: sha-256 " in out
+
+
 def test_mode_and_same_device(shell, wallet):
     made = shell.json(
         "verifier", "request", "--dcql", "query.json", "--mode", "direct_post", "--same-device", LOCAL
@@ -210,9 +297,10 @@ def test_the_link_can_be_drawn(shell):
         (
             ("request", "diploma:1", "name", "--mode", "direct_post"),
             2,
-            "go with --dcql or --policy",
+            "go with --dcql",
         ),
-        (("request", "diploma:1", "name", "--same-device"), 2, "go with --dcql or --policy"),
+        (("request", "diploma:1", "name", "--same-device"), 2, "go with --dcql"),
+        (("request", "diploma:1", "name", "--transaction-data", "query.json"), 2, "go with --dcql"),
         (("request",), 2, "or --dcql FILE"),
         (("request", "diploma:1", "name"), 2, "--audience"),
         (("status", "nothing"), 1, "no longer open"),

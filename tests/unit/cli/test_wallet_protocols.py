@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 import urllib.error
@@ -17,8 +18,10 @@ from tests.support.world import CLAIMS, World
 from tests.unit.openid4vp.asking import ROOT, STRANGER, Desk
 from tests.unit.wallet.peer_issuer import SERVER, PeerIssuer
 from weid.cli.loopback import RedirectListener
-from weid.cli.wallet_answering import AUTHORITIES
+from weid.cli.wallet_answering import AUTHORITIES, TRANSACTION_TYPES
 from weid.errors import WalletError
+from weid.openid4vp.transaction_types import AGREEMENT
+from weid.verification.transaction_data import TransactionData
 from weid.wallet.wallet import Wallet
 
 PASS = ("--passphrase-file", "pass")
@@ -200,6 +203,38 @@ def test_a_request_is_answered_by_a_command(shell, desk, kept):
     assert desk.state(begun)["state"] == "answered"
     (one,) = shell.json("wallet", "list", *PASS)
     assert one["used"] == "1 time"
+
+
+@clause("PP-85", "PP-52")
+@pytest.mark.parametrize("how", ["built in", "named", "kept"])
+def test_what_is_agreed_to_is_told_before_a_command_answers(shell, desk, how):
+    kind, members = AGREEMENT, {"text": "I agree to the rules."}
+    options: tuple[str, ...] = ("--authority", pem(shell, ROOT, "root.pem"))
+    if how != "built in":
+        kind, members = "urn:example:loan", {"book": "Notes"}
+        types = json.dumps({kind: {"label": "A loan", "members": {"book": "Book"}}})
+        place = "types.json" if how == "named" else f"home/{TRANSACTION_TYPES}"
+        (shell.folder / place).write_text(types)
+        options += ("--transaction-types", place) if how == "named" else ()
+    begun = desk.begin(transactions=(TransactionData.create(kind, ["diploma"], members),))
+    code, _, err = shell.run("wallet", "answer", begun.link, "-y", *options, *PASS)
+    assert code == 0, err
+    said = err.replace("\u2068", "").replace("\u2069", "")
+    words = "An agreement; It says: I agree to the rules." if how == "built in" else "A loan; Book"
+    assert f"You would also agree to: {words}" in said
+    assert f"Agreed to {kind}: its hash is in the answer." in said
+    (agreed,) = desk.state(begun)["report"]["transactions"]
+    assert agreed["type"] == kind
+
+
+@clause("PP-53", "PP-85")
+def test_a_kind_of_transaction_that_nobody_explained_is_refused(shell, desk):
+    entry = TransactionData.create("urn:example:loan", ["diploma"], {"book": "Notes"})
+    begun = desk.begin(transactions=(entry,))
+    authority = ("--authority", pem(shell, ROOT, "root.pem"))
+    code, _, err = shell.run("wallet", "answer", begun.link, "-y", *authority, *PASS)
+    assert (code, "of a type that this wallet does not know" in err) == (1, True)
+    assert desk.state(begun)["error"] == "invalid_transaction_data"
 
 
 @clause("PP-84", "V9")

@@ -15,7 +15,14 @@ from weid.encoding import JsonObject, JsonValue, base64url_encode, json_dumps
 from weid.errors import CannotDiscloseError, MalformedError, ProtocolError
 from weid.holder import Holder
 from weid.openid4vp.dcql import DcqlQuery
-from weid.openid4vp.transaction_types import TransactionType, describe_transactions
+from weid.openid4vp.transaction_types import (
+    AGREEMENT,
+    KNOWN_TYPES,
+    TransactionType,
+    describe_transactions,
+    parse_transaction_types,
+)
+from weid.openid4vp.transaction_types import PAYMENT as PAYMENT_TYPE
 from weid.verification.request import PresentationRequest
 from weid.verification.transaction_data import (
     MAX_BYTES,
@@ -120,7 +127,7 @@ def test_a_key_binding_agrees_to_nothing_with(claims: JsonObject):
     desk = Desk()
     request = request_of(desk, PAYMENT)
     assert code(desk, bind(desk, request, claims), request) == "transaction_not_agreed"
-    assert code(desk, bind(desk, request, GOOD), request) == "request_binding_good"
+    assert code(desk, bind(desk, request, GOOD), request) == "request_binding_agreed"
 
 
 @clause("PP-51", "V15")
@@ -131,12 +138,12 @@ def test_a_function_that_the_request_names_must_be_named_in_the_answer():
     silent: JsonObject = {"transaction_data_hashes": hashes}
     assert code(desk, bind(desk, request, silent), request) == "transaction_not_agreed"
     named: JsonObject = {**silent, "transaction_data_hashes_alg": "sha-256"}
-    assert code(desk, bind(desk, request, named), request) == "request_binding_good"
+    assert code(desk, bind(desk, request, named), request) == "request_binding_agreed"
     longer: JsonObject = {
         "transaction_data_hashes": [SECOND.hash("sha-512")],
         "transaction_data_hashes_alg": "sha-512",
     }
-    assert code(desk, bind(desk, request, longer), request) == "request_binding_good"
+    assert code(desk, bind(desk, request, longer), request) == "request_binding_agreed"
 
 
 @clause("PP-51", "V15")
@@ -276,3 +283,47 @@ def test_a_transaction_that_is_not_as_its_type_says_is_refused(members: JsonObje
 def test_a_transaction_of_an_unknown_type_is_refused():
     with pytest.raises(ProtocolError, match="does not know"):
         describe_transactions([PAYMENT, TransactionData.create("x", ["d"], {})], KNOWN)
+
+
+# --- Kinds that a wallet is told of ----------------------------------------------------------------
+
+LOAN = {"label": "A loan", "members": {"book": "Book"}}
+
+
+@clause("PP-85")
+def test_kinds_are_read_from_json():
+    assert parse_transaction_types({"loan": LOAN}) == {
+        "loan": TransactionType("A loan", {"book": "Book"})
+    }
+    assert set(KNOWN_TYPES) == {AGREEMENT, PAYMENT_TYPE}
+
+
+@clause("PP-85")
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"loan": []},
+        {"loan": {"label": "A loan"}},
+        {"loan": {**LOAN, "more": 1}},
+        {"loan": {**LOAN, "label": ""}},
+        {"loan": {**LOAN, "members": {}}},
+        {"loan": {**LOAN, "members": {"book": 1}}},
+        {"loan": {**LOAN, "members": {f"m{at}": "x" for at in range(33)}}},
+        {AGREEMENT: LOAN},
+    ],
+)
+def test_kinds_that_are_none_are_refused(value: JsonObject):
+    with pytest.raises(MalformedError):
+        parse_transaction_types(value)
+
+
+@clause("PP-85", "PP-53")
+def test_what_is_too_long_to_be_read_is_not_agreed_to():
+    whole, longer = (
+        TransactionData.create(AGREEMENT, ["diploma"], {"text": "x" * size})
+        for size in (1000, 1001)
+    )
+    ((_, shown),) = describe_transactions([whole], KNOWN_TYPES)
+    assert "x" * 1000 in shown
+    with pytest.raises(ProtocolError, match="longer than can be shown"):
+        describe_transactions([longer], KNOWN_TYPES)
