@@ -34,8 +34,12 @@ def inspect(session: Session, *, source: Path) -> None:
 
 
 def _request(text: str) -> JsonObject:
+    from weid.w3c.secured import kind_of  # noqa: PLC0415 - with JSON only
+
     value = json_loads_object(text, what="the text")
+    w3c = kind_of(text)
     kind = "presentation request" if "dcql_query" in value else "JSON"
+    kind = kind if w3c is None else f"W3C {w3c}"
     return {"kind": kind, "content": value}
 
 

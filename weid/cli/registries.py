@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from weid.transport import GuardedTransport
     from weid.verification.policy import TrustedNetwork, TrustPolicy
     from weid.verification.policy_reference import PolicyReference
-    from weid.verification.status_sources import HttpStatusTokens
+    from weid.verification.status_sources import HttpStatusCredentials, HttpStatusTokens
 
 
 def open_transport(options: RegistryOptions, trust: NetworkTrust | None = None) -> GuardedTransport:
@@ -117,7 +117,14 @@ def open_status_tokens(trust: NetworkTrust, options: RegistryOptions) -> HttpSta
     return HttpStatusTokens(open_transport(options, trust))
 
 
-def trust_policy(session: Session, options: RegistryOptions, **choices: bool | int) -> TrustPolicy:
+def open_status_credentials(options: RegistryOptions) -> HttpStatusCredentials:
+    """Return where the status lists of W3C credentials are fetched from: any public host."""
+    from weid.verification.status_sources import HttpStatusCredentials  # noqa: PLC0415 - online
+
+    return HttpStatusCredentials(open_transport(options))
+
+
+def trust_policy(session: Session, options: RegistryOptions, **choices: object) -> TrustPolicy:
     """Return the policy that trusts the chosen networks, with the choices of the command.
 
     A network that the trust settings name need not answer now: its checks then say so.

@@ -10,7 +10,7 @@ import click
 from weid.cli.command import SharedCommand
 from weid.cli.inputs import INPUT, read_answer, read_input
 from weid.cli.output import Session, json_text, pass_session
-from weid.cli.registries import trust_policy
+from weid.cli.registries import open_status_credentials, trust_policy
 from weid.cli.registry_options import RegistryOptions, registry_options
 from weid.errors import MalformedError
 
@@ -50,6 +50,11 @@ Exit codes
     help="Its issuance anchor, where the issuer's key was compromised later.",
 )
 @click.option(
+    "--without-status",
+    is_flag=True,
+    help="Accept what names no status list: nothing tells then whether it was revoked.",
+)
+@click.option(
     "--leeway", type=click.IntRange(0, 3600), help="Clock difference to forgive, in seconds."
 )
 @registry_options
@@ -64,6 +69,7 @@ def verify(  # noqa: PLR0913 - each is one option
     shown: bool,
     unbound: bool,
     anchor_file: Path | None,
+    without_status: bool,
     leeway: int | None,
     options: RegistryOptions,
 ) -> None:
@@ -71,6 +77,8 @@ def verify(  # noqa: PLR0913 - each is one option
 
     Say how it was handed over: as the answer to a --request, as a --shown code, or --unbound.
     The report goes to stdout, one line for each check; the claims only when it is accepted.
+    SD-JWT VCs are taken, and W3C credentials and presentations (data model 2.0) with a Data
+    Integrity proof or as vc+jwt and vp+jwt.
     """
     if (request_file is not None) + shown + unbound != 1:
         raise click.UsageError(
@@ -79,16 +87,39 @@ def verify(  # noqa: PLR0913 - each is one option
     text = read_answer(source)
     request = _read_request(request_file)
     anchor = read_anchor(anchor_file)
-    choices: dict[str, bool | int] = {
+    w3c = _w3c_kind(text, shown=shown, asked=request is not None)
+    choices: dict[str, object] = {
         "accept_shown_codes": shown,
         "accept_unbound_credentials": unbound,
+        "accept_without_status": without_status,
     }
     if leeway is not None:
         choices["leeway"] = leeway
+    if w3c:
+        choices["status_credentials"] = open_status_credentials(options)
     policy = trust_policy(session, options, **choices)
-    report = _verify(session, policy, text, request, anchor, shown=shown)
+    report = _verify(session, policy, text, request, anchor, shown=shown, w3c=w3c)
     _show(session, report, policy)
     ctx.exit(report.exit_code)
+
+
+def _w3c_kind(text: str, *, shown: bool, asked: bool) -> bool:
+    """Return whether the text is a W3C document, and how it was handed over fits it.
+
+    Raises:
+        MalformedError: it does not.
+    """
+    if "~" in text:
+        return False
+    from weid.w3c.secured import kind_of  # noqa: PLC0415 - not for SD-JWTs
+
+    kind = kind_of(text)
+    if kind is not None and (shown or asked != (kind == "presentation")):
+        raise MalformedError(
+            f"a W3C {kind} is not handed over so",
+            hint="a presentation answers a --request; a credential by itself is --unbound.",
+        )
+    return kind is not None
 
 
 def _read_request(file: Path | None) -> PresentationRequest | None:
@@ -115,7 +146,7 @@ def read_anchor(file: Path | None) -> IssuanceAnchor | None:
     return IssuanceAnchor.from_json(json_loads_object(read_input(file), what="the anchor file"))
 
 
-def _verify(
+def _verify(  # noqa: PLR0913 - how it was handed over
     session: Session,
     policy: TrustPolicy,
     text: str,
@@ -123,6 +154,7 @@ def _verify(
     anchor: IssuanceAnchor | None,
     *,
     shown: bool,
+    w3c: bool,
 ) -> VerificationReport:
     from weid.cli.replay_file import FileReplayMemory  # noqa: PLC0415 - imported when used
     from weid.verifier import Verifier  # noqa: PLC0415 - imported when used
@@ -133,6 +165,10 @@ def _verify(
         clock=session.clock,
         replay_memory=FileReplayMemory(session.home / "used-nonces.db", session.clock),
     )
+    if w3c:
+        if request is not None:
+            return verifier.verify_w3c(text, request)
+        return verifier.verify_w3c_credential(text)
     if request is not None:
         return verifier.verify(text, request, anchor=anchor)
     if shown:

@@ -14,7 +14,7 @@ from typing import Final
 from weid import limits
 from weid.crypto.jws import verify_jws
 from weid.crypto.keys import PublicKey
-from weid.encoding import JsonObject, json_loads_object
+from weid.encoding import JsonObject, base64url_decode, json_loads_object
 from weid.errors import MalformedError
 from weid.w3c.data_integrity import Proof, split_proofs, verify_proof
 from weid.w3c.data_model import ENVELOPED_PRESENTATION, is_enveloped
@@ -22,6 +22,7 @@ from weid.w3c.jose import CREDENTIAL_TYP, PRESENTATION_TYP, open_envelope, parse
 from weid.w3c.terms import Contexts
 
 _OPENING: Final = "{"
+_TYPS: Final = {CREDENTIAL_TYP: "credential", PRESENTATION_TYP: "presentation"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,32 @@ def read_presentation(text: str | JsonObject, contexts: Contexts) -> Secured:
     if isinstance(value, str):
         return _from_jose(value, PRESENTATION_TYP, most)
     return _from_proofs(value, contexts)
+
+
+def kind_of(text: str) -> str | None:
+    """Return `credential` or `presentation` where a text looks like a W3C one, else None.
+
+    A look at the outside alone, to say who reads it: nothing is checked.
+    """
+    if _is_json(text):
+        try:
+            value = _json(text, "the text", limits.PRESENTATION_BYTES)
+        except MalformedError:
+            return None
+        types = value.get("type", [])
+        names = types if isinstance(types, list) else [types]
+        if "VerifiablePresentation" in names or ENVELOPED_PRESENTATION in names:
+            return "presentation"
+        return "credential" if "@context" in value else None
+    header, dot, _ = text.partition(".")
+    if not dot or "~" in text:
+        return None
+    try:
+        decoded = base64url_decode(header, what="the header")
+        typ = json_loads_object(decoded, what="the header").get("typ")
+    except MalformedError:
+        return None
+    return _TYPS.get(str(typ).removeprefix("application/"))
 
 
 def _is_json(text: str | JsonObject) -> bool:
