@@ -13,6 +13,7 @@ from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from issuer_app.services.batches import Upload
+from issuer_app.services.wallet_endpoints import OfferWish
 from issuer_app.web.api_answers import (
     answer_errors,
     batch_json,
@@ -26,6 +27,7 @@ from issuer_app.web.session import current_person
 from issuer_app.wiring import services
 from weid.clock import format_time
 from weid.encoding import json_loads_object
+from weid.errors import MalformedError
 
 pages = Blueprint("api", __name__, url_prefix="/api/v1")
 answer_errors(pages)
@@ -43,6 +45,14 @@ def _sent() -> Upload:
 def _body() -> dict[str, str]:
     members = json_loads_object(request.get_data() or b"{}", what="the request's body")
     return {name: str(value) for name, value in members.items()}
+
+
+def _list_of(name: str) -> tuple[str, ...]:
+    """Return a list of texts in the request's body; none where it is not there."""
+    value = json_loads_object(request.get_data() or b"{}", what="the request's body").get(name, [])
+    if not isinstance(value, list):
+        raise MalformedError(f"{name} is not a list")
+    return tuple(str(one) for one in value)
 
 
 def _batch(batch_id: str, **more: Any) -> ResponseReturnValue:
@@ -180,14 +190,31 @@ def change(certificate_id: str, action: str) -> ResponseReturnValue:
 def offer(certificate_id: str) -> ResponseReturnValue:
     """Show the one-time offer of a certificate; empty when it has to be made anew."""
     shown = services().offers.shown(current_person(), certificate_id)
-    return jsonify({"offer": shown.uri, "expires_at": format_time(shown.expires_at)})
+    code = {"tx_code": shown.tx_code} if shown.tx_code else {}
+    return jsonify(
+        {
+            "offer": shown.uri,
+            **code,
+            "configurations": shown.configurations,
+            "expires_at": format_time(shown.expires_at),
+        }
+    )
 
 
 @pages.post("/certificates/<certificate_id>/offer")
 def renew(certificate_id: str) -> ResponseReturnValue:
-    """Make the offer anew; the one before is dead. With `needs_decision` its wallet waits."""
-    needed = _body().get("needs_decision", "") in _YES
-    services().offers.renew(current_person(), certificate_id, needs_decision=needed)
+    """Make the offer anew; the one before is dead. With `needs_decision` its wallet waits.
+
+    `configurations` (a list of names) are what it offers, without them every copy; with `tx_code`
+    the wallet also needs a code that travels by another way.
+    """
+    body = _body()
+    wish = OfferWish(
+        configurations=_list_of("configurations"),
+        needs_decision=body.get("needs_decision", "") in _YES,
+        with_tx_code=body.get("tx_code", "") in _YES,
+    )
+    services().offers.renew(current_person(), certificate_id, wish)
     return offer(certificate_id)
 
 

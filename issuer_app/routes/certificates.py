@@ -8,6 +8,7 @@ from flask_babel import gettext
 
 from issuer_app.errors import InputRefusedError, Problem
 from issuer_app.services.certificates import REASONS
+from issuer_app.services.wallet_endpoints import OfferWish
 from issuer_app.web.forms import number_of, page_of
 from issuer_app.web.language import template_languages
 from issuer_app.web.pages import show_page
@@ -88,8 +89,12 @@ def offer(certificate_id: str) -> ResponseReturnValue:
 @pages.post("/certificates/<certificate_id>/offer")
 def renew(certificate_id: str) -> ResponseReturnValue:
     """Make the offer anew; the one before is dead."""
-    needed = "needs_decision" in request.form
-    services().offers.renew(current_person(), certificate_id, needs_decision=needed)
+    wish = OfferWish(
+        configurations=tuple(request.form.getlist("configuration")),
+        needs_decision="needs_decision" in request.form,
+        with_tx_code="tx_code" in request.form,
+    )
+    services().offers.renew(current_person(), certificate_id, wish)
     return redirect(url_for("certificates.offer", certificate_id=certificate_id), 303)
 
 

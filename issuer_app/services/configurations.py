@@ -39,6 +39,15 @@ def has_chain(configuration: str) -> bool:
     return configuration.endswith(_WITH_CHAIN)
 
 
+def configuration_names(configuration: str, *, chain: bool) -> tuple[str, ...]:
+    """Return the names of what a template is to wallets, by the name of its configuration.
+
+    With a `chain` the copy that carries it comes first: wallets that take one credential of an
+    offer take the first, and those of other houses know no DID of ours.
+    """
+    return (with_chain(configuration), configuration) if chain else (configuration,)
+
+
 def describe_configurations(
     template: CredentialTemplate, algorithm: str, *, chain: bool
 ) -> dict[str, CredentialConfiguration]:

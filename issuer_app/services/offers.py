@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from issuer_app.errors import ConflictError, Problem
+from issuer_app.errors import ConflictError, InputRefusedError, Problem
 from issuer_app.rows.files import write_csv
 from issuer_app.services.audit import AuditLog
 from issuer_app.services.batch_pages import BatchPages
 from issuer_app.services.certificates import Certificates
 from issuer_app.services.configurations import configuration_name
 from issuer_app.services.people import Person
-from issuer_app.services.wallet_endpoints import FoundOffer, WalletEndpoints
+from issuer_app.services.wallet_endpoints import FoundOffer, OfferWish, WalletEndpoints
 from issuer_app.settings import Settings
 from issuer_app.store.database import Database, Row
 from weid.clock import Clock, format_time
@@ -26,15 +26,19 @@ from weid.qr.envelope import encode_envelope
 class ShownOffer:
     """An offer as it is handed out; `uri` and `picture` are empty when it has to be made anew.
 
-    `tx_code` is what the citizen gets by another way and types on the page; empty without a page.
-    Where it `needs_decision`, a person decides when the wallet has come.
+    `tx_code` is what the citizen gets by another way and types on our page (`by_page`) or in the
+    wallet; empty where none is asked for. Where it `needs_decision`, a person decides when the
+    wallet has come. `configurations` are what it offers; `choices` what could be offered now.
     """
 
     uri: str
     picture: Markup
     expires_at: int
     tx_code: str = ""
+    by_page: bool = False
     needs_decision: bool = False
+    configurations: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
 
 class Offers:
@@ -60,9 +64,12 @@ class Offers:
         self._clock = clock
 
     def open(self, organisation: str, certificate_id: str, configuration_id: str) -> None:
-        """Make the first offer of a certificate inside the caller's write."""
+        """Make the first offer of a certificate, of every copy, inside the caller's write."""
         issuance_id = self._wallets.open_offer(
-            configuration_id, certificate_id, generation=1, lifetime=self._lifetime
+            self._wallets.configurations_of(configuration_id),
+            certificate_id,
+            generation=1,
+            lifetime=self._lifetime,
         )
         self._database.insert(
             "offers",
@@ -87,8 +94,20 @@ class Offers:
         with self._database.write():
             self._audit.record(person, "offer_shown", certificate_id)
         picture = Markup(draw_svg(uri, label=label)) if uri else Markup()  # noqa: S704 - ours
-        decision = bool(offer["decision"])
-        return ShownOffer(uri, picture, offer["expires_at"], found.tx_code, decision)
+        return ShownOffer(
+            uri,
+            picture,
+            offer["expires_at"],
+            found.tx_code,
+            found.by_page,
+            needs_decision=bool(offer["decision"]),
+            configurations=found.configurations,
+            choices=self._choices(offer),
+        )
+
+    def _choices(self, offer: Row) -> tuple[str, ...]:
+        name = configuration_name(offer["cpt_id"], offer["template_version"])
+        return self._wallets.configurations_of(name)
 
     def _offer(self, person: Person, certificate_id: str) -> Row:
         certificate = self._certificates.find(person, certificate_id)
@@ -113,21 +132,27 @@ class Offers:
         )
         return found or FoundOffer("")
 
-    def renew(self, person: Person, certificate_id: str, *, needs_decision: bool = False) -> None:
-        """Make a certificate's offer anew; the one before is dead.
+    def renew(self, person: Person, certificate_id: str, wish: OfferWish | None = None) -> None:
+        """Make a certificate's offer anew, as the officer chooses; the one before is dead.
 
-        Where it `needs_decision`, the wallet that comes waits until a person approves.
+        Raises:
+            InputRefusedError: a configuration that cannot be offered of it now.
+            ConflictError: the certificate is signed already, or not in force.
         """
+        wish = wish or OfferWish()
         with self._database.write():
             offer = self._offer(person, certificate_id)
+            choices = self._choices(offer)
+            if not set(wish.configurations) <= set(choices):
+                raise InputRefusedError(Problem("copy_unknown", "configurations"))
             self._wallets.close_offer(offer["issuance_id"])
             generation = offer["generation"] + 1
             issuance_id = self._wallets.open_offer(
-                configuration_name(offer["cpt_id"], offer["template_version"]),
+                [name for name in choices if name in (wish.configurations or choices)],
                 certificate_id,
                 generation=generation,
                 lifetime=self._lifetime,
-                needs_decision=needs_decision,
+                wish=wish,
             )
             self._database.execute(
                 "UPDATE offers SET generation = ?, issuance_id = ?, expires_at = ?, made_by = ?,"
@@ -138,11 +163,11 @@ class Offers:
                     issuance_id,
                     self._clock.now() + self._lifetime,
                     person.id,
-                    "needed" if needs_decision else "",
+                    "needed" if wish.needs_decision else "",
                     certificate_id,
                 ),
             )
-            action = "offer_for_decision" if needs_decision else "offer_renewed"
+            action = "offer_for_decision" if wish.needs_decision else "offer_renewed"
             self._audit.record(person, action, certificate_id)
 
     def of_batch(self, person: Person, batch_id: str) -> list[Row]:

@@ -9,20 +9,20 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from issuer_app.services.agency import Agency
 from issuer_app.services.anchoring import Anchoring
-from issuer_app.services.configurations import with_chain
+from issuer_app.services.configurations import configuration_names
 from issuer_app.services.decisions import TOKEN_SECONDS, WAIT_SECONDS, Decisions
 from issuer_app.services.protocol_sessions import StoredSessions
 from issuer_app.services.signing import Signing
 from issuer_app.services.templates import Templates
 from issuer_app.settings import Settings
 from weid.clock import Clock
-from weid.encoding import JsonObject, base64url_encode
+from weid.encoding import JsonObject, base64url_encode, json_loads_object
 from weid.errors import ProtocolError, RegistryError
 from weid.oauth.reply import EndpointRequest as MachineRequest
 from weid.oauth.reply import Reply as MachineReply
@@ -37,20 +37,41 @@ from weid.openid4vci.issuance_session import (
     issuer_state_of_offer,
 )
 from weid.openid4vci.metadata import Display
+from weid.openid4vci.offer import CredentialOffer
 from weid.openid4vci.offering import TX_CODE_DIGITS
 from weid.openid4vci.redemption import IssuanceRequest, IssuedCredential, Outcome, Pending
 
-__all__ = ["FoundOffer", "MachineReply", "MachineRequest", "WalletEndpoints"]
+__all__ = ["FoundOffer", "MachineReply", "MachineRequest", "OfferWish", "WalletEndpoints"]
 
 _LOG: Final = logging.getLogger("issuer_app.wallets")
 
 
 @dataclass(frozen=True, slots=True)
 class FoundOffer:
-    """An open offer; `tx_code` is what the officer gives the citizen separately, if anything."""
+    """An open offer; `tx_code` is what the officer gives the citizen separately, if anything.
+
+    `by_page` tells that the code is typed on our page, not in the wallet; `configurations` are
+    what it offers, none where a wallet has come.
+    """
 
     uri: str = field(repr=False)
     tx_code: str = field(default="", repr=False)
+    by_page: bool = False
+    configurations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OfferWish:
+    """What an officer chooses of an offer.
+
+    `configurations` by name, none for every one there is: a copy with the certificate chain for
+    wallets, and one under the DID for codes. Where it `needs_decision` the wallet waits until a
+    person approves; `with_tx_code` it also needs digits that travel by another way.
+    """
+
+    configurations: tuple[str, ...] = ()
+    needs_decision: bool = False
+    with_tx_code: bool = False
 
 
 class WalletEndpoints:
@@ -110,35 +131,38 @@ class WalletEndpoints:
 
     # --- offers ----------------------------------------------------------------------------------
 
+    def configurations_of(self, configuration_id: str) -> tuple[str, ...]:
+        """Return what can be offered now of a template, by the name of its configuration."""
+        return configuration_names(configuration_id, chain=self._agency.has_chain())
+
     def open_offer(
         self,
-        configuration_id: str,
+        configuration_ids: Sequence[str],
         certificate_id: str,
         *,
         generation: int,
         lifetime: int,
-        needs_decision: bool = False,
+        wish: OfferWish = OfferWish(),
     ) -> str:
         """Make a certificate's offer redeemable for `lifetime` seconds; return its issuance id.
 
-        With a certificate chain it offers the copy of both configurations, the chain's first: that
-        is what wallets know that take one only. Where it `needs_decision`, the wallet may wait for
+        One token covers every configuration. Where a decision is needed, the wallet may wait for
         that long.
         """
-        approved: JsonObject = {"certificate": certificate_id}
-        chained = with_chain(configuration_id)
-        first, *others = (
-            (chained, configuration_id) if self._agency.has_chain() else (configuration_id,)
-        )
+        approved: dict[str, JsonObject] = {
+            name: {"certificate": certificate_id} for name in configuration_ids
+        }
+        first = configuration_ids[0]
+        with_code = self._by_page or wish.with_tx_code
         offer = self.endpoints.offer(
             first,
-            approved,
-            beside=dict.fromkeys(others, approved),
+            approved.pop(first),
+            beside=approved,
             lifetime=lifetime,
             offer_id=self._offer_id(certificate_id, generation),
-            tx_code=self._tx_code(certificate_id, generation) if self._by_page else None,
+            tx_code=self._tx_code(certificate_id, generation) if with_code else None,
             by_page=self._by_page,
-            token_seconds=TOKEN_SECONDS if needs_decision else 0,
+            token_seconds=TOKEN_SECONDS if wish.needs_decision else 0,
         )
         return offer.issuance_id
 
@@ -152,11 +176,23 @@ class WalletEndpoints:
         """Return an offer that is open, or None where the server's secret was changed since."""
         offer_id = self._offer_id(certificate_id, generation)
         uri = self.endpoints.offer_link(offer_id).to_uri()
+        code = self._tx_code(certificate_id, generation)
+        names, asks_code = self._offered(offer_id)
         if issuance_of_code(code_of_offer(offer_id)) == issuance_id:
-            return FoundOffer(uri)
+            return FoundOffer(uri, code if asks_code else "", configurations=names)
         if issuance_of_issuer_state(issuer_state_of_offer(offer_id)) == issuance_id:
-            return FoundOffer(uri, self._tx_code(certificate_id, generation))
+            return FoundOffer(uri, code, by_page=True, configurations=names)
         return None
+
+    def _offered(self, offer_id: str) -> tuple[tuple[str, ...], bool]:
+        """Return what an offer says: its configurations, and whether the wallet asks for a code."""
+        reply = self.endpoints.credential_offer(offer_id)
+        if reply.status != 200:
+            return (), False
+        value = json_loads_object(reply.body, what="our offer")
+        offer = CredentialOffer.from_json(value, what="our offer")
+        grant = offer.grants.pre_authorized if offer.grants else None
+        return offer.credential_configuration_ids, grant is not None and grant.tx_code is not None
 
     def _offer_id(self, certificate_id: str, generation: int) -> str:
         return base64url_encode(self._derive(b"offer", certificate_id, generation))

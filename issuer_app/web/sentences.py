@@ -91,6 +91,7 @@ PROBLEMS: Final[Mapping[str, LazyString]] = {
     "not_suspended": _l("This certificate is in force; there is nothing to reinstate."),
     "decision_gone": _l("No wallet waits for a decision on this certificate, or not any more."),
     "own_offer": _l("Where two persons decide, nobody decides on his or her own offer."),
+    "copy_unknown": _l("There is no such copy of this certificate to offer now."),
     "offer_gone": _l("This certificate has no offer any more: it is signed, or not in force."),
     "paper_missing": _l("This certificate was not made for paper."),
     "reason_missing": _l("Choose a reason."),

@@ -88,17 +88,43 @@ def show(session: Session, *, api: IssuerApi, certificate_id: str) -> None:
 @click.argument("certificate_id", metavar="ID")
 @click.option("--qr", type=PICTURE, help="Draw its code here (.png or .svg).")
 @click.option("--renew", is_flag=True, help="Make it anew; the one before is dead.")
+@click.option(
+    "--config",
+    "configurations",
+    metavar="NAME",
+    multiple=True,
+    help="Make it anew with this configuration, such as residence_1-x5c (several may be given;"
+    " without it every copy is offered).",
+)
+@click.option(
+    "--tx-code", is_flag=True, help="Make it anew with a code that travels by another way."
+)
 @pass_session
 @issuer_options
-def offer(
-    session: Session, *, api: IssuerApi, certificate_id: str, qr: Path | None, renew: bool
+def offer(  # noqa: PLR0913 - each is one option
+    session: Session,
+    *,
+    api: IssuerApi,
+    certificate_id: str,
+    qr: Path | None,
+    renew: bool,
+    configurations: tuple[str, ...],
+    tx_code: bool,
 ) -> None:
     """Print the one-time offer of the certificate ID, for the wallet of its holder.
+
+    Where the office has a certificate chain, one offer gives the certificate in two copies: with
+    the chain, for wallets and verifiers of all houses, and under the office's identifier, for
+    codes.
 
     Whoever has it can take the certificate; the audit log notes who looked.
     """
     path = ("certificates", certificate_id, "offer")
-    found = api.change(*path) if renew else api.get(*path)
+    if renew or configurations or tx_code:
+        body: JsonObject = {"configurations": list(configurations), "tx_code": tx_code}
+        found = api.change(*path, body=body)
+    else:
+        found = api.get(*path)
     uri = found.get("offer")
     if not isinstance(uri, str) or not uri:
         raise MalformedError("the offer has run out", hint="--renew makes a new one.")
@@ -106,6 +132,8 @@ def offer(
         from weid.cli.pictures import draw_plain  # noqa: PLC0415 - only for pictures
 
         draw_plain(uri, qr, session)
+    if found.get("tx_code"):
+        session.say(f"Its code is {visible(str(found['tx_code']))}: it travels by another way.")
     session.show(uri, {"id": certificate_id, **found})
 
 

@@ -1,6 +1,6 @@
 """How credentials come into a wallet: offers redeemed, what came verified, kept or refused.
 
-Clauses IP-22, IP-30, IP-35, IP-36 and IP-70 to IP-78.
+Clauses IP-22, IP-30, IP-35, IP-36 and IP-70 to IP-80.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ class ReceivingWallet(Vault):
             if left > 0 and (wait is None or not wait(left)):
                 outcome = outcome.plus(Accepted(awaited=(awaited,)))
                 continue
-            found = self._guarded(partial(self._again, client, awaited, terms))
+            found = self._guarded(partial(self._again, client, awaited, terms, outcome.kept))
             outcome = outcome.plus(found)
         return outcome
 
@@ -236,7 +236,13 @@ class ReceivingWallet(Vault):
         except WeidError as error:
             return Accepted(refused=(error,))
 
-    def _again(self, client: WalletClient, awaited: AwaitedCredential, terms: Terms) -> Accepted:
+    def _again(
+        self,
+        client: WalletClient,
+        awaited: AwaitedCredential,
+        terms: Terms,
+        earlier: tuple[HeldCredential, ...],
+    ) -> Accepted:
         counter = client.counter(awaited.credential_issuer, awaited.token, awaited.token_key)
         configuration = counter.metadata.configuration(awaited.configuration_id)
         if configuration.vct != awaited.vct:
@@ -250,7 +256,9 @@ class ReceivingWallet(Vault):
         except ProtocolError as error:
             self._forget(awaited, error)
             raise
-        return self._settle(order, found, terms, ())
+        # Copies of one certificate that were waited for together are one certificate.
+        near = tuple(held for held in earlier if held.source == awaited.credential_issuer)
+        return self._settle(order, found, terms, near)
 
     def _settle(
         self,

@@ -19,7 +19,7 @@ def certified(new_office):
     return office
 
 
-@clause("VF-44", "IP-53", "IP-78")
+@clause("VF-44", "IP-53", "IP-80")
 def test_one_offer_gives_one_citizen_both_copies(certified):
     office = certified
     certificate_id = office.certificates()[0]["id"]
@@ -42,7 +42,7 @@ def test_one_offer_gives_one_citizen_both_copies(certified):
     wallet.close()
 
 
-@clause("IP-78")
+@clause("IP-80")
 def test_an_office_whose_chain_has_ended_offers_the_other_configuration(certified):
     certificate_id = certified.certificates()[0]["id"]
     certified.clock.advance(31 * DAY)

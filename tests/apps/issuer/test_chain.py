@@ -12,12 +12,22 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from issuer_app.cli.main import cli
 from issuer_app.errors import SettingsError
+from issuer_app.services.decisions import WAIT_SECONDS as DECISION_SECONDS
+from issuer_app.services.people import Person, Role
+from issuer_app.services.wallet_endpoints import OfferWish
 from issuer_app.settings import Settings
 from issuer_app.setup import make_folder, open_agency, open_chain, set_up
 from issuer_app.store.database import Database
 from registry_chain import LocalRegistry
 from tests.apps.issuer.support import NOW, ORIGIN, people, rows_csv
-from tests.apps.issuer.wallets import AppTransport, new_wallet, trust_of, verify
+from tests.apps.issuer.wallets import (
+    AppTransport,
+    new_wallet,
+    offer_uri,
+    trust_of,
+    verifier_of,
+    verify,
+)
 from tests.support.certificates import YEAR, Authority, certify, pem, x5c
 from tests.support.clauses import clause
 from weid.clock import FixedClock
@@ -25,7 +35,7 @@ from weid.credential.credential import Credential
 from weid.crypto.certificates import CertificateChain
 from weid.crypto.jws import parse_jws
 from weid.crypto.keys import KeyKind, PrivateKey, PublicKey
-from weid.errors import ProtocolError, RegistryUnavailableError
+from weid.errors import ProtocolError, RegistryUnavailableError, WalletError
 from weid.issuer import IssuerKeys
 from weid.registry.operations import MarkKeyCompromised, UpdateDid
 
@@ -57,15 +67,16 @@ def configurations(office):
     return metadata["credential_configurations_supported"]
 
 
+def decider(office) -> Person:
+    """Return another person of the office, who decides."""
+    return Person("u2", office.person.organisation, "other", "Other", frozenset(Role))
+
+
 def offer_of(office, certificate_id, configuration, generation=9):
-    """Open another offer of a certificate, of one configuration, and return its URI."""
+    """Make a certificate's offer one of a configuration, and return its URI."""
     wallets = office.services.wallets
-    offered = wallets.endpoints.offer(
-        configuration,
-        {"certificate": certificate_id},
-        offer_id=wallets._offer_id(certificate_id, generation),
-    )
-    return offered.uri
+    issuance = wallets.open_offer([configuration], certificate_id, generation=generation, lifetime=600)
+    return wallets.find_offer(certificate_id, generation=generation, issuance_id=issuance).uri
 
 
 @clause("VF-46")
@@ -103,6 +114,118 @@ def test_an_offer_gives_the_copy_of_its_configuration(certified):
         report = verify(office, wallet, held, "name")
         assert report.accepted, str(report)
         wallet.remove(held.id)
+    wallet.close()
+
+
+# --- Both copies in one offer ---------------------------------------------------------------------
+
+
+@clause("VF-46", "IP-80")
+def test_one_offer_gives_both_copies_as_one_certificate(certified):
+    office = certified
+    first = office.certificates()[0]["id"]
+    page = office.browser("officer").get(f"/certificates/{first}/offer").text
+    assert "one certificate in two copies" in page
+    wallet = new_wallet(office)
+    asked = []
+    outcome = wallet.accept_all(
+        offer_uri(office, first),
+        transport=AppTransport(office),
+        trust=trust_of(office),
+        copies=2,
+        agree=lambda consent: asked.append(consent.kind) or True,
+    )
+    headers = [held.credential.sd_jwt.issuer_jws.header for held in outcome.kept]
+    assert ["x5c" in header for header in headers] == [True, True, False, False]
+    assert asked == ["offer", "received"]
+    places = {
+        held.credential.sd_jwt.payload()["status"]["status_list"]["idx"] for held in outcome.kept
+    }
+    salts = {text for held in outcome.kept for text in held.credential.sd_jwt.disclosures}
+    disclosed = len(outcome.kept[0].credential.sd_jwt.disclosures)
+    assert (len(places), len(salts)) == (4, 4 * disclosed)
+    certificate = {held.certificate for held in outcome.kept}
+    assert len(certificate) == 1
+    # The copy for codes goes into a code, the other to who lives by certificates.
+    shown = Credential.parse(
+        wallet.show(outcome.kept[0].id, disclose=["name"]).rpartition("~")[0] + "~"
+    )
+    assert "kid" in shown.sd_jwt.issuer_jws.header
+    request = verifier_of(office).request(office.template, "name")
+    sent = wallet.present(dataclasses.replace(request, audience="x509_hash:abc"))
+    assert "x5c" in Credential.parse(sent.rpartition("~")[0] + "~").sd_jwt.issuer_jws.header
+    wallet.close()
+
+
+@clause("IP-80")
+def test_revoking_the_certificate_revokes_the_copies_of_both_kinds(certified):
+    office = certified
+    first = office.certificates()[0]
+    wallet = new_wallet(office)
+    accepted = {"transport": AppTransport(office), "trust": trust_of(office)}
+    held = wallet.accept_all(offer_uri(office, first["id"]), copies=1, **accepted).kept
+    version = office.certificates()[0]["version"]
+    office.services.certificates.change(
+        office.person, first["id"], "revoke", expected_version=version, reason="key_lost", note=""
+    )
+    office.job.run_once()
+    for one in held:
+        request = verifier_of(office).request(office.template, "name")
+        wallet_of_one = wallet.present(request, credential_id=one.id)
+        assert verifier_of(office).verify(wallet_of_one, request).verdict == "rejected"
+    rows = office.database.query("SELECT status FROM places")
+    assert sorted(row["status"] for row in rows) == ["revoked", "revoked", "valid"]
+    wallet.close()
+
+
+@clause("IP-80")
+def test_an_officer_chooses_one_copy_and_a_code_that_travels_apart(certified):
+    office = certified
+    first = office.certificates()[0]["id"]
+    browser = office.browser("officer")
+    browser.post(f"/certificates/{first}/offer", configuration=PLAIN, tx_code="yes")
+    page = browser.get(f"/certificates/{first}/offer").text
+    assert "The wallet asks for a code. Give it" in page
+    code = page.partition('class="tx-code">')[2].partition("<")[0]
+    assert len(code) == 6
+    wallet = new_wallet(office)
+    accepted = {"transport": AppTransport(office), "trust": trust_of(office)}
+    with pytest.raises(WalletError, match="code"):
+        wallet.accept_all(offer_uri(office, first), **accepted)
+    kept = wallet.accept_all(offer_uri(office, first), tx_code=code, copies=1, **accepted).kept
+    assert ["x5c" in held.credential.sd_jwt.issuer_jws.header for held in kept] == [False]
+    wallet.close()
+
+
+@clause("IP-80")
+def test_a_copy_that_cannot_be_made_now_is_not_offered(certified):
+    first = certified.certificates()[0]["id"]
+    browser = certified.browser("officer")
+    assert browser.post(f"/certificates/{first}/offer", configuration="x").status_code == 422
+    certified.clock.advance(40 * DAY)
+    browser = certified.browser("officer")
+    assert browser.post(f"/certificates/{first}/offer", configuration=CHAINED).status_code == 422
+    browser.post(f"/certificates/{first}/offer")
+    page = browser.get(f"/certificates/{first}/offer").text
+    assert "two copies" not in page
+    assert "What the wallet gets" not in page
+
+
+@clause("IP-80", "IP-55")
+def test_both_copies_that_were_waited_for_are_one_certificate(certified):
+    office = certified
+    first = office.certificates()[0]["id"]
+    office.services.offers.renew(office.person, first, OfferWish(needs_decision=True))
+    wallet = new_wallet(office)
+    accepted = {"transport": AppTransport(office), "trust": trust_of(office)}
+    waiting = wallet.accept_all(offer_uri(office, first), copies=1, **accepted)
+    assert (waiting.kept, len(waiting.awaited)) == ((), 2)
+    office.services.decisions.decide(decider(office), first, "approve")
+    office.clock.advance(DECISION_SECONDS)
+    asked = []
+    kept = wallet.collect(agree=lambda one: asked.append(one) or True, **accepted).kept
+    assert len({held.certificate for held in kept}) == 1
+    assert (len(kept), len(asked)) == (2, 1)
     wallet.close()
 
 

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from issuer_app.services.people import Person, Role
+from issuer_app.services.wallet_endpoints import OfferWish
 from issuer_app.wiring import KEY
 from tests.apps.issuer.support import ORIGIN, people, rows_csv
 from tests.apps.issuer.test_wallets import ask_token, code_of
@@ -199,7 +200,9 @@ def test_copies_that_need_a_new_list_while_the_registry_is_away_are_asked_for_ag
 
 @pytest.fixture
 def deciding(offered):
-    offered.services.offers.renew(officer(offered), offered.certificate_id, needs_decision=True)
+    offered.services.offers.renew(
+        officer(offered), offered.certificate_id, OfferWish(needs_decision=True)
+    )
     return offered
 
 
@@ -246,7 +249,9 @@ def test_a_refusal_reaches_the_wallet_and_nothing_is_signed(deciding):
     assert deciding.certificates()[0]["state"] == "offered"
     assert "decision_refused" in actions(deciding)
     # A new offer begins anew, and what was decided on the old one does not count for it.
-    deciding.services.offers.renew(officer(deciding), deciding.certificate_id, needs_decision=True)
+    deciding.services.offers.renew(
+        officer(deciding), deciding.certificate_id, OfferWish(needs_decision=True)
+    )
     assert wallet.collect(transaction_id)[0] == 401
     assert Wallet(deciding, deciding.certificate_id).ask()[0] == 202
 
