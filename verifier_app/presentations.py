@@ -39,6 +39,7 @@ from weid.openid4vp.presentation_session import GRACE
 from weid.qr.draw import draw_svg
 from weid.sessions import SessionStore
 from weid.verification.dcql import DcqlQuery
+from weid.verification.stated_purpose import StatedPurpose
 from weid.verification.transaction_data import TransactionData
 
 PATH: Final = "/openid4vp"
@@ -149,9 +150,12 @@ class Presentations:
         """Return a query in DCQL; raises what `query_of_text` does."""
         return Wanted(query_of_text(text))
 
-    def query(self, value: JsonValue) -> Wanted:
-        """Return a query in DCQL that was read from JSON; MalformedError where it is none."""
-        return Wanted(DcqlQuery.from_json(value))
+    def query(self, value: JsonValue, purpose: Mapping[str, str]) -> Wanted:
+        """Return a query in DCQL that was read from JSON; MalformedError where it is none.
+
+        `purpose` is what the wallet is told that it is for, by locale.
+        """
+        return Wanted(DcqlQuery.from_json(value), purpose=purpose)
 
     # --- asking ----------------------------------------------------------------------------------
 
@@ -185,6 +189,7 @@ class Presentations:
             return_to=place,
             transactions=transactions,
             policy=None if policy is None else policy.policy.reference,
+            purpose=_stated(wanted),
             lifetime=self._settings.request_seconds,
             keep_for=keep_for,
         )
@@ -344,6 +349,12 @@ class Presentations:
 def note(event: str, request_id: str) -> None:
     """Log what became of a request: nothing of the answer, and not enough of the id to use it."""
     _LOG.info("presentation %s: %s", request_id[:8], event)
+
+
+def _stated(wanted: Wanted) -> StatedPurpose | None:
+    """Return what the wallet is told by us; of a policy it reads the registry's words."""
+    plain = wanted.policy is None and bool(wanted.purpose)
+    return StatedPurpose.create(wanted.purpose) if plain else None
 
 
 def _key(session_id: str) -> str:

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from verifier_app.wallet_settings import WalletSettings
 from weid.crypto.keys import KeyKind, PublicKey
-from weid.errors import CryptoError, MalformedError
+from weid.errors import CryptoError, MalformedError, WeidError
+from weid.verification.stated_purpose import StatedPurpose
 
 SECRET_KEY_CHARACTERS = 32
 
@@ -42,6 +43,16 @@ class Wish(BaseModel):
         """English is what every other language falls back to."""
         if not texts.get("en"):
             raise ValueError("needs a text for 'en'")
+        return texts
+
+    @field_validator("purpose")
+    @classmethod
+    def can_be_told(cls, texts: dict[str, str]) -> dict[str, str]:
+        """Wallets read it too: lines of text by locale."""
+        try:
+            StatedPurpose.create(texts)
+        except WeidError as error:
+            raise ValueError(error.message) from None
         return texts
 
 

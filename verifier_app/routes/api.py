@@ -42,7 +42,8 @@ def _require_token() -> None:
 def begin() -> ResponseReturnValue:
     """Begin a presentation: of a query in DCQL (`dcql`), or by a published policy (`policy`).
 
-    `transaction_data` is what the person is to agree to beside, as objects.
+    `transaction_data` is what the person is to agree to beside, as objects; `purpose` what the
+    wallet is told that a query is for.
     """
     body = _body()
     begun = asking().begin(
@@ -95,7 +96,23 @@ def _wanted(body: JsonObject) -> Wanted:
             "the request has neither dcql nor policy, or both",
             hint="Give a query in DCQL, or the name of a published policy.",
         )
-    return asking().query(body["dcql"]) if policy is None else asking().policy(policy)
+    if policy is None:
+        return asking().query(body["dcql"], _purpose(body))
+    if "purpose" in body:
+        raise MalformedError("a policy says its purpose itself")
+    return asking().policy(policy)
+
+
+def _purpose(body: JsonObject) -> dict[str, str]:
+    """Return what the request is for, by locale: an object of texts, or one English text."""
+    value = body.get("purpose", {})
+    texts = {"en": value} if isinstance(value, str) else value
+    if not isinstance(texts, dict):
+        raise MalformedError("purpose is neither text nor texts by locale")
+    found = {locale: text for locale, text in texts.items() if isinstance(text, str)}
+    if len(found) != len(texts):
+        raise MalformedError("purpose is neither text nor texts by locale")
+    return found
 
 
 def _optional(body: JsonObject, name: str) -> str | None:

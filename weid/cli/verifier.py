@@ -39,6 +39,7 @@ verifier.add_command(status)
 @click.argument("fields", nargs=-1)
 @click.option("--audience", metavar="URL", help="Who asks: the address of the verifier.")
 @click.option("--name", help="Who asks, in words; nothing proves it to the wallet.")
+@click.option("--purpose", help="What it is for, in words; nothing proves it to the wallet.")
 @click.option(
     "--valid-for",
     type=click.IntRange(30, 86_400),
@@ -78,6 +79,7 @@ def request(  # noqa: PLR0913 - each is one option
     fields: tuple[str, ...],
     audience: str | None,
     name: str | None,
+    purpose: str | None,
     valid_for: int,
     out: Path | None,
     qr: Path | None,
@@ -96,14 +98,17 @@ def request(  # noqa: PLR0913 - each is one option
     With --dcql FILE or --policy POLICY a running application asks instead: its link and an id for
     `status`. With --policy and --audience the request is made here.
     """
+    if policy is not None and purpose is not None:
+        raise click.UsageError("a policy says its purpose itself: leave --purpose out")
     if dcql is not None or (policy is not None and audience is None):
         if template is not None or out is not None:
             raise click.UsageError("--dcql and --policy go without TEMPLATE, FIELDS and --out")
         if dcql is not None and policy is not None:
             raise click.UsageError("--dcql or --policy, not both")
         asked = Online(
-            dcql=dcql, policy=policy, transactions=transactions, mode=mode, same_device=same_device
-        )
+            dcql=dcql, policy=policy, transactions=transactions, purpose=purpose, mode=mode,
+            same_device=same_device,
+        )  # fmt: skip
         ask_online(
             session, asked, app=app, token_file=token_file, qr=qr,
             loopback=options.unsafe_loopback_http,
@@ -118,17 +123,18 @@ def request(  # noqa: PLR0913 - each is one option
         session,
         policy or f"{template}",
         None if policy else fields,
-        Offline(f"{audience}", name, valid_for, out, qr),
+        Offline(f"{audience}", name, purpose, valid_for, out, qr),
         options=options,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Offline:
-    """A request that is made here: who asks, for how many seconds, and where it goes."""
+    """A request that is made here: who asks, what for, for how many seconds, where it goes."""
 
     audience: str
     name: str | None
+    purpose: str | None
     valid_for: int
     out: Path | None
     qr: Path | None
@@ -159,6 +165,7 @@ def _ask_offline(
     from dataclasses import replace  # noqa: PLC0415 - imported when used
 
     from weid.cli.published import published_policy, published_template  # noqa: PLC0415 - same
+    from weid.verification.stated_purpose import StatedPurpose  # noqa: PLC0415 - same
     from weid.verifier import Verifier  # noqa: PLC0415 - imported when used
 
     if asked.qr is not None and asked.out is None and not session.as_json:
@@ -176,7 +183,8 @@ def _ask_offline(
     else:
         template = published_template(trust, named)
         made = asker.request(template, *fields, valid_for=asked.valid_for)
-    _hand_out(session, replace(made, client_name=asked.name), asked)
+    stated = None if asked.purpose is None else StatedPurpose.create({"en": asked.purpose})
+    _hand_out(session, replace(made, client_name=asked.name, purpose=stated), asked)
 
 
 def _hand_out(session: Session, made: PresentationRequest, asked: Offline) -> None:

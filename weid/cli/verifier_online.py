@@ -25,12 +25,14 @@ QUERY_BYTES = 64 * 1024
 class Online:
     """What is asked through an application: a query in a file, or a published policy by name.
 
-    `transactions` is a file with what the person is to agree to: an object, or an array of them.
+    `transactions` is a file with what the person is to agree to: an object, or an array of them;
+    `purpose` what the wallet is told that a query is for.
     """
 
     dcql: Path | None
     policy: str | None
     transactions: Path | None
+    purpose: str | None
     mode: str | None
     same_device: bool
 
@@ -51,6 +53,8 @@ class Online:
         if self.transactions is not None:
             value = _json_in(self.transactions)
             body["transaction_data"] = value if isinstance(value, list) else [value]
+        if self.purpose is not None:
+            body["purpose"] = self.purpose
         if self.mode is not None:
             body["mode"] = self.mode
         return body

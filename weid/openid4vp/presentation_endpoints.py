@@ -49,6 +49,7 @@ from weid.verification.client_metadata import (
 from weid.verification.dcql import FORMAT, DcqlQuery
 from weid.verification.policy_reference import PolicyReference
 from weid.verification.request import PresentationRequest
+from weid.verification.stated_purpose import StatedPurpose
 from weid.verification.transaction_data import TransactionData
 from weid.verifier import Verifier
 
@@ -127,10 +128,13 @@ class PresentationEndpoints:
         return_to: str | None = None,
         transactions: tuple[TransactionData, ...] = (),
         policy: PolicyReference | None = None,
+        purpose: StatedPurpose | None = None,
         lifetime: int = REQUEST_SECONDS,
         keep_for: int = KEEP_SECONDS,
     ) -> NewPresentation:
         """Begin a presentation; `policy` is the presentation policy that the query compiles from.
+
+        `purpose` is what you say that it is for; a policy says it better.
 
         `encrypted` asks for an encrypted answer, with a key for this request alone. `return_to` is
         for the same device: the https page that the wallet sends the browser back to, with
@@ -157,6 +161,7 @@ class PresentationEndpoints:
             encryption=None if key is None else ResponseEncryption(key.public, key_id(key.public)),
             transaction_data=transactions,
             policy=policy,
+            purpose=purpose,
         )
         session = Requested(
             hash_secret(session_id),

@@ -17,6 +17,7 @@ from weid.encoding import JsonObject, json_dumps, json_loads
 from weid.errors import MalformedError, ProtocolError
 from weid.verification.policy_reference import MEMBER as POLICY_MEMBER
 from weid.verification.request import PresentationRequest
+from weid.verification.stated_purpose import MEMBER as VERIFIER_INFO
 
 __all__ = [
     "PresentationRequest",
@@ -36,7 +37,7 @@ _PREFIX: Final = "redirect_uri:"
 _WHAT: Final = "the request link"
 # Parameters that are JSON in a link and a member of their own in a request object.
 _JSON_PARAMETERS: Final = frozenset(
-    {"dcql_query", "client_metadata", "transaction_data", POLICY_MEMBER}
+    {"dcql_query", "client_metadata", "transaction_data", POLICY_MEMBER, VERIFIER_INFO}
 )
 _METHODS: Final = frozenset({"get", "post"})
 _URI_CHARS: Final = 2 * limits.TEXT_FIELD

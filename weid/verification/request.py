@@ -18,6 +18,8 @@ from weid.verification.client_metadata import ResponseEncryption, formats_json, 
 from weid.verification.dcql import CredentialQuery, DcqlQuery
 from weid.verification.policy_reference import MEMBER as POLICY
 from weid.verification.policy_reference import PolicyReference
+from weid.verification.stated_purpose import MEMBER as VERIFIER_INFO
+from weid.verification.stated_purpose import StatedPurpose
 from weid.verification.transaction_data import TransactionData, parse_transaction_data
 
 RESPONSE_TYPE: Final = "vp_token"
@@ -41,7 +43,8 @@ class PresentationRequest:
     `state` what the wallet returns beside the answer; `client_name` what people call the verifier,
     which nothing proves; `encryption` the key that the posted answer is encrypted to, None where
     it is posted as it is; `transaction_data` what else the person is to agree to; `policy` the
-    published presentation policy that it is made by.
+    published presentation policy that it is made by; `purpose` what the verifier says that it is
+    for, which nothing proves.
     """
 
     audience: str
@@ -55,6 +58,7 @@ class PresentationRequest:
     encryption: ResponseEncryption | None = None
     transaction_data: tuple[TransactionData, ...] = ()
     policy: PolicyReference | None = None
+    purpose: StatedPurpose | None = None
 
     def __post_init__(self) -> None:
         if not self.audience or len(self.audience) > limits.TEXT_FIELD:
@@ -119,6 +123,8 @@ class PresentationRequest:
             value["transaction_data"] = [entry.text for entry in self.transaction_data]
         if self.policy is not None:
             value[POLICY] = self.policy.to_json()
+        if self.purpose is not None:
+            value[VERIFIER_INFO] = [self.purpose.to_json()]
         metadata = self._client_metadata()
         return value | {"client_metadata": metadata} if metadata else value
 
@@ -174,6 +180,7 @@ class PresentationRequest:
                 else ()
             ),
             policy=PolicyReference.from_json(value[POLICY]) if POLICY in value else None,
+            purpose=(StatedPurpose.find(value[VERIFIER_INFO]) if VERIFIER_INFO in value else None),
         )
 
     @classmethod

@@ -35,6 +35,7 @@ PAGE_LINES: Final = 20
 """Lines of one page: what fits a small screen."""
 
 _VALUE_CHARACTERS: Final = 120
+_PURPOSE_CHARACTERS: Final = 400
 
 
 class OrganisationNames(Protocol):
@@ -166,7 +167,7 @@ def consent_to_present(
     asker = f"Asked by {display_text(request.audience)}"
     if request.client_name:
         asker += f", which calls itself {display_text(request.client_name)} (not confirmed)"
-    why = () if policy is None else policy_lines(policy)
+    why = _why(request, policy)
     shown, hidden = _split(held, chosen)
     return Consent(
         ConsentKind.REQUEST,
@@ -183,18 +184,19 @@ def consent_to_answer(
     *,
     names: OrganisationNames | None = None,
     transactions: Mapping[str, TransactionType] = MappingProxyType({}),
+    policy: PolicyFound | None = None,
 ) -> Consent:
     """Return the question before a request that came by a link is answered where it says.
 
-    `parts` are credentials, each whole and as it would be shown; `transactions` as in
-    `consent_to_present`.
+    `parts` are credentials, each whole and as it would be shown; `transactions` and `policy` as
+    in `consent_to_present`.
 
     Raises:
         ProtocolError: the request wants agreement to a transaction that the wallet cannot show.
     """
     request = asked.request
     agreeing = describe_transactions(request.transaction_data, transactions)
-    headlines = [*_asker(asked, names)]
+    headlines = [*_asker(asked, names), *_why(request, policy)]
     shown: list[ConsentItem] = []
     hidden: list[ConsentItem] = []
     for held, chosen in parts:
@@ -240,6 +242,15 @@ def _asker(asked: AuthenticRequest, names: OrganisationNames | None) -> Iterator
     if request.client_name:
         yield f"It calls itself {display_text(request.client_name)} (not confirmed)."
     yield f"The answer goes to {host}."
+
+
+def _why(request: PresentationRequest, policy: PolicyFound | None) -> Iterator[str]:
+    """Yield what it is for: as the registry has it, else as who asks says it, else nothing."""
+    if policy is not None:
+        yield from policy_lines(policy)
+    elif request.purpose is not None:
+        said = display_text(request.purpose.texts.name("en"), limit=_PURPOSE_CHARACTERS)
+        yield f"It says that this is for: {said} (not confirmed)."
 
 
 def _about(credential: SdJwt, names: OrganisationNames | None) -> Iterator[str]:

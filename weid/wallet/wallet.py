@@ -34,7 +34,7 @@ from weid.wallet.acceptance import Agree, require_agreement, verify_hint
 from weid.wallet.answers import choose_credential, find_answers, find_certificates, next_copy
 from weid.wallet.consent import Consent, consent_to_answer, consent_to_present, consent_to_show
 from weid.wallet.contents import HeldCredential, Use, UseKind
-from weid.wallet.policies import PolicyRecords, find_policy
+from weid.wallet.policies import PolicyFound, PolicyRecords, find_policy
 from weid.wallet.receiving import ReceivingWallet
 
 Disclose: TypeAlias = Iterable[str | tuple[Step, ...]]
@@ -239,6 +239,7 @@ class Wallet(ReceivingWallet):
             [(part.held.text, part.chosen) for part in parts],
             names=self._names,
             transactions=transactions,
+            policy=self._policy_of(request),
         )
         require_agreement(agree, question, "the claims were not shown")
         return parts
@@ -263,10 +264,13 @@ class Wallet(ReceivingWallet):
         return _Part(query_id, held, presentation)
 
     def _question(self, held: HeldCredential, request: PresentationRequest, chosen: str) -> Consent:
+        policy = self._policy_of(request)
+        return consent_to_present(request, held.text, chosen, names=self._names, policy=policy)
+
+    def _policy_of(self, request: PresentationRequest) -> PolicyFound | None:
         names = self._names
         records = names if isinstance(names, PolicyRecords) else None
-        policy = find_policy(request, records, now=self._clock.now())
-        return consent_to_present(request, held.text, chosen, names=names, policy=policy)
+        return find_policy(request, records, now=self._clock.now())
 
     def _remember(self, held: HeldCredential, kind: UseKind, audience: str, chosen: str) -> None:
         claims = tuple(sorted(map(str, reconstruct(SdJwt.parse(chosen)).disclosed)))

@@ -133,6 +133,22 @@ def test_what_cannot_be_asked_is_refused_as_json(client, body, status):
     assert reply.json["message"]
 
 
+@clause("PP-79")
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [("To lend a book.", "To lend a book."), ({"en": "A loan.", "zh-Hant": "借書"}, "A loan.")],
+)
+def test_a_program_says_what_it_asks_for(world, app, client, given, told):
+    made = begin(client, purpose=given).json
+    assert Wallet(world, app).read(made["request"]).request.purpose.texts.name("en") == told
+
+
+@clause("PP-79")
+@pytest.mark.parametrize("given", [1, ["x"], {"en": 1}, {"nowhere at all": "x"}, ""])
+def test_a_purpose_that_nobody_can_read_is_refused(client, given):
+    assert begin(client, purpose=given).status_code == 422
+
+
 # --- Transactions --------------------------------------------------------------------------------
 
 AGREEMENT = {

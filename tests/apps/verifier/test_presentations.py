@@ -98,6 +98,12 @@ def test_a_clerk_shows_a_code_and_sees_the_result(world, tmp_path, identity, mod
     assert CLAIMS["born"] not in result
 
 
+@clause("PP-79")
+def test_the_wallet_is_told_what_a_saved_request_is_for(clerk, wallet):
+    purpose = wallet.read(clerk.link(clerk.begin())).request.purpose
+    assert purpose.texts.names == {"en": "To confirm a degree.", "zh-Hant": "核實學位。"}
+
+
 def test_the_code_is_a_picture_of_the_link(clerk):
     path = clerk.begin()
     reply = clerk.get(f"{path}/code.svg")

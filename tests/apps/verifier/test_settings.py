@@ -56,6 +56,18 @@ FAULTS = {
     ),
     "a node that is no address": (FILLED.replace("https://node.example", "node"), "must be https"),
     "a network twice": (FILLED + FILLED[FILLED.index("[[networks]]") :], "example twice"),
+    "a purpose that no wallet could tell": (
+        FILLED
+        + """[[wishes]]
+id = "x"
+title = { en = "X" }
+purpose = { en = "X", nowhere = "Y" }
+network = "example"
+cpt_id = "x"
+fields = ["name"]
+""",
+        "locale",
+    ),
     "a request to nobody": (
         FILLED
         + """[[wishes]]

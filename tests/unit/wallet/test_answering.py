@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 from tests.support.clauses import clause
+from tests.support.policies import publish
 from tests.support.world import CLAIMS, START, World, seeded
 from tests.unit.openid4vp.asking import (
     BASE,
@@ -47,9 +48,12 @@ from weid.openid4vp.transaction_types import TransactionType
 from weid.openid4vp.verifier_identity import DidIdentity, UnsignedIdentity
 from weid.transport import GuardedTransport
 from weid.verification.dcql import DcqlQuery
+from weid.verification.stated_purpose import FORMAT as PURPOSE
+from weid.verification.stated_purpose import StatedPurpose
 from weid.verification.transaction_data import TransactionData
 from weid.wallet.consent import Consent
 from weid.wallet.contents import UseKind
+from weid.wallet.policies import RecordsOf
 
 PAYMENT = TransactionType("Pay", {"amount": "Amount"})
 
@@ -216,6 +220,65 @@ def test_a_copy_that_was_named_stands_for_its_certificate(visit):
     for _ in range(2):
         visit.wallet.present(request, credential_id=ids[0])
     assert [len(held.uses) for held in visit.wallet.copies(ids[0])] == [1, 1]
+
+
+# --- What it is for ------------------------------------------------------------------------------
+
+
+@clause("PP-79")
+@pytest.mark.parametrize("who", [None, UnsignedIdentity()])
+def test_what_a_verifier_says_that_it_is_for_is_told_as_not_confirmed(tmp_path, who):
+    visit = Visit(tmp_path, who)
+    with visit.wallet:
+        visit.hold()
+        purpose = StatedPurpose.create({"zh-Hant": "核實學位。", "en": "To check a degree."})
+        visit.answer(visit.desk.begin(purpose=purpose, encrypted=who is None).link)
+    said = "\u2068To check a degree.\u2069 (not confirmed)."
+    assert f"It says that this is for: {said}" in visit.asked[0].text()
+
+
+@clause("PP-76", "PP-79")
+def test_the_policy_of_a_request_by_link_is_told_from_the_registry_alone(tmp_path):
+    world = World.begin()
+    visit = Visit(tmp_path, world=world, names=RecordsOf(world.registry))
+    policy = publish(world)
+    with visit.wallet:
+        visit.hold()
+        begun = visit.desk.endpoints.begin(
+            policy.query(),
+            policy=policy.reference,
+            purpose=StatedPurpose.create({"en": "Something else."}),
+        )
+        visit.answer(begun.link)
+    text = visit.asked[0].text()
+    assert "Purpose: \u2068To give you a library card.\u2069" in text
+    assert "Not wanted: \u2068born\u2069" in text
+    assert "Something else" not in text
+
+
+@clause("PP-79")
+def test_verifier_info_of_other_formats_is_passed_over():
+    other = {"format": "jwt", "data": "eyJ"}
+    assert StatedPurpose.find([other]) is None
+    mine = StatedPurpose.create({"en": "A loan."})
+    found = StatedPurpose.find([other, mine.to_json()])
+    assert found is not None
+    assert found.texts.name("pt") == "A loan."
+
+
+@clause("PP-79")
+@pytest.mark.parametrize(
+    "value",
+    [
+        {}, [], "text", [1], [{}], [{"format": 1}], [{"format": "x"}] * 17,
+        [{"format": PURPOSE}], [{"format": PURPOSE, "data": "text"}],
+        [{"format": PURPOSE, "data": {"purpose": []}}],
+        [{"format": PURPOSE, "data": {"purpose": [{"locale": "en", "text": ""}]}}],
+    ],
+)  # fmt: skip
+def test_verifier_info_that_cannot_be_read_is_refused(value):
+    with pytest.raises(MalformedError):
+        StatedPurpose.find(value)
 
 
 # --- Transactions ------------------------------------------------------------------------------
