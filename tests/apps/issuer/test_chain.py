@@ -75,7 +75,9 @@ def decider(office) -> Person:
 def offer_of(office, certificate_id, configuration, generation=9):
     """Make a certificate's offer one of a configuration, and return its URI."""
     wallets = office.services.wallets
-    issuance = wallets.open_offer([configuration], certificate_id, generation=generation, lifetime=600)
+    issuance = wallets.open_offer(
+        [configuration], certificate_id, generation=generation, lifetime=600
+    )
     return wallets.find_offer(certificate_id, generation=generation, issuance_id=issuance).uri
 
 
