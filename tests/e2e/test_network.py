@@ -18,6 +18,8 @@ from weid.errors import RegistryUnavailableError
 from weid.registry.node_operations import ChangeNode, NodeRole, RemoveNode
 from weid.registry.operations import AnchorEvidence, DerecognizeIssuer, Propose, SetParameter
 from weid.registry.records import NodeStatus
+from weid.registry.subscription import Following, Subscription
+from weid.transport import GuardedTransport
 
 pytestmark = pytest.mark.cometbft
 
@@ -158,7 +160,7 @@ def test_a_client_goes_on_with_another_node_when_one_stops(network):
     assert until(lambda: back.receipt(receipt.transaction_id), "validator-3") == receipt
 
 
-@clause("B18")
+@clause("B18", "EV-05", "EV-15")
 def test_a_node_joins_with_a_snapshot_and_believes_nothing_unproved(network):
     registry = network.registry("validator-1", "validator-2")
     governor = network.governor(registry)
@@ -179,6 +181,37 @@ def test_a_node_joins_with_a_snapshot_and_believes_nothing_unproved(network):
     assert late.evidence(b"\x01" * 32)[0].signer == governor.did
     feed = json.loads(_refused(network.address("late") + "/events?after=-1"))
     assert feed["first"] > 0
+    _loses_no_event_on_the_way(network, governor, first=feed["first"])
+
+
+def _loses_no_event_on_the_way(network, governor, *, first):
+    """Follow from the beginning at the node that joined late, and be left by the other one."""
+    seen, addresses = [], [network.address(name) for name in ("late", "validator-3")]
+    subscription = Subscription(
+        *addresses,
+        following=Following(on_event=seen.append),
+        transport=GuardedTransport(allow_loopback_http=True),
+        after=-1,
+    ).start()
+    try:
+        # What the late node does not keep comes from the other one.
+        until(lambda: len(seen) > first, "the events of before the snapshot")
+        network.stop("validator-3")
+        receipt = governor.submit(AnchorEvidence(b"\x07" * 32))
+        until(lambda: _has(seen, receipt), "an event from the node that joined")
+    finally:
+        subscription.close()
+        network.call("net", "start", network.path, "--wait", 0, "--snapshot-blocks", 5)
+    assert until(lambda: _receipt(network, "validator-3", receipt), "validator-3") == receipt
+    assert [event.position for event in seen] == list(range(len(seen)))
+    everything = get(network.address("validator-1") + f"/events?after=-1&limit={len(seen)}")
+    assert [event.transaction.hex() for event in seen] == [
+        event["transaction"] for event in everything["events"]
+    ]
+
+
+def _has(seen, receipt):
+    return any(event.transaction == receipt.transaction_id for event in list(seen))
 
 
 def _receipt(network, name, receipt):
