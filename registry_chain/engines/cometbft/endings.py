@@ -11,6 +11,8 @@ from typing import Final
 _BY_SIGNAL: Final = "was ended by "
 _STAMP: Final = r"[A-Z]\[\d{4}-\d\d-\d\d\|\d\d:\d\d:\d\d\.\d{3}\] "
 """What CometBFT begins each of its messages with: level and time."""
+_PORT_TAKEN: Final = r"address already in use"
+_TAKEN_PORT: Final = r":(\d{1,5}): (?:bind: )?address already in use"
 _BROKEN: Final = re.compile(_STAMP + r"CONSENSUS FAILURE!!! +module=consensus ")
 """Its own words for the end of its consensus, longer than any text that others can have it write:
 a chain id in a block or in evidence has at most 50 bytes, which may be line feeds too."""
@@ -28,7 +30,8 @@ class KnownReason:
     """What a line of output says about an ending.
 
     With `lasting` the next start would end the same way, so that a person has to do something
-    first: `hint` says what. With `quoted` the line says more than we can, and is told too.
+    first: `hint` says what. `passing` is how many such endings in a row may still pass by
+    themselves. With `quoted` the line says more than we can, and is told too.
     """
 
     pattern: re.Pattern[str]
@@ -36,6 +39,7 @@ class KnownReason:
     hint: str
     lasting: bool = True
     quoted: bool = False
+    passing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,14 @@ class Ending:
     def lasting(self) -> bool:
         """Whether another start would be in vain."""
         return self.known is not None and self.known.lasting
+
+    @property
+    def port(self) -> int | None:
+        """The port that it could not have, None where that was not what ended it."""
+        if self.known is None or self.known.pattern.pattern != _PORT_TAKEN:
+            return None
+        found = [re.search(_TAKEN_PORT, line, re.IGNORECASE) for line in self.last_lines]
+        return next((int(each[1]) for each in reversed(found) if each is not None), None)
 
     @property
     def speaks(self) -> bool:
@@ -69,9 +81,10 @@ class Ending:
 
 
 def _known(
-    pattern: str, reason: str, hint: str, *, lasting: bool = True, quoted: bool = False
+    pattern: str, reason: str, hint: str, *, quoted: bool = False, passing: int = 0
 ) -> KnownReason:
-    return KnownReason(re.compile(pattern, re.IGNORECASE), reason, hint, lasting, quoted)
+    compiled = re.compile(pattern, re.IGNORECASE)
+    return KnownReason(compiled, reason, hint, quoted=quoted, passing=passing)
 
 
 KNOWN_REASONS: Final = (
@@ -147,10 +160,13 @@ KNOWN_REASONS: Final = (
         "mend config.toml, or write it anew with registry-chain net",
     ),
     _known(
-        r"address already in use",
+        # Whoever has it may be about to go, as what was started here before may.
+        _PORT_TAKEN,
         "another process has its port",
-        "look which process listens there",
-        lasting=False,
+        "stop who listens there, or give the node another port: --port of start for its API, laddr "
+        "in comet/config/config.toml for its peers and its RPC",
+        quoted=True,
+        passing=4,
     ),
 )
 """In order of weight: a full disk explains whatever else is said."""

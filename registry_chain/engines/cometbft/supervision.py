@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from registry_chain.engines.cometbft.endings import Ending, explain, explain_broken
+from registry_chain.engines.cometbft.endings import Ending, KnownReason, explain, explain_broken
 from weid.encoding import JsonObject
 
 APPLICATION: Final = "application"
@@ -79,6 +79,7 @@ class World:
 
     `pause` waits up to so many seconds, less when something happens, and returns whether to stop;
     `wait` does the same and is not cut short by the order to stop. `report` gets each new state.
+    `port_holder` says in words who listens at a port, empty where nobody knows.
     """
 
     start: Callable[[str], Child]
@@ -87,6 +88,7 @@ class World:
     wait: Callable[[float], None]
     report: Callable[[JsonObject], None]
     say: Callable[[str], None]
+    port_holder: Callable[[int], str] = lambda port: ""  # noqa: ARG005 - nobody knows
 
 
 class _EndedError(Exception):
@@ -106,6 +108,8 @@ class Supervisor:
         self._children: dict[str, Child] = {}
         self._restarts = 0
         self._short_runs = 0
+        self._alike = 0
+        self._last_known: KnownReason | None = None
         self._last_reason = ""
 
     def run(self) -> int:
@@ -119,10 +123,11 @@ class Supervisor:
             if ending is None:
                 self._report("stopped")
                 return 0
-            self._last_reason = ending.reason
-            if ending.lasting:
+            ran = self._world.monotonic() - began
+            self._last_reason = self._in_words(ending)
+            if self._in_vain(ending, ran):
                 return self._give_up(ending)
-            if self._pause_before_next(ending, self._world.monotonic() - began):
+            if self._pause_before_next(ran):
                 self._report("stopped")
                 return 0
             self._restarts += 1
@@ -186,13 +191,26 @@ class Supervisor:
                 endings.append(explain_broken(name, child.last_lines()))
         return next((each for each in endings if each.lasting), endings[0])
 
-    def _pause_before_next(self, ending: Ending, ran: float) -> bool:
+    def _in_vain(self, ending: Ending, ran: float) -> bool:
+        """Return whether another start would end the same way; some endings may pass at first."""
+        again = ending.known is self._last_known and ran < self._policy.good
+        self._alike = self._alike + 1 if again else 1
+        self._last_known = ending.known
+        return ending.known is not None and ending.lasting and self._alike > ending.known.passing
+
+    def _in_words(self, ending: Ending) -> str:
+        if ending.port is None:
+            return ending.reason
+        holder = self._world.port_holder(ending.port) or "a process that is not shown"
+        return f"{ending.reason}; {holder} has port {ending.port}"
+
+    def _pause_before_next(self, ran: float) -> bool:
         policy = self._policy
         self._short_runs = 0 if ran >= policy.good else self._short_runs + 1
         doubled = policy.first_pause * 2.0 ** min(max(self._short_runs - 1, 0), 30)
         pause = min(doubled, policy.longest_pause)
         looping = self._short_runs >= policy.loop
-        self._world.say(f"{ending.reason}; both start again in {pause:g} s")
+        self._world.say(f"{self._last_reason}; both start again in {pause:g} s")
         if looping:
             self._world.say(
                 f"crash loop: {self._short_runs} runs in a row were shorter than {policy.good:g} s"
@@ -206,7 +224,7 @@ class Supervisor:
 
     def _give_up(self, ending: Ending) -> int:
         hint = ending.known.hint if ending.known is not None else ""
-        self._world.say(f"{ending.reason}; not started again, since it would end the same way")
+        self._world.say(f"{self._last_reason}; not started again, since it would end the same way")
         self._world.say(f"Try: {hint}")
         self._report("failed")
         return 1

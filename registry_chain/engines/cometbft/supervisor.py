@@ -20,6 +20,7 @@ from typing import Final
 
 from registry_chain.engines.cometbft.binary import Binary
 from registry_chain.engines.cometbft.configuration import SOCKET
+from registry_chain.engines.cometbft.port_holder import port_holder
 from registry_chain.engines.cometbft.processes import ChildProcess, Wakeup
 from registry_chain.engines.cometbft.supervision import (
     APPLICATION,
@@ -154,6 +155,7 @@ def run_supervised(  # noqa: PLR0913 - what a node is made of
             wait=wakeup.wait,
             report=report,
             say=say,
+            port_holder=port_holder,
         )
         return Supervisor(world, policy).run()
 

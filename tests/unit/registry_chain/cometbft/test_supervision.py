@@ -68,6 +68,7 @@ class FakeWorld:
         self.scripts = list(scripts)
         self.stop_at = stop_at
         self.pid = 100
+        self.holder = "process 7 (nginx) of user www"
 
     def start(self, name):
         self.log.append(f"start {name}")
@@ -97,6 +98,7 @@ class FakeWorld:
             wait=self.wait,
             report=self.reports.append,
             say=self.said.append,
+            port_holder=lambda port: self.holder if port else "",
         )
         return Supervisor(world, policy).run()
 
@@ -305,13 +307,49 @@ def test_an_application_that_is_seen_to_have_ended_a_moment_later_is_still_the_r
     assert world.reports[-1]["last_reason"] == "application was ended by SIGKILL"
 
 
+TAKEN = "ERROR: failed to start node: listen tcp 127.0.0.1:26656: bind: address already in use"
+OF_THE_API = "registry-chain: the node cannot listen on http://[::1]:8700: Address already in use"
+
+
 @clause("NT-10")
-def test_a_port_that_is_taken_is_said_and_tried_again():
-    taken = {"lives": 5, "code": 1, "lines": ["listen tcp: bind: address already in use"]}
-    world = FakeWorld({}, taken, stop_at=30)
+def test_a_port_that_is_taken_is_said_and_tried_again_for_a_while():
+    taken = {"lives": 5, "code": 1, "lines": [TAKEN]}
+    world = FakeWorld({}, taken, {}, taken, {}, {"lives": 5, "code": 7}, {}, taken, stop_at=60)
     assert world.run() == 0
-    assert "another process has its port" in world.said[0]
-    assert world.log.count("start cometbft") == 2
+    for said in world.said[:2]:
+        assert "another process has its port" in said
+        assert "process 7 (nginx) of user www has port 26656" in said
+        assert "both start again" in said
+    # Another ending in between: it begins anew.
+    assert "exit code 7" in world.said[2]
+    assert world.log.count("start cometbft") == 5
+    assert world.states[-1] == "stopped"
+
+
+@clause("NT-10")
+@pytest.mark.parametrize(
+    ("scripts", "port"),
+    [
+        ([{}, {"lives": 5, "code": 1, "lines": ["I[x] before", TAKEN]}], 26656),
+        ([{"lives": 1, "code": 20, "lines": [OF_THE_API, "Try: stop the program"]}], 8700),
+    ],
+)
+def test_a_port_that_stays_taken_ends_the_node_with_who_has_it(scripts, port):
+    world = FakeWorld(*scripts * 9, stop_at=900)
+    assert world.run() == 1
+    assert world.log.count("start application") == 5
+    assert f"process 7 (nginx) of user www has port {port}; not started again" in world.said[-2]
+    assert "another port" in world.said[-1]
+    assert world.reports[-1]["state"] == "failed"
+    assert f"of user www has port {port}" in world.reports[-1]["last_reason"]
+
+
+@clause("NT-10")
+def test_a_port_whose_holder_nobody_knows_is_named_all_the_same():
+    world = FakeWorld(*[{}, {"lives": 5, "code": 1, "lines": [TAKEN]}] * 5, stop_at=900)
+    world.holder = ""
+    assert world.run() == 1
+    assert "a process that is not shown has port 26656" in world.said[-2]
 
 
 @clause("NT-10", "B11", "B12", "B13")
