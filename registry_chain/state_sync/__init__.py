@@ -10,9 +10,9 @@ from registry_chain.state_sync.unfinished import clear_unfinished, is_unfinished
 from registry_chain.state_sync.verdicts import (
     ChunkAnswer,
     ChunkResult,
-    Offer,
     OfferAnswer,
     OfferResult,
+    StateSnapshot,
 )
 
 __all__ = [
@@ -21,11 +21,11 @@ __all__ = [
     "ChunkAnswer",
     "ChunkResult",
     "Manifest",
-    "Offer",
     "OfferAnswer",
     "OfferResult",
     "SnapshotMaker",
     "SnapshotTaker",
+    "StateSnapshot",
     "clear_unfinished",
     "is_unfinished",
     "kept_heights",

@@ -19,7 +19,7 @@ from registry_chain.state_sync.manifest import (
     ChunkName,
     Manifest,
 )
-from registry_chain.state_sync.verdicts import Offer
+from registry_chain.state_sync.verdicts import StateSnapshot
 from registry_chain.storage.committed import SnapshotState, read_genesis
 from registry_chain.storage.errors import StoreRefusedError
 from registry_chain.storage.folder_lock import refused
@@ -54,7 +54,7 @@ class _Kept:
 
     file: tuple[int, int, int]
     manifest: Manifest
-    offer: Offer
+    offer: StateSnapshot
 
 
 class SnapshotMaker:
@@ -140,7 +140,7 @@ class SnapshotMaker:
         found = [self._read(height) for height in kept_heights(self._folder)]
         return [kept.manifest for kept in found if kept is not None]
 
-    def offers(self) -> list[Offer]:
+    def offers(self) -> list[StateSnapshot]:
         """Return the snapshots that are kept as ABCI offers them, newest first."""
         found = [self._read(height) for height in kept_heights(self._folder)]
         return [kept.offer for kept in found if kept is not None]
@@ -175,7 +175,9 @@ class SnapshotMaker:
         if manifest.height != height:
             return None
         name = hashlib.sha256(data).digest()
-        kept = _Kept(file, manifest, Offer(height, FORMAT, len(manifest.chunks), name, data))
+        kept = _Kept(
+            file, manifest, StateSnapshot(height, FORMAT, len(manifest.chunks), name, data)
+        )
         with self._lock:
             there = set(kept_heights(self._folder))
             self._remembered = {

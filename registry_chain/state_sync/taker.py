@@ -18,9 +18,9 @@ from registry_chain.state_sync.unfinished import UNFINISHED, clear_unfinished
 from registry_chain.state_sync.verdicts import (
     ChunkAnswer,
     ChunkResult,
-    Offer,
     OfferAnswer,
     OfferResult,
+    StateSnapshot,
 )
 from registry_chain.storage.checkpoint import NO_BLOCK_HASH, NOTHING_YET
 from registry_chain.storage.committed import GENESIS, POSITION, Position, read_position
@@ -36,7 +36,7 @@ NOT_KNOWN: Final = b""
 
 
 def take_offer(
-    offer: Offer, *, app_hash: bytes, genesis: Genesis, store: ChainStore
+    offer: StateSnapshot, *, app_hash: bytes, genesis: Genesis, store: ChainStore
 ) -> tuple[OfferAnswer, SnapshotTaker | None]:
     """Judge an offered snapshot and, when it is accepted, return what takes its chunks.
 
@@ -57,7 +57,7 @@ def take_offer(
     return OfferAnswer(OfferResult.ACCEPT), taker
 
 
-def _believed(offer: Offer, app_hash: bytes, genesis: Genesis) -> Manifest:
+def _believed(offer: StateSnapshot, app_hash: bytes, genesis: Genesis) -> Manifest:
     if hashlib.sha256(offer.metadata).digest() != offer.hash:
         raise ProofError("the snapshot's hash is not that of its manifest")
     manifest = Manifest.from_bytes(offer.metadata)
@@ -135,12 +135,11 @@ class SnapshotTaker:
         fault = self._sender_fault(index, chunk)
         if fault:
             refetch = (index,) if 0 <= index < len(self._manifest.chunks) else ()
-            return ChunkAnswer(ChunkResult.RETRY, fault, refetch, _named(sender))
+            return ChunkAnswer(ChunkResult.RETRY, refetch, _named(sender), fault)
         if index > self._next:
             missing = tuple(range(self._next, index + 1))
-            return ChunkAnswer(
-                ChunkResult.RETRY, f"chunk {self._next} has to come first", refetch=missing
-            )
+            reason = f"chunk {self._next} has to come first"
+            return ChunkAnswer(ChunkResult.RETRY, missing, reason=reason)
         try:
             if index == self._next:
                 self._take(chunk)
@@ -148,7 +147,7 @@ class SnapshotTaker:
                 self._install()
         except (ProofError, MalformedError) as error:
             reason = f"chunk {index} of the snapshot is false: {error.message}"
-            return ChunkAnswer(ChunkResult.REJECT_SNAPSHOT, reason, rejected_senders=_named(sender))
+            return ChunkAnswer(ChunkResult.REJECT_SNAPSHOT, (), _named(sender), reason)
         return ChunkAnswer(ChunkResult.ACCEPT)
 
     def _sender_fault(self, index: int, chunk: bytes) -> str:

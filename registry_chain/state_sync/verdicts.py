@@ -1,4 +1,4 @@
-"""What a node says to an offered snapshot and to each chunk: ABCI's words, with the reason."""
+"""A snapshot as it is offered, and what a node says to it and to each chunk: in ABCI's words."""
 
 from __future__ import annotations
 
@@ -27,8 +27,11 @@ class ChunkResult(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """A snapshot as ABCI offers it: `metadata` is the manifest, `hash` its SHA-256."""
+class StateSnapshot:
+    """A state that a new node can be given in `chunks` pieces, as ABCI has it.
+
+    `metadata` is the manifest, `hash` its SHA-256.
+    """
 
     height: int
     format: int
@@ -50,6 +53,6 @@ class ChunkAnswer:
     """What becomes of a chunk: chunks to fetch again, and peers not to be asked any more."""
 
     result: ChunkResult
-    reason: str = ""
     refetch: tuple[int, ...] = ()
     rejected_senders: tuple[str, ...] = ()
+    reason: str = ""

@@ -13,17 +13,13 @@ from typing import Any, Self
 
 from registry_chain.engines.cometbft.calls import (
     Answered,
-    Applied,
-    Apply,
     ChainStart,
     Checked,
     DecidedBlock,
     Executed,
     FinalizedBlock,
     InitialState,
-    Offer,
     Standing,
-    StateSnapshot,
 )
 from registry_chain.engines.cometbft.dispatch import AbciApplication
 from registry_chain.engines.cometbft.framing import FrameDecoder, encode_frame
@@ -34,6 +30,7 @@ from registry_chain.engines.cometbft.messages import (
     decode_response,
 )
 from registry_chain.state_machine.block import ValidatorUpdate
+from registry_chain.state_sync.verdicts import ChunkAnswer, ChunkResult, OfferResult, StateSnapshot
 from weid.registry.comet_encoding import NANOSECONDS
 
 KINDS = {"duplicate_vote": 1, "light_client_attack": 2}
@@ -194,7 +191,7 @@ class AbciClient:
         asked.height, asked.format, asked.chunk = height, format_, chunk
         return bytes(self.ask(request).chunk)
 
-    def offer_snapshot(self, snapshot: StateSnapshot, app_hash: bytes) -> Offer:
+    def offer_snapshot(self, snapshot: StateSnapshot, app_hash: bytes) -> OfferResult:
         request = Request()
         asked = request.offer_snapshot
         asked.app_hash = app_hash
@@ -202,15 +199,15 @@ class AbciClient:
         offered.height, offered.format = snapshot.height, snapshot.format
         offered.chunks, offered.hash = snapshot.chunks, snapshot.hash
         offered.metadata = snapshot.metadata
-        return Offer(self.ask(request).result)
+        return OfferResult(self.ask(request).result)
 
-    def apply_chunk(self, index: int, chunk: bytes, sender: str) -> Applied:
+    def apply_chunk(self, index: int, chunk: bytes, sender: str) -> ChunkAnswer:
         request = Request()
         asked = request.apply_snapshot_chunk
         asked.index, asked.chunk, asked.sender = index, chunk, sender
         found = self.ask(request)
-        return Applied(
-            Apply(found.result), tuple(found.refetch_chunks), tuple(found.reject_senders)
+        return ChunkAnswer(
+            ChunkResult(found.result), tuple(found.refetch_chunks), tuple(found.reject_senders)
         )
 
 

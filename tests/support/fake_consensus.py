@@ -12,19 +12,16 @@ from dataclasses import dataclass, field
 
 from registry_chain.engines.cometbft.calls import (
     Answered,
-    Applied,
-    Apply,
     ChainStart,
     Checked,
     DecidedBlock,
     Executed,
     FinalizedBlock,
     InitialState,
-    Offer,
     Standing,
-    StateSnapshot,
 )
 from registry_chain.state_machine.block import ValidatorUpdate
+from registry_chain.state_sync.verdicts import ChunkAnswer, ChunkResult, OfferResult, StateSnapshot
 from weid.errors import MalformedError
 
 MOST_BYTES = 100
@@ -122,13 +119,15 @@ class LedgerApplication:
     def load_chunk(self, height: int, format_: int, chunk: int) -> bytes:
         return f"{height}/{format_}/{chunk}".encode()
 
-    def offer_snapshot(self, snapshot: StateSnapshot, app_hash: bytes) -> Offer:
-        return Offer.ACCEPT if snapshot.format == 1 and app_hash else Offer.REJECT_FORMAT
+    def offer_snapshot(self, snapshot: StateSnapshot, app_hash: bytes) -> OfferResult:
+        return (
+            OfferResult.ACCEPT if snapshot.format == 1 and app_hash else OfferResult.REJECT_FORMAT
+        )
 
-    def apply_chunk(self, index: int, chunk: bytes, sender: str) -> Applied:
+    def apply_chunk(self, index: int, chunk: bytes, sender: str) -> ChunkAnswer:
         if chunk != b"good":
-            return Applied(Apply.RETRY, (index,), (sender,))
-        return Applied(Apply.ACCEPT)
+            return ChunkAnswer(ChunkResult.RETRY, (index,), (sender,))
+        return ChunkAnswer(ChunkResult.ACCEPT)
 
 
 def _execute(words: dict[str, str], raw: bytes) -> tuple[Executed, ValidatorUpdate | None]:

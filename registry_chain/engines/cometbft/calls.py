@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import NamedTuple, Protocol
 
 from registry_chain.state_machine.block import Misbehaviour, ValidatorUpdate
+from registry_chain.state_sync.verdicts import ChunkAnswer, OfferResult, StateSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,46 +112,6 @@ class Answered(NamedTuple):
     log: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class StateSnapshot:
-    """A state that a new node can be given in `chunks` pieces; `hash` names all of it."""
-
-    height: int
-    format: int
-    chunks: int
-    hash: bytes
-    metadata: bytes
-
-
-class Offer(IntEnum):
-    """What to do about an offered snapshot (`ResponseOfferSnapshot.Result`)."""
-
-    ACCEPT = 1
-    ABORT = 2
-    REJECT = 3
-    REJECT_FORMAT = 4
-    REJECT_SENDER = 5
-
-
-class Apply(IntEnum):
-    """What to do after a chunk (`ResponseApplySnapshotChunk.Result`)."""
-
-    ACCEPT = 1
-    ABORT = 2
-    RETRY = 3
-    RETRY_SNAPSHOT = 4
-    REJECT_SNAPSHOT = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What a chunk came to: which chunks are to be fetched again, which senders not to be asked."""
-
-    result: Apply
-    refetch: tuple[int, ...] = ()
-    reject_senders: tuple[str, ...] = ()
-
-
 class ConsensusApplication(Protocol):
     """The state machine as CometBFT drives it.
 
@@ -203,10 +163,10 @@ class ConsensusApplication(Protocol):
         """Return a piece of a snapshot, empty where there is none."""
         ...
 
-    def offer_snapshot(self, snapshot: StateSnapshot, app_hash: bytes) -> Offer:
+    def offer_snapshot(self, snapshot: StateSnapshot, app_hash: bytes) -> OfferResult:
         """Say whether to restore a snapshot; `app_hash` is the proved one of its height."""
         ...
 
-    def apply_chunk(self, index: int, chunk: bytes, sender: str) -> Applied:
+    def apply_chunk(self, index: int, chunk: bytes, sender: str) -> ChunkAnswer:
         """Take the next piece of the accepted snapshot."""
         ...

@@ -15,17 +15,13 @@ from registry_chain.engines.collection import without_collection
 from registry_chain.engines.cometbft.app_state import require_app_state
 from registry_chain.engines.cometbft.calls import (
     Answered,
-    Applied,
-    Apply,
     ChainStart,
     Checked,
     DecidedBlock,
     Executed,
     FinalizedBlock,
     InitialState,
-    Offer,
     Standing,
-    StateSnapshot,
 )
 from registry_chain.engines.cometbft.founding import BLOCK_SIZE_PARAMETERS, block_max_bytes
 from registry_chain.engines.cometbft.pool_order import PoolOrder
@@ -39,6 +35,7 @@ from registry_chain.engines.embedded.sealing import APP_VERSION
 from registry_chain.state_machine.admission import read_transaction
 from registry_chain.state_machine.block import BlockInput, BlockOutcome
 from registry_chain.state_machine.parameters import MAX_BLOCK_BYTES
+from registry_chain.state_sync.verdicts import ChunkAnswer, ChunkResult, OfferResult, StateSnapshot
 from registry_chain.storage.errors import StoreRefusedError
 from weid.clock import Clock
 from weid.errors import RegistryUnavailableError
@@ -80,11 +77,11 @@ class Snapshots(Protocol):
         """Return a piece of a snapshot, empty where there is none."""
         ...
 
-    def offer_snapshot(self, snapshot: StateSnapshot, app_hash: bytes) -> Offer:
+    def offer_snapshot(self, snapshot: StateSnapshot, app_hash: bytes) -> OfferResult:
         """Say whether to restore a snapshot."""
         ...
 
-    def apply_chunk(self, index: int, chunk: bytes, sender: str) -> Applied:
+    def apply_chunk(self, index: int, chunk: bytes, sender: str) -> ChunkAnswer:
         """Take the next piece of the accepted snapshot."""
         ...
 
@@ -304,14 +301,14 @@ class CometApplication:
             return b""
         return self._snapshots.load_chunk(height, format_, chunk)
 
-    def offer_snapshot(self, snapshot: StateSnapshot, app_hash: bytes) -> Offer:
+    def offer_snapshot(self, snapshot: StateSnapshot, app_hash: bytes) -> OfferResult:
         """Say whether to restore a snapshot."""
         if self._snapshots is None:
-            return Offer.REJECT
+            return OfferResult.REJECT
         return self._snapshots.offer_snapshot(snapshot, app_hash)
 
-    def apply_chunk(self, index: int, chunk: bytes, sender: str) -> Applied:
+    def apply_chunk(self, index: int, chunk: bytes, sender: str) -> ChunkAnswer:
         """Take the next piece of the accepted snapshot."""
         if self._snapshots is None:
-            return Applied(Apply.ABORT)
+            return ChunkAnswer(ChunkResult.ABORT)
         return self._snapshots.apply_chunk(index, chunk, sender)

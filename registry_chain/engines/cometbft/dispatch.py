@@ -19,12 +19,11 @@ from registry_chain.engines.cometbft.calls import (
     ConsensusApplication,
     DecidedBlock,
     FinalizedBlock,
-    Offer,
-    StateSnapshot,
 )
 from registry_chain.engines.cometbft.messages import ABCI_VERSION, Response, call_of
 from registry_chain.engines.embedded.sealing import APP_VERSION
 from registry_chain.state_machine.block import Misbehaviour, ValidatorUpdate
+from registry_chain.state_sync.verdicts import OfferResult, StateSnapshot
 from weid.errors import MalformedError, RegistryError, WeidError
 from weid.registry.comet_encoding import NANOSECONDS, varint
 
@@ -245,7 +244,7 @@ class AbciApplication:
 
     def _offer_snapshot(self, request: Any, reply: Any) -> None:
         if not request.HasField("snapshot"):
-            reply.result = Offer.REJECT
+            reply.result = OfferResult.REJECT
             return
         snapshot = request.snapshot
         offered = StateSnapshot(
@@ -257,7 +256,7 @@ class AbciApplication:
         applied = self._application.apply_chunk(request.index, request.chunk, request.sender)
         reply.result = applied.result
         reply.refetch_chunks.extend(applied.refetch)
-        reply.reject_senders.extend(applied.reject_senders)
+        reply.reject_senders.extend(applied.rejected_senders)
 
 
 # --- Calls that no application is asked for ------------------------------------------------------

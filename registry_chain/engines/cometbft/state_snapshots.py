@@ -1,7 +1,6 @@
 """State sync as CometBFT asks for it: our snapshots given to others, and one of theirs taken.
 
-What is believed of a snapshot is decided in `registry_chain.state_sync`; this is its words in
-ABCI's.
+What is believed of a snapshot is decided in `registry_chain.state_sync`, in ABCI's words.
 """
 
 from __future__ import annotations
@@ -10,10 +9,16 @@ import logging
 from collections.abc import Callable, Sequence
 
 from registry_chain.application import RegistryApplication
-from registry_chain.engines.cometbft.calls import Applied, Apply, Offer, StateSnapshot
 from registry_chain.state_machine.genesis import Genesis
-from registry_chain.state_sync import Offer as OfferedSnapshot
-from registry_chain.state_sync import SnapshotMaker, SnapshotTaker, take_offer
+from registry_chain.state_sync import (
+    ChunkAnswer,
+    ChunkResult,
+    OfferResult,
+    SnapshotMaker,
+    SnapshotTaker,
+    StateSnapshot,
+    take_offer,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -40,39 +45,33 @@ class StateSnapshots:
 
     def list_snapshots(self) -> Sequence[StateSnapshot]:
         """Return the snapshots that are kept, newest first."""
-        return [
-            StateSnapshot(found.height, found.format, found.chunks, found.hash, found.metadata)
-            for found in self._maker.offers()
-        ]
+        return self._maker.offers()
 
     def load_chunk(self, height: int, format_: int, chunk: int) -> bytes:
         """Return a chunk of a snapshot, empty where it is not kept."""
         return self._maker.chunk(height, format_, chunk) or b""
 
-    def offer_snapshot(self, snapshot: StateSnapshot, app_hash: bytes) -> Offer:
+    def offer_snapshot(self, snapshot: StateSnapshot, app_hash: bytes) -> OfferResult:
         """Say whether to take a snapshot; `app_hash` is the proved one of its height."""
-        offered = OfferedSnapshot(
-            snapshot.height, snapshot.format, snapshot.chunks, snapshot.hash, snapshot.metadata
-        )
         answer, self._taker = take_offer(
-            offered, app_hash=app_hash, genesis=self._genesis, store=self._application.store
+            snapshot, app_hash=app_hash, genesis=self._genesis, store=self._application.store
         )
         if answer.reason:
             _log.warning("snapshot of height %d: %s", snapshot.height, answer.reason)
-        return Offer(answer.result)
+        return answer.result
 
-    def apply_chunk(self, index: int, chunk: bytes, sender: str) -> Applied:
+    def apply_chunk(self, index: int, chunk: bytes, sender: str) -> ChunkAnswer:
         """Take the next chunk; with the last one the application stands at the snapshot's height.
 
         Raises:
             StoreFullError, StoreStoppedError: it cannot be written.
         """
         if self._taker is None:
-            return Applied(Apply.ABORT)
+            return ChunkAnswer(ChunkResult.ABORT)
         answer = self._taker.apply(index, chunk, sender)
         if answer.reason:
             _log.warning("snapshot, chunk %d of %s: %s", index, sender, answer.reason)
         if self._taker.finished and not self._application.begun:
             self._application.take_over()
             self._on_taken()
-        return Applied(Apply(answer.result), answer.refetch, answer.rejected_senders)
+        return answer

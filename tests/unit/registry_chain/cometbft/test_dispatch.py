@@ -10,17 +10,13 @@ import pytest
 
 from registry_chain.engines.cometbft.calls import (
     Answered,
-    Applied,
-    Apply,
     ChainStart,
     Checked,
     DecidedBlock,
     Executed,
     FinalizedBlock,
     InitialState,
-    Offer,
     Standing,
-    StateSnapshot,
 )
 from registry_chain.engines.cometbft.dispatch import (
     FAILED,
@@ -30,6 +26,7 @@ from registry_chain.engines.cometbft.dispatch import (
 from registry_chain.engines.cometbft.messages import Request, Response
 from registry_chain.engines.embedded.sealing import APP_VERSION
 from registry_chain.state_machine.block import Misbehaviour, ValidatorUpdate
+from registry_chain.state_sync.verdicts import ChunkAnswer, ChunkResult, OfferResult, StateSnapshot
 from tests.support.abci_client import AbciClient, in_memory
 from tests.support.clauses import clause
 from tests.support.fake_consensus import LedgerApplication, Persisted
@@ -133,19 +130,19 @@ SNAPSHOT = StateSnapshot(40, 1, 3, b"hash", b"metadata")
         pytest.param("load_chunk", (40, 1, 2), {}, b"piece", marks=clause("CN-19")),
         *(
             pytest.param("offer_snapshot", (SNAPSHOT, b"s"), {}, offer, marks=clause("CN-19"))
-            for offer in Offer
+            for offer in OfferResult
         ),
         *(
             pytest.param(
-                "apply_chunk", (2, b"piece", "peer"), {}, Applied(result), marks=clause("CN-19")
+                "apply_chunk", (2, b"piece", "peer"), {}, ChunkAnswer(result), marks=clause("CN-19")
             )
-            for result in Apply
+            for result in ChunkResult
         ),
         pytest.param(
             "apply_chunk",
             (0, b"", "peer"),
             {},
-            Applied(Apply.RETRY, (0, 7), ("peer", "other")),
+            ChunkAnswer(ChunkResult.RETRY, (0, 7), ("peer", "other")),
             marks=clause("CN-19"),
         ),
     ],
@@ -318,10 +315,10 @@ def test_there_is_no_mempool_of_ours():
 
 @clause("CN-19")
 def test_an_offer_without_a_snapshot_is_rejected():
-    told = Told(offer_snapshot=Offer.ACCEPT)
+    told = Told(offer_snapshot=OfferResult.ACCEPT)
     request = Request()
     request.offer_snapshot.app_hash = b"s"
-    assert AbciApplication(told).answer(request).offer_snapshot.result == Offer.REJECT
+    assert AbciApplication(told).answer(request).offer_snapshot.result == OfferResult.REJECT
     assert told.asked == []
 
 
@@ -458,7 +455,7 @@ def test_queries_do_not_wait_for_a_block():
         assert asking.info().height == 3
         assert asking.list_snapshots()[0].height == 3
         assert asking.load_chunk(3, 1, 0) == b"3/1/0"
-        assert asking.offer_snapshot(SNAPSHOT, b"s") is Offer.ACCEPT
+        assert asking.offer_snapshot(SNAPSHOT, b"s") is OfferResult.ACCEPT
         assert thread.is_alive()
     finally:
         slow.go.set()

@@ -19,11 +19,11 @@ from registry_chain.state_sync import (
     FORMAT,
     ChunkResult,
     Manifest,
-    Offer,
     OfferAnswer,
     OfferResult,
     SnapshotMaker,
     SnapshotTaker,
+    StateSnapshot,
     clear_unfinished,
     is_unfinished,
     making,
@@ -70,12 +70,12 @@ class Offered:
         self.chunks = [chunk for chunk in found if chunk is not None]
         assert len(self.chunks) == len(found)
 
-    def offer(self, manifest: Manifest | None = None) -> Offer:
+    def offer(self, manifest: Manifest | None = None) -> StateSnapshot:
         manifest = self.manifest if manifest is None else manifest
         raw = manifest.to_bytes()
-        return Offer(manifest.height, FORMAT, len(manifest.chunks), manifest.hash, raw)
+        return StateSnapshot(manifest.height, FORMAT, len(manifest.chunks), manifest.hash, raw)
 
-    def answer(self, offer: Offer, **changes: object) -> OfferAnswer:
+    def answer(self, offer: StateSnapshot, **changes: object) -> OfferAnswer:
         arguments: dict[str, object] = {
             "app_hash": self.manifest.app_hash,
             "genesis": self.chain.genesis,
@@ -501,7 +501,7 @@ def test_a_manifest_past_a_limit_or_of_another_form_is_refused(offered: Offered)
         ),
     ]
     for bomb in bombs:
-        offer = Offer(7, FORMAT, 1, hashlib.sha256(bomb).digest(), bomb)
+        offer = StateSnapshot(7, FORMAT, 1, hashlib.sha256(bomb).digest(), bomb)
         assert offered.answer(offer).result is OfferResult.REJECT, bomb[:20].hex()
         # By its form, whatever else is wrong with it.
         with pytest.raises(MalformedError):

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from registry_chain.application import RegistryApplication
-from registry_chain.engines.cometbft.calls import Apply, Offer
 from registry_chain.engines.cometbft.consensus import Snapshots
 from registry_chain.engines.cometbft.state_snapshots import StateSnapshots
 from registry_chain.state_machine.block import BlockInput
 from registry_chain.state_sync import SnapshotMaker, is_unfinished
+from registry_chain.state_sync.verdicts import ChunkResult, OfferResult
 from registry_chain.storage.errors import StoreRefusedError
 from registry_chain.storage.integrity import find_damage
 from registry_chain.storage.memory import MemoryChainStore
@@ -42,23 +42,23 @@ def test_a_new_node_takes_the_state_and_goes_on(chain: DecidedChain, tmp_path: P
     )
     assert taking.list_snapshots() == []
     assert taking.load_chunk(height, 1, 0) == b""
-    assert taking.apply_chunk(0, b"", "peer").result is Apply.ABORT
+    assert taking.apply_chunk(0, b"", "peer").result is ChunkResult.ABORT
     (offered,) = giving.list_snapshots()
     app_hash = chain.application.info().app_hash
-    assert taking.offer_snapshot(offered, bytes(32)) is Offer.REJECT
+    assert taking.offer_snapshot(offered, bytes(32)) is OfferResult.REJECT
     other = dataclasses.replace(offered, format=7)
-    assert taking.offer_snapshot(other, app_hash) is Offer.REJECT_FORMAT
-    assert taking.offer_snapshot(offered, app_hash) is Offer.ACCEPT
+    assert taking.offer_snapshot(other, app_hash) is OfferResult.REJECT_FORMAT
+    assert taking.offer_snapshot(offered, app_hash) is OfferResult.ACCEPT
     for index in range(offered.chunks):
         chunk = giving.load_chunk(height, 1, index)
         wrong = taking.apply_chunk(index, chunk[:-1], "liar")
-        assert (wrong.result, wrong.refetch) == (Apply.RETRY, (index,))
-        assert wrong.reject_senders == ("liar",)
+        assert (wrong.result, wrong.refetch) == (ChunkResult.RETRY, (index,))
+        assert wrong.rejected_senders == ("liar",)
         assert not application.begun
-        assert taking.apply_chunk(index, chunk, "peer").result is Apply.ACCEPT
+        assert taking.apply_chunk(index, chunk, "peer").result is ChunkResult.ACCEPT
     assert taken == [height]
     assert application.info() == chain.application.info()
-    assert taking.offer_snapshot(offered, app_hash) is Offer.ABORT
+    assert taking.offer_snapshot(offered, app_hash) is OfferResult.ABORT
     with pytest.raises(StoreRefusedError):
         application.take_over()
     header = chain.block(time=chain.blocks[-1].header.time + 5).header
