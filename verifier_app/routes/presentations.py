@@ -72,7 +72,9 @@ def come_back() -> ResponseReturnValue:
     request_id = asking().returned(session_ids(), given)
     if request_id is None:
         raise not_brought_back()
-    keep_code(request_id, given)
+    if asking().progress(session_id(request_id))["state"] == "answered":
+        # The code of a wallet's no opens nothing, and would stand in the way of a later answer.
+        keep_code(request_id, given)
     return redirect(url_for("presentations.result", request_id=request_id), 303)
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from weid.clock import Clock
-from weid.encoding import JsonObject
+from weid.encoding import JsonObject, json_dumps
 from weid.errors import ProtocolError
 from weid.oauth.reply import TooOftenError
 from weid.openid4vp.presentation_result import report_json, result_json
@@ -30,6 +30,8 @@ from weid.verification.report import Verdict
 from weid.verification.request import PresentationRequest
 from weid.verifier import Verifier
 
+REPORT_BYTES: Final = 128 * 1024
+"""What is kept of an answer that is not accepted: past it the verdict alone, no details."""
 _SOURCE_CHARS: Final = 16
 """Enough to tell sources of one request apart; their addresses are not kept."""
 _BROKEN: Final[JsonObject] = {"verdict": "error", "conclusion": "Could not check", "problems": []}
@@ -126,6 +128,8 @@ class Answers:
         raise _answered_already()
 
     def _note_attempt(self, stored: Stored, source: str, report: JsonObject) -> None:
+        if len(json_dumps(report)) > REPORT_BYTES:
+            report = {**report, "problems": [], "reports": {}}
         self._note(
             stored,
             source,

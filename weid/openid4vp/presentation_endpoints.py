@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
+from weid.addresses import is_loopback_address
 from weid.clock import Clock
 from weid.crypto.jwe import KEY_AGREEMENT
 from weid.crypto.keys import KeyKind, PrivateKey, RandomBytes
@@ -321,8 +322,14 @@ def _check_asked(query: DcqlQuery, return_to: str | None) -> None:
             raise MalformedError(f"credentials of the format {one.format} are not verified here")
     if return_to is not None:
         parts = urlsplit(return_to)
-        if parts.scheme not in {"https", "http"} or not parts.netloc or parts.fragment:
-            raise MalformedError("the page to return to is not a web address")
+        # What comes back is a code that opens the answer: plain http is for this machine alone.
+        safe = parts.scheme == "https" or (parts.scheme == "http" and _is_here(parts.hostname))
+        if not safe or not parts.hostname or "@" in parts.netloc or parts.fragment:
+            raise MalformedError("the page to return to is not an https address")
+
+
+def _is_here(host: str | None) -> bool:
+    return host == "localhost" or is_loopback_address(host or "")
 
 
 def _public(result: JsonObject) -> JsonObject:

@@ -8,6 +8,7 @@ import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -242,6 +243,20 @@ def test_a_refusal_on_the_same_device_comes_back_too(clerk, wallet):
     assert reply.status_code == 303
     page = clerk.get(clerk.get(reply.headers["Location"]).headers["Location"]).text
     assert 'id="refused"' in page
+
+
+@clause("PP-47", "PP-55")
+def test_after_a_no_on_the_same_device_the_wallet_may_still_answer(clerk, wallet):
+    path = clerk.begin(device="same")
+    asked = wallet.read(clerk.link(path))
+    back = urlsplit(wallet.client.refuse(asked))
+    assert clerk.get(f"{back.path}?{back.query}").status_code == 303
+    assert 'id="open-wallet"' in clerk.get(path).text
+    back = urlsplit(wallet.client.answer(asked, wallet.texts(asked)))
+    # Before the wallet has brought the browser back, no code stands in the way.
+    assert 'id="elsewhere"' in clerk.get(path).text
+    assert clerk.get(f"{back.path}?{back.query}").status_code == 303
+    assert "Ada Lovelace" in clerk.get(f"{path}/result").text
 
 
 # --- What strangers try --------------------------------------------------------------------------

@@ -442,10 +442,28 @@ def test_a_format_that_is_not_verified_is_not_asked_for(desk: Desk):
 
 
 @clause("PP-55")
-@pytest.mark.parametrize("page", ["javascript:alert(1)", "/result", "https://a.example/#x", ""])
-def test_a_page_to_return_to_is_a_web_address(desk: Desk, page: str):
-    with pytest.raises(MalformedError, match="web address"):
+@pytest.mark.parametrize(
+    "page",
+    [
+        "javascript:alert(1)",
+        "/result",
+        "https://a.example/#x",
+        "https://user@a.example/",
+        "https://:443/",
+        "http://shop.example/back",
+        "http://127.0.0.1.evil.example/",
+        "",
+    ],
+)
+def test_a_page_to_return_to_is_an_https_address(desk: Desk, page: str):
+    with pytest.raises(MalformedError, match="https address"):
         desk.begin(return_to=page)
+
+
+@clause("PP-55")
+@pytest.mark.parametrize("host", ["127.0.0.1:8002", "[::1]:8002", "localhost"])
+def test_or_one_of_this_machine_for_development(desk: Desk, host: str):
+    assert desk.begin(return_to=f"http://{host}/back")
 
 
 def test_an_id_is_never_given_twice():

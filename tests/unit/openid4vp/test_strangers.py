@@ -8,11 +8,14 @@ from tests.support.clauses import clause
 from tests.support.world import World
 from tests.unit.openid4vp.asking import FORM, Desk, posted
 from tests.unit.openid4vp.test_presentation_endpoints import body, refused
+from weid.encoding import json_dumps
 from weid.errors import ProtocolError
 from weid.oauth.reply import EndpointRequest, Reply
+from weid.openid4vp.presentation_answer import REPORT_BYTES
 from weid.openid4vp.presentation_endpoints import NewPresentation
 from weid.openid4vp.presentation_session import SOURCES, TRIES, TRIES_SECONDS
 from weid.openid4vp.response import PresentationResponse
+from weid.verification.dcql import DcqlQuery
 
 RETURN = "https://verifier.example/wallets/return"
 
@@ -154,3 +157,19 @@ def test_what_is_kept_of_sources_is_bounded_and_is_no_address(desk):
     assert len(stored.session.tries) == SOURCES
     assert b"192.0.2" not in stored.raw
     assert post_from(desk, begun, good, "192.0.2.1").status == 200
+
+
+@clause("PP-59", "PP-60")
+def test_a_report_of_any_size_does_not_spoil_the_session(desk):
+    """Sixteen queries with sixteen bad presentations each: what is kept stays small."""
+    asked = [desk.asked(id=f"q{number}", multiple=True) for number in range(16)]
+    begun = desk.endpoints.begin(DcqlQuery.from_json({"credentials": asked}), encrypted=False)
+    state = str(desk.wallet.read_request(begun.link).request.state)
+    answers = {f"q{number}": [f"a~{n}" for n in range(16)] for number in range(16)}
+    form = {"vp_token": json_dumps(answers).decode(), "state": state}
+    refused(desk.post(begun, form))
+    stored = desk.endpoints._kept.load(begun.request_id, now=desk.world.clock.now())
+    assert len(stored.raw) < REPORT_BYTES
+    shown = desk.state(begun)
+    assert shown["state"] == "not_accepted"
+    assert shown["report"]["verdict"] == "rejected"
