@@ -266,13 +266,14 @@ class PresentationEndpoints:
             opened |= {"state": "refused", "error": session.declined}
         return opened
 
-    def _open(self, request_id: str) -> tuple[Stored, Requested]:
+    def _open(self, request_id: str, *, posted: bool = False) -> tuple[Stored, Requested]:
         stored = self._kept.load(request_id, now=self.clock.now())
         session = None if stored is None else stored.session
         if stored is None or isinstance(session, Expired):
             raise ProtocolError("invalid_request", "there is no such request, or not any more")
         if not isinstance(session, Requested):
-            self._answers.note_again(stored)
+            if posted:
+                self._answers.note_again(stored)
             raise ProtocolError("invalid_request", "the request is answered already", status=409)
         return stored, session
 
@@ -291,7 +292,7 @@ class PresentationEndpoints:
         return text_reply(_encrypted_for(text, metadata), CONTENT_TYPE)
 
     def _response(self, request_id: str, post: EndpointRequest) -> Reply:
-        stored, session = self._open(request_id)
+        stored, session = self._open(request_id, posted=True)
         fields = _fields(post, _POST_BYTES)
         request = PresentationRequest.from_json(session.request)
         key = session.decryption_key

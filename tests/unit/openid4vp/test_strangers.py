@@ -173,3 +173,15 @@ def test_a_report_of_any_size_does_not_spoil_the_session(desk):
     shown = desk.state(begun)
     assert shown["state"] == "not_accepted"
     assert shown["report"]["verdict"] == "rejected"
+
+
+@clause("PP-58", "V6")
+def test_who_reads_an_answered_request_is_no_second_answer(desk):
+    begun = desk.begin(encrypted=False)
+    good = good_form(desk, begun)
+    assert desk.post(begun, good).status == 200
+    for post in (None, EndpointRequest(b"", {"Content-Type": FORM})):
+        refused(desk.endpoints.request_object(begun.request_id, post), 409)
+    assert desk.state(begun)["answered_again"] is False
+    refused(desk.post(begun, good), 409)
+    assert desk.state(begun)["answered_again"] is True
