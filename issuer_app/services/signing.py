@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -76,6 +76,7 @@ class Signing:
         holder_keys: Sequence[PublicKey],
         *,
         issuance_id: str,
+        is_open: Callable[[str], bool] = lambda _issuance_id: True,
     ) -> list[SignedCopy]:
         """Return the credentials of an offered certificate, one for each key that proved itself.
 
@@ -83,7 +84,8 @@ class Signing:
         its DID. The same keys asking again get the same credentials. The first takes the place that
         was reserved for the certificate; each further one a place of its own, at random. The first
         issuance that gets one gets those of the other configurations too, and no other issuance
-        gets any (IP-78): one citizen has them all.
+        gets any (IP-78): one citizen has them all. `is_open` says, when nobody else can write any
+        more, whether the issuance was not withdrawn meanwhile.
 
         Raises:
             ProtocolError: the certificate is not in force any more, or belongs to other keys or to
@@ -93,7 +95,7 @@ class Signing:
         status_list = self._list_of_copies(certificate_id, len(keys))
         with self._database.write():
             row = self._row(certificate_id)
-            if row["status"] != "valid":
+            if row["status"] != "valid" or not is_open(issuance_id):
                 raise ProtocolError("credential_request_denied", "it is not available any more")
             if row["state"] == "signed" and row["issuance_id"] != issuance_id:
                 raise ProtocolError("credential_request_denied", "it was given to another offer")

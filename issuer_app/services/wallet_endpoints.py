@@ -246,6 +246,7 @@ class WalletEndpoints:
             request.configuration_id,
             request.holder_keys,
             issuance_id=request.issuance_id,
+            is_open=self.endpoints.is_open,
         )
         try:
             # Whoever comes first anchors for all who wait; the others find theirs done.

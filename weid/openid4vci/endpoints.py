@@ -144,6 +144,14 @@ class IssuerEndpoints:
             self._issuer.forget(issuance_id, stored.session)
         return removed
 
+    def is_open(self, issuance_id: str) -> bool:
+        """Return whether an offer, or what it led to, is neither withdrawn nor over.
+
+        An issuer that withdraws offers asks this where it signs, under the same lock: a wallet
+        whose token was judged a moment earlier may still be on its way.
+        """
+        return self._circumstances.issuances.load(issuance_id) is not None
+
     def issuer_metadata(self) -> IssuerMetadata:
         """Return the credential issuer's metadata."""
         return self._issuer.issuer_metadata()

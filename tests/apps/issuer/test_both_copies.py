@@ -85,3 +85,29 @@ def test_not_even_with_the_keys_of_the_first(certified):
     for configuration in (PLAIN, CHAINED):
         with pytest.raises(ProtocolError, match="another offer"):
             signing.redeem(certificate_id, configuration, keys, issuance_id="two")
+
+
+@clause("I22", "IP-78")
+def test_a_wallet_that_comes_while_its_offer_is_made_anew_gets_nothing(certified, monkeypatch):
+    """The officer makes the offer anew after the token was judged and before anything is signed."""
+    office = certified
+    certificate_id = office.certificates()[0]["id"]
+    wallet = new_wallet(office)
+    decisions = office.services.decisions
+
+    def interrupt(organisation, asked):
+        monkeypatch.undo()
+        office.services.offers.renew(office.person, certificate_id)
+        return decisions.ask(organisation, asked)
+
+    uri = offer_uri(office, certificate_id)
+    monkeypatch.setattr(office.services.wallets._decisions, "ask", interrupt)
+    found = wallet.accept_all(uri, transport=AppTransport(office), trust=trust_of(office), copies=1)
+    assert not found.kept
+    assert office.certificates()[0]["state"] == "offered"
+    again = offer_uri(office, certificate_id)
+    kept = wallet.accept_all(
+        again, transport=AppTransport(office), trust=trust_of(office), copies=1
+    ).kept
+    assert len(kept) == 2
+    wallet.close()
