@@ -141,9 +141,13 @@ def _code_in(address: str) -> str:
 
 def _in_words(answer: JsonObject) -> str:
     lines = [str(answer.get("state", ""))]
+    if "error" in answer:
+        lines.append(f"  a wallet says: {answer['error']}; the request stays open")
     report: Any = answer.get("report")
     if isinstance(report, dict):
-        lines[0] += f": {report.get('conclusion', '')}"
+        # After a wallet's no the report is of an answer before it.
+        whose = "  an answer before" if "error" in answer else lines.pop()
+        lines.append(f"{whose}: {report.get('conclusion', '')}")
         lines += [f"  {one['detail']}" for one in _objects(report.get("problems"))]
         reports: Any = report.get("reports")
         every = reports.values() if isinstance(reports, dict) else ()
@@ -158,8 +162,6 @@ def _in_words(answer: JsonObject) -> str:
             f" {one.get('hash_algorithm')} {one.get('hash')}"
             for one in _objects(report.get("transactions"))
         ]
-    if "error" in answer:
-        lines.append(f"  the wallet says: {answer['error']}")
     return visible("\n".join(lines))
 
 

@@ -50,7 +50,7 @@ class _SessionDecides:
 class Posted:
     """What a wallet posted, the response code that it will get, and from where it came."""
 
-    answer: PresentationResponse | ErrorResponse
+    answer: PresentationResponse | ErrorResponse = field(repr=False)
     code: str = field(default="", repr=False)
     source: str = field(default="", repr=False)
 

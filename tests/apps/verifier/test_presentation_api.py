@@ -292,7 +292,7 @@ def test_a_refusal_is_told(shell, wallet):
     made = shell.json("verifier", "request", "--dcql", "query.json", LOCAL)
     wallet.client.refuse(wallet.read(made["request"]))
     _, out, _ = shell.run("verifier", "status", made["id"], LOCAL)
-    assert out == "refused\n  the wallet says: access_denied\n"
+    assert out == "refused\n  a wallet says: access_denied; the request stays open\n"
 
 
 def test_the_link_can_be_drawn(shell):
