@@ -59,6 +59,8 @@ class WalletSettings(BaseModel):
     """Copies of a certificate that a wallet may ask for at once, each for a key of its own."""
     key_attesters: tuple[dict[str, Any], ...] = ()
     """Public JWKs of makers of key storages whose attestations count."""
+    key_attester_authorities: tuple[Path, ...] = ()
+    """Certificates (PEM) of authorities that certify makers of key storages, and nobody else."""
     key_attestation_required: bool = False
     encryption_required: bool = False
     """Refuse credential requests that are not encrypted, or want no encrypted response."""
@@ -79,8 +81,12 @@ class WalletSettings(BaseModel):
     def _together(self) -> Self:
         if self.attestation_required and not (self.attesters or self.attester_authorities):
             raise ValueError("attestation_required needs attesters, else no wallet can come in")
-        if self.key_attestation_required and not self.key_attesters:
-            raise ValueError("key_attestation_required needs key_attesters")
+        if self.key_attestation_required and not (
+            self.key_attesters or self.key_attester_authorities
+        ):
+            raise ValueError(
+                "key_attestation_required needs key_attesters or key_attester_authorities"
+            )
         if self.offer_grant == "authorization_code" and not self.has_page:
             raise ValueError("offers for the page need known wallets or attesters")
         return self
@@ -90,12 +96,20 @@ class WalletSettings(BaseModel):
         """Whether any wallet could use the authorization page."""
         return bool(self.known or self.attesters or self.attester_authorities)
 
-    def issuance_policy(self) -> IssuancePolicy:
-        """Return what is demanded of credential requests."""
-        keys = tuple(PublicKey.from_jwk(key) for key in self.key_attesters)
+    def issuance_policy(self, clock: Clock) -> IssuancePolicy:
+        """Return what is demanded of credential requests.
+
+        Raises:
+            SettingsError: a file of `key_attester_authorities` cannot be used.
+        """
         return IssuancePolicy(
             batch_size=self.batch_size,
-            key_attesters=TrustedAttesters(keys),
+            key_attesters=_attesters(
+                self.key_attesters,
+                self.key_attester_authorities,
+                clock,
+                setting="key_attester_authorities",
+            ),
             key_attestation_required=self.key_attestation_required,
             encryption_required=self.encryption_required,
         )
@@ -106,15 +120,13 @@ class WalletSettings(BaseModel):
         Raises:
             SettingsError: a file of `attester_authorities` cannot be used.
         """
-        authorities = tuple(one for path in self.attester_authorities for one in _authorities(path))
         return AuthorizationPolicy(
             find_approval=find_approval if self.has_page else None,
             clients=tuple(
                 PublicClient(known.client_id, known.redirect_uris) for known in self.known
             ),
-            attesters=TrustedAttesters(
-                tuple(PublicKey.from_jwk(key) for key in self.attesters),
-                AttesterChains(authorities, clock) if authorities else None,
+            attesters=_attesters(
+                self.attesters, self.attester_authorities, clock, setting="attester_authorities"
             ),
             attestation_required=self.attestation_required,
             attestation_challenge_required=self.attestation_challenge_required,
@@ -124,8 +136,19 @@ class WalletSettings(BaseModel):
         )
 
 
-def _authorities(path: Path) -> tuple[Certificate, ...]:
-    what = f"wallets.attester_authorities: {path}"
+def _attesters(
+    keys: tuple[dict[str, Any], ...], files: tuple[Path, ...], clock: Clock, *, setting: str
+) -> TrustedAttesters:
+    """Return who is trusted to attest: by key, and by a certificate of these authorities."""
+    authorities = tuple(one for path in files for one in _authorities(path, setting))
+    return TrustedAttesters(
+        tuple(PublicKey.from_jwk(key) for key in keys),
+        AttesterChains(authorities, clock) if authorities else None,
+    )
+
+
+def _authorities(path: Path, setting: str) -> tuple[Certificate, ...]:
+    what = f"wallets.{setting}: {path}"
     try:
         found = certificates_from_pem(path.read_bytes(), what=what)
     except OSError as error:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from verifier_app.wallet_settings import WalletSettings
 from weid.clock import Clock
-from weid.crypto.certificates import CertificateChain
+from weid.crypto.certificates import Certificate, CertificateChain, certificates_from_pem
 from weid.crypto.key_file import load_key_file
 from weid.crypto.keys import KeyKind, PrivateKey
 from weid.crypto.signer import InMemorySigner
@@ -178,6 +178,29 @@ def _read_chain(path: Path) -> CertificateChain:
         raise MalformedError(
             f"the certificate chain {path} cannot be used: {error.message}", hint=error.hint
         ) from None
+
+
+def read_authorities(paths: Iterable[Path]) -> tuple[Certificate, ...]:
+    """Return the certificates of authorities in PEM files.
+
+    Raises:
+        MalformedError: a file cannot be used, or holds a certificate that is no authority's.
+    """
+    return tuple(one for path in paths for one in _authorities_in(path))
+
+
+def _authorities_in(path: Path) -> tuple[Certificate, ...]:
+    what = f"certificate_authorities: {path}"
+    try:
+        found = certificates_from_pem(path.read_bytes(), what=what)
+    except OSError as error:
+        raise MalformedError(f"{what} cannot be read: {error.strerror}") from None
+    if not all(one.is_authority for one in found):
+        raise MalformedError(
+            f"{what} holds a certificate that is no authority's",
+            hint="name the authority's own certificate, not one that it made for somebody.",
+        )
+    return tuple(found)
 
 
 def check_place(identity: VerifierIdentity, place: str) -> None:

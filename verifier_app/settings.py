@@ -113,6 +113,9 @@ class Settings(BaseModel):
     auto_clear_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
     request_seconds: Annotated[int, Field(ge=30, le=3600)] = 300
     head_folder: Path
+    certificate_authorities: list[Path] = []
+    """Certificates (PEM) to one of which the chain of an issuer that signs with one must lead. What
+    the registry says of its key counts in any case; none: the registry alone decides."""
     wallets: WalletSettings | None = None
     """How wallets are asked online; None: they are not."""
     unsafe_loopback_http: bool = False

@@ -13,7 +13,13 @@ from flask import Flask
 from verifier_app.app import create_app
 from verifier_app.counter import Counter
 from verifier_app.hooks import Hooks
-from verifier_app.identity import check_place, open_identity, read_token, tell_unknown_key
+from verifier_app.identity import (
+    check_place,
+    open_identity,
+    read_authorities,
+    read_token,
+    tell_unknown_key,
+)
 from verifier_app.policies_seen import PoliciesSeen
 from verifier_app.presentations import PATH, Presentations, note
 from verifier_app.settings import Settings, TrustedNetworkSettings
@@ -84,6 +90,7 @@ def build(settings: Settings, *, clock: Clock) -> Flask:
         status_credentials=HttpStatusCredentials(lists),
         accept_shown_codes=settings.allow_shown,
         accept_unbound_credentials=settings.allow_unbound,
+        certificate_authorities=read_authorities(settings.certificate_authorities),
     )
     templates = TemplatesSeen(readers)
     verifier = Verifier(settings.public_url, policy=policy, clock=clock)

@@ -109,7 +109,7 @@ class WalletEndpoints:
             observe=self._observe,
             policy=settings.wallets.policy(self._find_approval, clock),
             metadata_signer=agency.metadata_signer,
-            issuance=settings.wallets.issuance_policy(),
+            issuance=settings.wallets.issuance_policy(clock),
             observe_notice=signing.observe_notice,
             paused=settings.pause_path.exists,
         )

@@ -16,6 +16,7 @@ from weid.errors import MalformedError
 
 if TYPE_CHECKING:
     from weid.credential.issuance_anchor import IssuanceAnchor
+    from weid.crypto.certificates import Certificate
     from weid.verification.policy import TrustPolicy
     from weid.verification.report import VerificationReport
     from weid.verification.request import PresentationRequest
@@ -50,6 +51,14 @@ Exit codes
     help="Its issuance anchor, where the issuer's key was compromised later.",
 )
 @click.option(
+    "--certificate-authority",
+    "authorities",
+    type=INPUT,
+    multiple=True,
+    help="Certificate (PEM) to which the chain of an issuer that signs with one must lead, beside"
+    " what the registry says of its key (several may be given).",
+)
+@click.option(
     "--without-status",
     is_flag=True,
     help="Accept what names no status list: nothing tells then whether it was revoked.",
@@ -69,6 +78,7 @@ def verify(  # noqa: PLR0913 - each is one option
     shown: bool,
     unbound: bool,
     anchor_file: Path | None,
+    authorities: tuple[Path, ...],
     without_status: bool,
     leeway: int | None,
     options: RegistryOptions,
@@ -95,12 +105,30 @@ def verify(  # noqa: PLR0913 - each is one option
     }
     if leeway is not None:
         choices["leeway"] = leeway
+    if authorities:
+        choices["certificate_authorities"] = _authorities(authorities)
     if w3c:
         choices["status_credentials"] = open_status_credentials(options)
     policy = trust_policy(session, options, **choices)
     report = _verify(session, policy, text, request, anchor, shown=shown, w3c=w3c)
     _show(session, report, policy)
     ctx.exit(report.exit_code)
+
+
+def _authorities(files: tuple[Path, ...]) -> tuple[Certificate, ...]:
+    from weid.crypto.certificates import certificates_from_pem  # noqa: PLC0415 - when used
+
+    found = tuple(
+        certificate
+        for file in files
+        for certificate in certificates_from_pem(file.read_bytes(), what=str(file))
+    )
+    if not all(one.is_authority for one in found):
+        raise MalformedError(
+            "a certificate of --certificate-authority is no authority's",
+            hint="name the authority's own certificate, not one that it made for somebody.",
+        )
+    return found
 
 
 def _w3c_kind(text: str, *, shown: bool, asked: bool) -> bool:

@@ -20,6 +20,7 @@ from weid.cli.wallet_trust import trust_in_issuer, unverified_option
 from weid.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from weid.oauth.attested_sender import WalletAttestation
     from weid.openid4vci.client import OfferPreview
     from weid.verification.policy import TrustPolicy
     from weid.wallet.acceptance import Accepted, Browser, Wait
@@ -80,6 +81,14 @@ def wait_option(command: Callable[..., object]) -> Callable[..., object]:
     default=0,
     help="Port of this machine that the browser comes back to (default: any).",
 )
+@click.option(
+    "--attestation",
+    "attestation_file",
+    type=INPUT,
+    help="What the maker of your wallet vouches with, for issuers that ask for it (with its key).",
+)
+@click.option("--attestation-key", type=INPUT, help="The key file that it names.")
+@click.option("--attestation-passphrase-file", type=INPUT, help="Passphrase of that key file.")
 @wait_option
 @private_host_option
 @unverified_option
@@ -96,6 +105,9 @@ def accept(  # noqa: PLR0913 - each is one option
     copies: int,
     client_id: str,
     redirect_port: int,
+    attestation_file: Path | None,
+    attestation_key: Path | None,
+    attestation_passphrase_file: Path | None,
     patience: int,
     private_hosts: tuple[str, ...],
     unverified: bool,
@@ -118,6 +130,9 @@ def accept(  # noqa: PLR0913 - each is one option
                 "neither an openid-credential-offer:// text nor a file", param_hint="OFFER"
             )
         offer = read_input(Path(offer))
+    attestation = _attestation(
+        session, attestation_file, attestation_key, attestation_passphrase_file
+    )
     transport = GuardedTransport(
         private_hosts=private_hosts, allow_loopback_http=unsafe_loopback_http
     )
@@ -135,6 +150,7 @@ def accept(  # noqa: PLR0913 - each is one option
             tx_code=code,
             browser=browser,
             copies=copies,
+            attestation=attestation,
             wait=_wait(session, patience),
             agree=lambda consent: ask(session, consent, yes=yes),
         )
@@ -181,6 +197,21 @@ def collect(  # noqa: PLR0913 - each is one option
         wait=_wait(session, patience),
     )
     _tell(session, accepted)
+
+
+def _attestation(
+    session: Session, file: Path | None, key: Path | None, passphrase_file: Path | None
+) -> WalletAttestation | None:
+    """Return the attestation of this wallet, None where none is given."""
+    if file is None and key is None:
+        return None
+    if file is None or key is None:
+        raise click.UsageError("--attestation and --attestation-key go together")
+    from weid.cli.authors import load_signer  # noqa: PLC0415 - imported when used
+    from weid.oauth.attested_sender import WalletAttestation  # noqa: PLC0415 - same
+
+    signer = load_signer(key, passphrase_file)
+    return WalletAttestation.open(read_input(file), signer, clock=session.clock)
 
 
 def _tell(session: Session, accepted: Accepted) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
@@ -36,7 +36,7 @@ class DpopSender:
     signer: Signer | None = field(default=None, repr=False)
     nonces: dict[str, str] = field(default_factory=dict, repr=False)
 
-    def post(
+    def post(  # noqa: PLR0913 - the parts of a request
         self,
         url: str,
         body: bytes,
@@ -45,8 +45,11 @@ class DpopSender:
         accept: str,
         access_token: str | None = None,
         max_bytes: int = limits.FETCH_BYTES,
+        further: Callable[[], Mapping[str, str]] = dict,
     ) -> HttpReply:
         """Post to an endpoint; a server that wants a (fresh) nonce is asked once more with it.
+
+        `further` makes more headers, anew for each time that it is asked.
 
         Raises:
             TransportError: the address is refused or does not answer.
@@ -58,7 +61,7 @@ class DpopSender:
                 body,
                 content_type=content_type,
                 accept=accept,
-                headers=self._headers(url, access_token),
+                headers={**self._headers(url, access_token), **further()},
                 max_bytes=max_bytes,
             )
             self._learn(url, reply)

@@ -13,6 +13,8 @@ from weid.clock import Clock
 from weid.crypto.keys import KeyKind, PrivateKey, RandomBytes
 from weid.crypto.signer import InMemorySigner, Signer
 from weid.errors import MalformedError, WalletError
+from weid.oauth.attested_sender import AttestedSender, WalletAttestation
+from weid.oauth.client_attestation import METHOD
 from weid.oauth.dpop_sender import DpopSender
 from weid.openid4vci.authorization_request import DETAILS_TYPE
 from weid.openid4vci.delivery import (
@@ -72,11 +74,17 @@ class WalletClient:
         """
         return IssuerDirectory(self._transport).read_offer(uri)
 
-    def begin(self, preview: OfferPreview) -> Redemption:
-        """Begin to redeem an offer; nothing is sent yet."""
+    def begin(
+        self, preview: OfferPreview, attestation: WalletAttestation | None = None
+    ) -> Redemption:
+        """Begin to redeem an offer; nothing is sent yet.
+
+        `attestation` is what the maker of this wallet vouches with, sent where the issuer's server
+        takes that.
+        """
         kind = _dpop_kind(preview.server)
         key = None if kind is None else PrivateKey.generate(kind, random=self._random)
-        return Redemption(preview, self._sender(key), self._random, key)
+        return Redemption(preview, self._sender(key), self._random, key, attestation)
 
     def counter(self, credential_issuer: str, token: str, key: PrivateKey | None) -> Counter:
         """Return an issuer's endpoints for a token of an earlier redemption.
@@ -123,9 +131,15 @@ class Redemption:
         sender: DpopSender,
         random: RandomBytes,
         key: PrivateKey | None,
+        attestation: WalletAttestation | None = None,
     ) -> None:
         self._preview = preview
         self._sender = sender
+        server = preview.server
+        wanted = METHOD in (server.token_endpoint_auth_methods_supported or ())
+        self._server = AttestedSender(
+            sender, server.issuer, server.challenge_endpoint, attestation if wanted else None
+        )
         self._random = random
         self.key = key
 
@@ -152,7 +166,7 @@ class Redemption:
 
         Raises: as `begin_sign_in`.
         """
-        return begin_sign_in(self._preview, identity, self._sender, self._random)
+        return begin_sign_in(self._preview, identity, self._server, self._random)
 
     def with_answer(self, sign_in: SignIn, answer: str) -> Counter:
         """Redeem what the browser brought back: the whole URL that it was sent to.
@@ -163,7 +177,7 @@ class Redemption:
         return self._open(sign_in.token_form(answer))
 
     def _open(self, form: bytes) -> Counter:
-        reply = self._sender.post(
+        reply = self._server.post(
             self._preview.server.token_endpoint, form, content_type=FORM, accept=JSON
         )
         token = read_reply(reply, TokenResponse, "the token response")

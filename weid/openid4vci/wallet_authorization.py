@@ -15,7 +15,7 @@ from pydantic import Field
 from weid.crypto.keys import RandomBytes
 from weid.encoding import base64url_encode, json_dumps
 from weid.errors import MalformedError, ProtocolError, WalletError
-from weid.oauth.dpop_sender import DpopSender
+from weid.oauth.attested_sender import AttestedSender
 from weid.oauth.pkce import METHOD, challenge_of
 from weid.openid4vci.authorization_request import DETAILS_TYPE
 from weid.openid4vci.discovery import OfferPreview
@@ -96,12 +96,13 @@ class SignIn:
 
 
 def begin_sign_in(
-    preview: OfferPreview, identity: AppIdentity, sender: DpopSender, random: RandomBytes
+    preview: OfferPreview, identity: AppIdentity, sender: AttestedSender, random: RandomBytes
 ) -> SignIn:
     """Begin a sign-in; the request is pushed where the server takes that.
 
     Raises:
-        WalletError: the offer needs none, or the server's page is not one to use.
+        WalletError: the offer needs none, or the server's page is not one to use; or the wallet's
+            attestation is of another client.
         ProtocolError: the server refuses the pushed request.
         TransportError: an address is refused or does not answer.
     """
@@ -124,8 +125,14 @@ def begin_sign_in(
     }
     if preview.grant.issuer_state is not None:
         fields["issuer_state"] = preview.grant.issuer_state
-    if sender.signer is not None:
-        fields["dpop_jkt"] = sender.signer.public_key.thumbprint()
+    attested = sender.attestation
+    if attested is not None and attested.client_id != identity.client_id:
+        raise WalletError(
+            "the wallet's attestation is of another client",
+            hint=f"Sign in as {display_text(attested.client_id)}.",
+        )
+    if sender.sender.signer is not None:
+        fields["dpop_jkt"] = sender.sender.signer.public_key.thumbprint()
     if server.pushed_authorization_request_endpoint is not None:
         reply = sender.post(
             server.pushed_authorization_request_endpoint,

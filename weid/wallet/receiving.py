@@ -20,6 +20,7 @@ from weid.errors import (
     WalletFileError,
     WeidError,
 )
+from weid.oauth.attested_sender import WalletAttestation
 from weid.openid4vci.client import (
     Deferred,
     Delivery,
@@ -76,6 +77,7 @@ class ReceivingWallet(Vault):
         tx_code: str | None = None,
         browser: Browser | None = None,
         copies: int = COPIES,
+        attestation: WalletAttestation | None = None,
         wait: Wait | None = None,
         agree: Agree | None = None,
     ) -> HeldCredential:
@@ -99,6 +101,7 @@ class ReceivingWallet(Vault):
             tx_code=tx_code,
             browser=browser,
             copies=copies,
+            attestation=attestation,
             wait=wait,
             agree=agree,
         ).first()
@@ -113,6 +116,7 @@ class ReceivingWallet(Vault):
         tx_code: str | None = None,
         browser: Browser | None = None,
         copies: int = COPIES,
+        attestation: WalletAttestation | None = None,
         wait: Wait | None = None,
         agree: Agree | None = None,
     ) -> Accepted:
@@ -124,8 +128,9 @@ class ReceivingWallet(Vault):
         kept, and nothing is redeemed while they cannot be asked. Where they go away meanwhile, what
         came is kept without a question as not verified yet, for `verify`. `accept_unverified` keeps
         whatever came, whoever signed it. At most `copies` copies of each credential are asked for,
-        each for a key of its own, where the issuer gives several. What is not decided yet is asked
-        for again as long as `wait` waits, and later with `collect`.
+        each for a key of its own, where the issuer gives several. `attestation` goes to issuers
+        that ask wallets for one. What is not decided yet is asked for again as long as `wait`
+        waits, and later with `collect`.
 
         Raises: as `accept`, for what concerns the offer as a whole.
         """
@@ -143,7 +148,7 @@ class ReceivingWallet(Vault):
         # that is bound to a key nobody has.
         number = max(1, min(copies, preview.copies))
         keys = self.new_keys(kind for kind in kinds for _ in range(number))
-        redemption = client.begin(preview)
+        redemption = client.begin(preview, attestation)
         try:
             counter = open_counter(redemption, preview, tx_code, browser)
         except (ProtocolError, WalletError):

@@ -12,7 +12,7 @@ from issuer_app.errors import SettingsError
 from issuer_app.settings import load_settings
 from issuer_app.wallet_settings import WalletSettings
 from tests.apps.issuer.support import NOW, ORIGIN, people, rows_csv
-from tests.apps.issuer.wallets import AppTransport, offer_uri
+from tests.apps.issuer.wallets import AppTransport, new_wallet, offer_uri, trust_of
 from tests.support.certificates import Authority, pem, x5c
 from tests.support.clauses import clause
 from tests.support.world import START
@@ -20,9 +20,12 @@ from weid.clock import FixedClock
 from weid.crypto.jws import parse_jws, verify_jws
 from weid.crypto.keys import PrivateKey
 from weid.crypto.signer import InMemorySigner
+from weid.errors import MalformedError, ProtocolError
+from weid.oauth.attested_sender import WalletAttestation
 from weid.oauth.client_attestation import create_attestation_proof, create_client_attestation
 from weid.oauth.dpop import create_dpop_proof
 from weid.oauth.pkce import challenge_of
+from weid.openid4vci.key_attestation import KeyAttestations, create_key_attestation
 from weid.openid4vci.proof import create_key_proof
 
 FORM = "application/x-www-form-urlencoded"
@@ -346,6 +349,73 @@ def test_of_a_listed_wallet_only_the_place_is_said(paged):
     assert 'id="unlisted"' not in text
 
 
+# --- Our wallet, where its maker vouches for it ---------------------------------------------------
+
+
+def attestation_for(office, **changes) -> str:
+    given = {
+        "client_id": CLIENT, "key": KEY.public_key, "expires_at": office.clock.now() + 600,
+        "header": {}, **changes,
+    }  # fmt: skip
+    return create_client_attestation(ATTESTER, **given)
+
+
+@clause("IP-81")
+@pytest.mark.parametrize("challenged", [True, False])
+def test_our_wallet_shows_its_attestation_where_one_is_asked_for(new_office, challenged):
+    wallets = {
+        "attesters": WALLETS["attesters"], "attestation_required": True, "dpop_required": True,
+        "attestation_challenge_required": challenged,
+    }  # fmt: skip
+    office = new_office(wallets=wallets)
+    office.issue(rows_csv(*people(1)))
+    [row] = office.certificates()
+    wallet = new_wallet(office)
+    given = {"transport": AppTransport(office), "trust": trust_of(office), "copies": 1}
+    with pytest.raises(ProtocolError, match="invalid_client"):
+        wallet.accept(offer_uri(office, row["id"]), **given)
+    attestation = WalletAttestation.open(attestation_for(office), KEY, clock=office.clock)
+    assert wallet.accept(offer_uri(office, row["id"]), attestation=attestation, **given)
+    wallet.close()
+
+
+@clause("IP-81")
+def test_an_attestation_goes_to_nobody_who_does_not_ask_for_one(office):
+    office.issue(rows_csv(*people(1)))
+    [row] = office.certificates()
+    wallet, transport = new_wallet(office), AppTransport(office)
+    sent = []
+    post = transport.post
+    transport.post = lambda url, body, **more: (
+        sent.append(more.get("headers") or {}) or post(url, body, **more)
+    )
+    attestation = WalletAttestation.open(attestation_for(office), KEY, clock=office.clock)
+    wallet.accept(
+        offer_uri(office, row["id"]),
+        transport=transport,
+        trust=trust_of(office),
+        attestation=attestation,
+    )
+    assert not any("OAuth-Client-Attestation" in headers for headers in sent)
+    wallet.close()
+
+
+@clause("IP-81")
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"key": ATTESTER.public_key}, "another key"),
+        ({"expires_at": NOW - 1}, "expired"),
+        ({"client_id": ""}, "sub"),
+    ],
+)
+def test_an_attestation_that_is_not_this_wallets_is_not_used(office, changes, why):
+    with pytest.raises(MalformedError, match=why):
+        WalletAttestation.open(attestation_for(office, **changes), KEY, clock=office.clock)
+    with pytest.raises(MalformedError):
+        WalletAttestation.open("no JWT", KEY, clock=office.clock)
+
+
 # --- Metadata ---------------------------------------------------------------------------------
 
 
@@ -441,6 +511,30 @@ def test_authorities_of_attesters_are_read_from_their_files(tmp_path):
     policy = settings.policy(lambda _question, _answers: None, FixedClock(START))
     assert policy.find_approval is not None
     assert policy.attesters.read_chain(x5c(leaf)) == KEY.public_key
+
+
+@clause("IP-51")
+def test_authorities_of_makers_of_key_storages_are_read_from_their_files(tmp_path):
+    root = Authority.root()
+    leaf = root.leaf(KEY.public_key)
+    good, wrong = tmp_path / "ca.pem", tmp_path / "leaf.pem"
+    good.write_bytes(pem(root.certificate))
+    wrong.write_bytes(pem(leaf))
+    with pytest.raises(SettingsError, match=r"wallets\.key_attester_authorities: .* no authority"):
+        WalletSettings(key_attester_authorities=(wrong,)).issuance_policy(FixedClock(START))
+    settings = WalletSettings(key_attester_authorities=(good,), key_attestation_required=True)
+    attesters = settings.issuance_policy(FixedClock(START)).key_attesters
+    attestations = KeyAttestations(attesters, FixedClock(START))
+    header = {"x5c": x5c(leaf)}
+    text = create_key_attestation(
+        KEY, (ATTESTER.public_key,), nonce="n", clock=FixedClock(START), header=header
+    )
+    assert attestations.check(text, must_expire=False).keys == (ATTESTER.public_key,)
+    stranger = create_key_attestation(
+        ATTESTER, (ATTESTER.public_key,), nonce="n", clock=FixedClock(START), header=header
+    )
+    with pytest.raises(ProtocolError, match="invalid_proof"):
+        attestations.check(stranger, must_expire=False)
 
 
 def test_the_settings_reach_the_policy(tmp_path):

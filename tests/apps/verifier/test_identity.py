@@ -16,13 +16,13 @@ from tests.apps.verifier.online import HOST, KEY, Clerk, Wallet, build, files, p
 from tests.support.clauses import clause
 from tests.support.world import World, seeded
 from tests.unit.openid4vp.asking import ROOT, ROOT_KEY, SIGNER, named_above, read
-from verifier_app.identity import tell_unknown_key
+from verifier_app.identity import read_authorities, tell_unknown_key
 from verifier_app.wallet_settings import WalletSettings
 from weid.crypto.key_file import KeyFileCost, save_key_file
 from weid.crypto.keys import PublicKey
 from weid.crypto.signer import InMemorySigner
 from weid.did.syntax import DidUrl
-from weid.errors import RegistryUnavailableError, WeidError
+from weid.errors import MalformedError, RegistryUnavailableError, WeidError
 from weid.issuer import ASSERTION_KEY
 from weid.openid4vp.request_object import RequestTrust
 from weid.openid4vp.verifier_identity import DidIdentity, UnsignedIdentity
@@ -210,3 +210,15 @@ def test_a_certificate_of_another_host_is_refused_before_anybody_asks(world, tmp
             world, tmp_path, identity="x509_san_dns",
             certificate_chain_file=str(tmp_path / "other-chain.pem"),
         )  # fmt: skip
+
+
+@clause("VF-43")
+def test_authorities_are_read_from_their_files(tmp_path):
+    good, leaf, nothing = (tmp_path / name for name in ("ca.pem", "leaf.pem", "nothing.pem"))
+    good.write_bytes(read(ROOT.certificate).to_pem())
+    leaf.write_bytes(read(ROOT.leaf(SIGNER.public_key)).to_pem())
+    nothing.write_text("nothing")
+    assert read_authorities([good]) == (read(ROOT.certificate),)
+    for wrong in (leaf, nothing, tmp_path / "missing.pem"):
+        with pytest.raises(MalformedError, match="certificate_authorities"):
+            read_authorities([good, wrong])

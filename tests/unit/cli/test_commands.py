@@ -32,6 +32,9 @@ def test_no_secret_is_an_argument_and_no_private_key_is_shown(words):
     for parameter in ALL[words].params:
         for name in parameter.opts:
             assert "private" not in name or name == "--private-host"
+            # A switch carries nothing that could be one.
+            if isinstance(parameter, click.Option) and parameter.is_flag:
+                continue
             if any(word in name for word in ("pass", "token", "code", "secret")):
                 assert name.endswith("-file"), name
 

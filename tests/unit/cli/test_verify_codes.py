@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.certificates import Authority, pem, x5c
 from tests.support.clauses import clause
 from tests.support.world import World, seeded
 from weid.clock import SystemClock
+from weid.credential.credential import TYP
+from weid.credential.sd_jwt import issue_sd_jwt
 from weid.crypto.signer import InMemorySigner
 from weid.encoding import json_dumps
+from weid.issuer import ASSERTION_KEY
 from weid.registry.bundle_export import BundleScope, export_from
 from weid.registry.operations import MarkKeyCompromised
 
@@ -145,3 +149,27 @@ def test_an_anchor_saves_what_was_issued_before_its_key_fell_into_other_hands(co
     code, _, err = counter.verify(paper.text, "--anchor", "anchor.json")
     assert code == 1
     assert "issuance anchor" in err
+
+
+@clause("VF-43", "VF-08")
+def test_an_authority_that_was_named_is_demanded_of_who_signs_with_a_chain(counter):
+    world, folder = counter.world, counter.shell.folder
+    times = {"not_before": counter.now - 9 * DAY, "not_after": counter.now + 9 * DAY}
+    root, other = Authority.root(**times), Authority.root("Other", **times)
+    for name, one in (("root", root), ("other", other)):
+        (folder / f"{name}.pem").write_bytes(pem(one.certificate))
+    leaf = root.leaf(world.keys.assertion.public, f"{world.issuer.did}#{ASSERTION_KEY}", **times)
+    (folder / "leaf.pem").write_bytes(pem(leaf))
+    members = {name: one for name, one in world.payload.items() if name not in ("iss", "cnf")}
+    members["iat"] = counter.now - 10
+    text = issue_sd_jwt(
+        members, disclosable=world.template.withholdable, signer=world.signer, typ=TYP
+    )
+    text = world.sign_again(text, header={"x5c": x5c(leaf)})
+    counter.bundle()
+    assert counter.verify(text)[0] == 0
+    assert counter.verify(text, "--certificate-authority", "root.pem")[0] == 0
+    code, out, _ = counter.verify(text, "--certificate-authority", "other.pem")
+    assert (code, "Ada Lovelace" in out) == (13, False)
+    code, _, err = counter.verify(text, "--certificate-authority", "leaf.pem")
+    assert (code, "no authority's" in err) == (1, True)
