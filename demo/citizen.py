@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from demo.processes import plain_environment, run
 from demo.town import NETWORK, Town
@@ -50,6 +51,16 @@ class Citizen:
         """Answer a request with a picture of a code, and keep its text as well."""
         self.wallet("present", str(request), "--yes", "--qr", str(picture), "--out", str(text))
 
+    def answer_online(self, link: str) -> str:
+        """Answer a request at the counter that sent it; return what the wallet told before."""
+        environment = plain_environment(HOME=str(self.home))
+        command = [
+            "weid", "--home", str(self.home), "wallet", "answer", link, "--yes",
+            "--authority", str(self._town.authority), "--unsafe-loopback-http",
+            "--passphrase-file", str(self._town.passphrase),
+        ]  # fmt: skip
+        return run(command, env=environment).stderr
+
     def show(self, credential_id: str, fields: str, picture: Path) -> None:
         """Show fields without being asked, as a picture of a code."""
         self.wallet("show", credential_id, "--disclose", fields, "--yes", "--qr", str(picture))
@@ -78,6 +89,35 @@ class Employer:
             env=plain_environment(HOME=str(self._folder)),
         )  # fmt: skip
         return request, picture
+
+    def ask_online(self, vct: str, *fields: str) -> dict[str, str]:
+        """Have the counter ask wallets by OpenID4VP; return its link, and the id for `outcome`."""
+        self._count += 1
+        query = self._folder / f"query-{self._count}.json"
+        asked = {
+            "id": "diploma",
+            "format": "dc+sd-jwt",
+            "meta": {"vct_values": [vct]},
+            "claims": [{"path": [name]} for name in fields],
+        }
+        query.write_text(json.dumps({"credentials": [asked]}), encoding="utf-8")
+        purpose = "To confirm a degree for an application."
+        made = self._counter("request", "--dcql", str(query), "--purpose", purpose)
+        return {"link": made["request"], "id": made["id"]}
+
+    def outcome(self, session_id: str) -> dict[str, Any]:
+        """Return what became of a request that `ask_online` made."""
+        return self._counter("status", session_id)
+
+    def _counter(self, *command: str) -> dict[str, Any]:
+        environment = plain_environment(
+            HOME=str(self._folder),
+            WEID_VERIFIER_APP=self._town.verifier,
+            WEID_VERIFIER_TOKEN_FILE=str(self._town.counter_token),
+        )
+        whole = ["weid", "--json", "verifier", *command, "--unsafe-loopback-http"]
+        found: dict[str, Any] = json.loads(run(whole, env=environment).stdout)
+        return found
 
     def verify(self, picture: Path, *how: str) -> subprocess.CompletedProcess[str]:
         """Verify a picture in a new process with an empty home and working folder."""

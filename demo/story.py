@@ -9,7 +9,7 @@ from demo.citizen import Citizen, Employer
 from demo.forger import Workshop, is_recognized, tamper
 from demo.officer import Officer
 from demo.processes import DemoError
-from demo.town import EXAMPLES, TEMPLATES, Town
+from demo.town import EXAMPLES, NETWORK, TEMPLATES, Town
 
 DIPLOMAS = EXAMPLES / "diplomas-2026.csv"
 PROFESSIONALS = EXAMPLES / "professionals-2026.csv"
@@ -39,6 +39,7 @@ def tell(town: Town) -> None:
     pictures = town.folder / "pictures"
     pictures.mkdir()
     answer = _requested(town, citizen, employer, pictures)
+    _online(town, citizen, employer)
     _shown(town, citizen, employer, pictures, kept)
     _refused(town, citizen, employer, pictures, answer, kept)
     _revoked(town, citizen, employer, pictures, officer, batch)
@@ -78,7 +79,7 @@ def _issue(town: Town) -> tuple[Officer, str]:
 
 def _keep(town: Town, officer: Officer, batch: str) -> tuple[Citizen, str]:
     teller = town.teller
-    teller.chapter("A citizen takes one into a wallet")
+    teller.chapter("A citizen takes one into a wallet, by OpenID4VCI")
     citizen = Citizen(town)
     citizen.wallet("create")
     citizen.trust()
@@ -99,6 +100,22 @@ def _requested(town: Town, citizen: Citizen, employer: Employer, pictures: Path)
         raise DemoError(f"the answer was not accepted: {report.stdout}{report.stderr}")
     teller.good(f"valid, {teller.elapsed():.0f} s after the beginning")
     return answer
+
+
+def _online(town: Town, citizen: Citizen, employer: Employer) -> None:
+    teller = town.teller
+    teller.chapter("Online: the counter asks by OpenID4VP, the wallet answers it there")
+    asked = employer.ask_online(f"urn:weid:{NETWORK}:cpt:{DIPLOMA}", *FIELDS)
+    told = citizen.answer_online(asked["link"])
+    for beginning in ("An authority", "It says that this is for"):
+        teller.quote("\n".join(line for line in told.splitlines() if line.startswith(beginning)))
+    found = employer.outcome(asked["id"])
+    if found["state"] != "answered" or found["report"]["conclusion"] != "valid":
+        raise DemoError(f"the answer at the counter was not accepted: {found}")
+    shown = found["presentations"]["diploma"][0]["claims"]
+    if set(shown) != set(FIELDS):
+        raise DemoError(f"the counter saw {sorted(shown)}")
+    teller.good(f"valid; the counter saw {', '.join(FIELDS)} and nothing else")
 
 
 def _shown(town: Town, citizen: Citizen, employer: Employer, pictures: Path, kept: str) -> None:

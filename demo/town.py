@@ -156,8 +156,37 @@ class Town:
 
     # --- the counter -----------------------------------------------------------------------------
 
+    @property
+    def authority(self) -> Path:
+        """The certificate of the authority that vouches for the counter."""
+        return self.folder / "authority.pem"
+
+    @property
+    def counter_token(self) -> Path:
+        """The file with the token of programs at the counter."""
+        return self.folder / "counter.token"
+
+    def certify_counter(self) -> None:
+        """Have an authority of the demonstration certify the counter's key."""
+        secret = ["--passphrase-file", str(self.passphrase)]
+        key, authority_key = self.folder / "counter.key", self.folder / "authority.key"
+        write_secret(self.counter_token, secrets.token_hex(24))
+        commands = (
+            ["generate", str(key), "--kind", "P-256"],
+            ["ca", str(authority_key), str(self.authority), "--name", "Demonstration"],
+            [
+                "certificate", str(key), str(self.folder / "counter-chain.pem"),
+                "--ca", str(self.authority), "--ca-key", str(authority_key),
+                "--ca-passphrase-file", str(self.passphrase),
+                "--for", "did:web:counter.example#counter", "--name", "Counter 1",
+            ],
+        )  # fmt: skip
+        for command in commands:
+            run(["weid", "key", *command, *secret], env=self.environment())
+
     def open_counter(self) -> None:
-        """Start the verifier's pages, with two saved requests."""
+        """Start the verifier's pages, with two saved requests; it asks wallets online as well."""
+        self.certify_counter()
         self.verifier = f"http://127.0.0.1:{free_port()}"
         path = self.folder / "verifier.toml"
         path.write_text(
@@ -169,6 +198,13 @@ head_folder = "{self.folder / "verifier-heads"}"
 allow_shown = true
 allow_unbound = true
 unsafe_loopback_http = true
+
+[wallets]
+identity = "x509_hash"
+certificate_chain_file = "{self.folder / "counter-chain.pem"}"
+key_file = "{self.folder / "counter.key"}"
+passphrase_file = "{self.passphrase}"
+api_token_file = "{self.counter_token}"
 
 [[networks]]
 name = "{NETWORK}"
