@@ -30,6 +30,7 @@ from issuer_app.services.signing import Signing
 from issuer_app.services.status_lists import StatusLists
 from issuer_app.services.templates import Templates
 from issuer_app.services.w3c_credentials import W3cCredentials
+from issuer_app.services.w3c_statuses import W3cStatuses
 from issuer_app.services.wallet_endpoints import WalletEndpoints
 from issuer_app.settings import Settings
 from issuer_app.store.database import Database
@@ -147,6 +148,16 @@ def build_services(
         ("anchoring", anchoring.run),
         ("sessions", wallets.tidy),
     )
+    made = W3cStatuses(
+        database,
+        audit,
+        agency,
+        status_lists,
+        settings=settings,
+        clock=clock,
+        on_change=job.wake,
+    )
+    statuses = made if settings.vc_api_status else None
     services = Services(
         settings=settings,
         organisation_name=agency.name,
@@ -172,9 +183,11 @@ def build_services(
             audit,
             database,
             form=settings.vc_api,
+            statuses=statuses,
             clock=clock,
             paused=settings.pause_path.exists,
         ),
+        w3c_statuses=statuses,
         wake=job.wake,
     )
     return services, job

@@ -88,6 +88,9 @@ class Settings(BaseModel):
     vc_api: Literal["off", "weid", "key"] = "off"
     """Whether /credentials/issue exists, for the W3C's test suites: issuing as our did:weid, or as
     the did:key of the same key. It signs whatever an officer's token sends: never in service."""
+    vc_api_status: bool = False
+    """Give what /credentials/issue signs a place in a status list, shown as Bitstring Status Lists,
+    and let /credentials/status change it."""
 
     wallets: WalletSettings = WalletSettings()
     """What is demanded of wallets, and which may use the authorization page."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from issuer_app.services.status_lists import StatusLists
     from issuer_app.services.templates import Templates
     from issuer_app.services.w3c_credentials import W3cCredentials
+    from issuer_app.services.w3c_statuses import W3cStatuses
     from issuer_app.services.wallet_endpoints import WalletEndpoints
     from issuer_app.settings import Settings
     from issuer_app.web.throttle import Throttle
@@ -54,6 +55,7 @@ class Services:
     api_tokens: ApiTokens
     api_throttle: Throttle
     w3c: W3cCredentials
+    w3c_statuses: W3cStatuses | None
     wake: Callable[[], None]
     """Tells the job that there is work."""
 

@@ -1,7 +1,7 @@
 """Signing W3C credentials that are sent whole: for the W3C's test suites, and nothing else.
 
-No template, no approval and no status list stand behind them, so that the switch is off in service
-and every signature stands in the audit log. Clauses WC-60 and WC-63 of specs/w3c-profile.md.
+No template and no approval stand behind them, so that the switch is off in service and every
+signature stands in the audit log. Clauses WC-60 and WC-63 … WC-65 of specs/w3c-profile.md.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from issuer_app.errors import PausedError
 from issuer_app.services.agency import Agency
 from issuer_app.services.audit import AuditLog
 from issuer_app.services.people import Person
+from issuer_app.services.w3c_statuses import W3cStatuses
 from issuer_app.store.database import Database
 from weid.clock import Clock
 from weid.encoding import JsonObject, json_canonical, json_loads_object
@@ -27,15 +28,19 @@ _CONTEXTS: Final = Contexts(SUITE_CONTEXTS)
 
 
 class W3cCredentials:
-    """Signs what officers' programs send; `form` is the setting `vc_api`."""
+    """Signs what officers' programs send; `form` is the setting `vc_api`.
 
-    def __init__(
+    Without `statuses` nothing that is signed can be revoked.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a signature passes
         self,
         agency: Agency,
         audit: AuditLog,
         database: Database,
         *,
         form: str,
+        statuses: W3cStatuses | None,
         clock: Clock,
         paused: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -43,6 +48,7 @@ class W3cCredentials:
         self._audit = audit
         self._database = database
         self._form = form
+        self._statuses = statuses
         self._clock = clock
         self._paused = paused
 
@@ -52,6 +58,7 @@ class W3cCredentials:
         Raises:
             PausedError: issuing is paused (IP-66).
             MalformedError: it is none of VCDM 2.0, another issuer's, or cannot be signed.
+            RegistryError: it needs a new status list, and the registry does not take it now.
         """
         if self._paused():
             raise PausedError("issuing is paused")
@@ -64,6 +71,8 @@ class W3cCredentials:
         if "proof" in document:
             raise MalformedError("the credential has a proof already")
         W3cCredential.parse(document, _CONTEXTS)
+        if self._statuses is not None and "credentialStatus" not in document:
+            document = {**document, "credentialStatus": self._statuses.entries(document)}
         try:
             text = sign_credential(document, key, created=self._clock.now())
         except CryptoError as error:

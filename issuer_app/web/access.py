@@ -18,6 +18,7 @@ PUBLIC: Final = frozenset(
         "health.live",
         "health.ready",
         "status_lists.show",
+        "vc_api.status_list",
         "openid4vci.issuer_metadata",
         "openid4vci.server_metadata",
         "openid4vci.web_metadata",
@@ -75,7 +76,10 @@ API: Final[dict[str, frozenset[Role]]] = {
 }
 """Routes for programs: an API token instead of a cookie, hence no form token and no Origin."""
 
-SWITCHED: Final[dict[str, frozenset[Role]]] = {"vc_api.issue": frozenset({_O})}
+SWITCHED: Final[dict[str, frozenset[Role]]] = {
+    "vc_api.issue": frozenset({_O}),
+    "vc_api.status": frozenset({_O}),
+}
 """Routes for programs that exist only where a setting says so; a token opens them as well."""
 
 ROLES: Final[dict[str, frozenset[Role]]] = {

@@ -171,6 +171,7 @@ ACTIONS: Final[Mapping[str, LazyString]] = {
     "organisation_added": _l("organisation set up"),
     "api_token_created": _l("API token made"),
     "w3c_credential_signed": _l("W3C credential signed for a test suite"),
+    "w3c_status_changed": _l("Status of a W3C credential changed"),
     "api_token_revoked": _l("API token revoked"),
     "template_published": _l("template published"),
     "batch_uploaded": _l("file uploaded"),
