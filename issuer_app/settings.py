@@ -44,7 +44,8 @@ class Settings(BaseModel):
     """Holds issuer.sqlite, secret.key, passphrase and keys/."""
     listen: str = "127.0.0.1:8480"
     """host:port; port 0 takes any free one."""
-    threads: Annotated[int, Field(ge=2, le=64)] = 8
+    threads: Annotated[int, Field(ge=2, le=64)] = 16
+    """Requests that are worked on at once; those for credentials mostly wait for the registry."""
     debug: bool = False
     """Refused by the server; it exists so that asking for it is noticed."""
     secret_key_file: Path | None = None

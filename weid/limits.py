@@ -118,6 +118,10 @@ HEAD_BYTES: Final = 512 * 1024
 # --- Network and pictures -----------------------------------------------------------------------
 FETCH_BYTES: Final = 2 * 1024 * 1024
 FETCH_SECONDS: Final = 3
+EXCHANGE_SECONDS: Final = 30
+"""For an answer to a wallet by the issuer or verifier that its holder turned to: one under load, or
+that waits for its registry, takes longer than a file. Who gave up sooner would lose what counts
+once: the code of an offer, an answer."""
 IMAGE_PIXELS: Final = 20_000_000
 IMAGE_BYTES: Final = 10 * 1024 * 1024
 QR_INFLATED_BYTES: Final = 32 * 1024

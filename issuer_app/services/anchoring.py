@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -71,10 +72,33 @@ class Anchoring:
             RegistryUnavailableError: the registry does not answer; the next run goes on.
         """
         with self._one_run:
-            done = self._finish()
-            while self._gather() > 0:
+            return self._run()
+
+    def run_for(self, ids: Collection[str]) -> None:
+        """Anchor certificates or copies that were just signed, with all that waits beside them.
+
+        Who had to wait for another's run mostly finds its own in that one, and asks for nothing.
+
+        Raises:
+            RegistryUnavailableError: the registry does not answer; a later run goes on.
+        """
+        with self._one_run:
+            if not self._are_anchored(ids):
+                self._run()
+
+    def _run(self) -> int:
+        done = self._finish()
+        gathered = LEAVES
+        # What is signed meanwhile is the next run's: whoever waits for this one has a wallet
+        # waiting, and under load there would always be more.
+        while gathered == LEAVES:
+            gathered = self._gather()
+            if gathered:
                 done += self._finish()
-            return done
+        return done
+
+    def _are_anchored(self, ids: Collection[str]) -> bool:
+        return all(self.anchor_of(one) is not None for one in ids)
 
     def _gather(self) -> int:
         """Make a run of the certificates without one, in one write."""

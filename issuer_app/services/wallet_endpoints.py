@@ -250,7 +250,7 @@ class WalletEndpoints:
         )
         try:
             # Whoever comes first anchors for all who wait; the others find theirs done.
-            self._anchoring.run()
+            self._anchoring.run_for([copy.id for copy in signed])
         except RegistryError as error:
             _LOG.warning("a credential goes out before its anchor: %s", type(error).__name__)
         return tuple(

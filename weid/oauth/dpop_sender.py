@@ -63,6 +63,7 @@ class DpopSender:
                 accept=accept,
                 headers={**self._headers(url, access_token), **further()},
                 max_bytes=max_bytes,
+                timeout=limits.EXCHANGE_SECONDS,
             )
             self._learn(url, reply)
             return reply

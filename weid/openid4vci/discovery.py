@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from weid import limits
 from weid.errors import MalformedError, ProtocolError, WalletError
 from weid.openid4vci.message import Message
 from weid.openid4vci.metadata import (
@@ -32,7 +33,7 @@ from weid.openid4vci.offer import (
     parse_offer_uri,
 )
 from weid.openid4vci.wallet_replies import JSON, METADATA_BYTES, check_endpoint, read_reply
-from weid.transport import HttpTransport
+from weid.transport import HttpReply, HttpTransport
 
 _MessageT = TypeVar("_MessageT", bound=Message)
 _ISSUER_ENDPOINTS: Final = ("credential", "nonce", "deferred_credential", "notification")
@@ -175,7 +176,7 @@ class IssuerDirectory:
     def _offer(self, uri: str) -> CredentialOffer:
         found = parse_offer_uri(uri, allow_loopback_http=True)
         if isinstance(found, OfferLink):
-            reply = self._transport.get(found.url, accept=JSON, max_bytes=OFFER_BYTES)
+            reply = self._ask(found.url, OFFER_BYTES)
             if reply.status != 200:
                 raise MalformedError(
                     "the offer is not there, or not any more",
@@ -184,11 +185,16 @@ class IssuerDirectory:
             return parse_offer(reply.body, allow_loopback_http=True)
         return found
 
+    def _ask(self, url: str, max_bytes: int) -> HttpReply:
+        return self._transport.get(
+            url, accept=JSON, max_bytes=max_bytes, timeout=limits.EXCHANGE_SECONDS
+        )
+
     def _first(self, urls: tuple[str, ...], message: type[_MessageT], what: str) -> _MessageT:
         """Return what the first of the places has; nothing is looked up behind one that answers."""
         refusal: MalformedError | ProtocolError | None = None
         for url in urls:
-            reply = self._transport.get(url, accept=JSON, max_bytes=METADATA_BYTES)
+            reply = self._ask(url, METADATA_BYTES)
             try:
                 return read_reply(reply, message, what)
             except (MalformedError, ProtocolError) as error:

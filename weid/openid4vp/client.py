@@ -100,10 +100,20 @@ class PresentationClient:
             form = {"wallet_nonce": nonce, "wallet_metadata": json_dumps(_metadata()).decode()}
             body = urlencode(form).encode("ascii")
             reply = self._transport.post(
-                place, body, content_type=_FORM, accept=CONTENT_TYPE, max_bytes=MAX_BYTES
+                place,
+                body,
+                content_type=_FORM,
+                accept=CONTENT_TYPE,
+                max_bytes=MAX_BYTES,
+                timeout=limits.EXCHANGE_SECONDS,
             )
         else:
-            reply = self._transport.get(place, accept=CONTENT_TYPE, max_bytes=MAX_BYTES)
+            reply = self._transport.get(
+                place,
+                accept=CONTENT_TYPE,
+                max_bytes=MAX_BYTES,
+                timeout=limits.EXCHANGE_SECONDS,
+            )
         if reply.status != 200 or reply.content_type != CONTENT_TYPE:
             raise ProtocolError(
                 "invalid_request",
@@ -126,6 +136,7 @@ class PresentationClient:
             content_type=_FORM,
             accept=_JSON,
             max_bytes=_REPLY_BYTES,
+            timeout=limits.EXCHANGE_SECONDS,
         )
         value: JsonObject = {}
         if reply.body and reply.content_type == _JSON:

@@ -180,3 +180,54 @@ def test_another_organisations_trouble_is_not_shown(office, gate):
     issue(office, rows_csv(*people(1)))
     other = type(office.person)("", "0" * 32, "", "other", frozenset())
     assert office.services.home.of(other).refused_runs == []
+
+
+def offered_to_wallets(office, count):
+    """Issue certificates that wait for their wallets; return their ids."""
+    batch_id = issue(office, rows_csv(*people(count)), form="wallet")
+    return [row["id"] for row in office.certificates(batch_id)]
+
+
+def sign(office, certificate_id):
+    """Sign a certificate for a wallet that has come; it is not anchored yet."""
+    key = PrivateKey.generate().public
+    office.services.wallets._signing.redeem(
+        certificate_id, "residence-test_1", (key,), issuance_id="of-a-wallet"
+    )
+
+
+def test_who_waited_for_another_run_finds_its_own_done_and_asks_nobody(office, gate):
+    anchoring = office.services.wallets._anchoring
+    first, second = offered_to_wallets(office, 2)
+    sign(office, first)
+    sign(office, second)
+    anchoring.run_for([first])
+    assert len(gate.asked) == 1
+    assert anchoring.anchor_of(second) is not None
+    late = offered_to_wallets(office, 1)[0]
+    sign(office, late)
+    anchoring.run_for([second])
+    assert len(gate.asked) == 1
+    assert anchoring.anchor_of(late) is None
+    anchoring.run_for([second, late])
+    assert len(gate.asked) == 2
+    assert anchoring.anchor_of(late) is not None
+
+
+def test_a_wallet_does_not_wait_for_what_is_signed_while_its_own_is_anchored(
+    office, gate, monkeypatch
+):
+    anchoring = office.services.wallets._anchoring
+    first, *others = offered_to_wallets(office, 3)
+    sign(office, first)
+    pass_on = office.agency.anchor
+
+    def anchor_while_others_come(root, count):
+        sign(office, others.pop())
+        pass_on(root, count)
+
+    monkeypatch.setattr(office.agency, "anchor", anchor_while_others_come)
+    anchoring.run_for([first])
+    assert len(gate.asked) == 1
+    assert len(others) == 1
+    assert anchoring.anchor_of(first) is not None

@@ -160,6 +160,7 @@ class EndpointsTransport:
         self.sent: list[tuple[str, str]] = []
         self.replies: dict[str, HttpReply | TransportError | Callable[[HttpReply], HttpReply]] = {}
         self.lose_answers = 0
+        self.waits: set[float] = set()
 
     def get(
         self,
@@ -170,6 +171,7 @@ class EndpointsTransport:
         max_bytes: int = limits.FETCH_BYTES,
         timeout: float = limits.FETCH_SECONDS,
     ) -> HttpReply:
+        self.waits.add(timeout)
         return self._answer("GET", url, b"", {"Accept": accept, **(headers or {})}, max_bytes)
 
     def post(
@@ -183,6 +185,7 @@ class EndpointsTransport:
         max_bytes: int = limits.FETCH_BYTES,
         timeout: float = limits.FETCH_SECONDS,
     ) -> HttpReply:
+        self.waits.add(timeout)
         sent = {"Accept": accept, "Content-Type": content_type, **(headers or {})}
         return self._answer("POST", url, body, sent, max_bytes)
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.clauses import clause
 from tests.unit.openid4vci.issuing import ADA, ISSUER, VCT, EndpointsTransport, Setting
+from weid import limits
 from weid.credential.sd_jwt import SdJwt
 from weid.crypto.keys import PrivateKey
 from weid.crypto.signer import InMemorySigner
@@ -73,6 +74,15 @@ def test_an_offer_is_read_then_redeemed(by_value):
     methods = [method for method, _ in meeting.transport.sent]
     # Token (twice: the server says which DPoP nonce it wants), nonce, credential.
     assert methods.count("POST") == 4
+
+
+def test_an_issuer_that_takes_long_is_waited_for():
+    # Longer than for a file: after the token request the code is used up, answer or no answer.
+    meeting = Meeting()
+    preview = meeting.client.read_offer(meeting.offer())
+    meeting.client.redeem(preview, signer=SIGNER)
+    assert meeting.transport.waits == {limits.EXCHANGE_SECONDS}
+    assert limits.EXCHANGE_SECONDS > limits.FETCH_SECONDS
 
 
 @clause("IP-16")

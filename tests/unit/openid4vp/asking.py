@@ -128,14 +128,17 @@ class EndpointsTransport:
     def __init__(self, endpoints: PresentationEndpoints) -> None:
         self.endpoints = endpoints
         self.asked: list[tuple[str, str, bytes]] = []
+        self.waits: set[float] = set()
         self.change: Callable[[Reply], Reply] = lambda reply: reply
 
     def get(self, url, *, accept="*/*", headers=None, max_bytes=2**21, timeout=3):
+        self.waits.add(timeout)
         return self._ask("GET", url, None, max_bytes)
 
     def post(
         self, url, body, *, content_type, accept="*/*", headers=None, max_bytes=2**21, timeout=3
     ):
+        self.waits.add(timeout)
         return self._ask(
             "POST", url, EndpointRequest(body, {"Content-Type": content_type}), max_bytes
         )

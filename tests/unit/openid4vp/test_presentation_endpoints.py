@@ -12,6 +12,7 @@ from tests.support.clauses import clause
 from tests.support.policies import publish
 from tests.support.world import World
 from tests.unit.openid4vp.asking import BASE, HOST, Desk, identity, posted
+from weid import limits
 from weid.credential.claim_path import ClaimPath
 from weid.crypto.keys import KeyKind, PrivateKey
 from weid.encoding import JsonObject
@@ -497,6 +498,14 @@ def test_a_wallet_that_fetches_by_post_gets_its_nonce_back(desk: Desk):
     assert (method, url) == ("POST", f"{BASE}/requests/{begun.request_id}")
     assert {"wallet_nonce", "wallet_metadata"} == set(parse_qs(sent.decode()))
     assert desk.wallet.answer(asked, desk.presentations(begun)) is None
+
+
+@pytest.mark.parametrize("by_post", [False, True])
+def test_a_verifier_that_takes_long_is_waited_for(desk: Desk, by_post):
+    desk.endpoints.post_requests = by_post
+    begun = desk.begin()
+    desk.wallet.answer(desk.wallet.read_request(begun.link), desk.presentations(begun))
+    assert desk.transport.waits == {limits.EXCHANGE_SECONDS}
 
 
 @clause("PP-40", "V11")
