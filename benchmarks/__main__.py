@@ -15,7 +15,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-PARTS = ("sd_jwt", "chain", "scale", "network", "batch", "cli")
+PARTS = ("sd_jwt", "chain", "scale", "network", "batch", "exchange", "cli")
 RESULTS = Path(__file__).parent / "results.json"
 SHOWN = ("pynacl", "cryptography", "cbor2", "jsonschema-rs", "sd-jwt")
 
