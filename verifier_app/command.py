@@ -55,6 +55,7 @@ def serve(settings_file: Path, *, subscribe: bool) -> None:
             # What waitress would clear is believed from listed proxies only (`sources`).
             clear_untrusted_proxy_headers=not settings.trusted_proxies,
             channel_timeout=60,
+            asyncore_use_poll=True,
             max_request_body_size=int(app.config["MAX_CONTENT_LENGTH"]),
         )
         until_the_end.callback(server.close)

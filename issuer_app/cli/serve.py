@@ -40,6 +40,7 @@ def serve(settings: Settings) -> None:
             max_request_body_size=settings.max_upload_bytes + 2**20,
             max_request_header_size=32 * 1024,
             channel_timeout=60,
+            asyncore_use_poll=True,
             connection_limit=500,
             clear_untrusted_proxy_headers=False,
         )
