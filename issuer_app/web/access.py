@@ -18,7 +18,6 @@ PUBLIC: Final = frozenset(
         "health.live",
         "health.ready",
         "status_lists.show",
-        "vc_api.status_list",
         "openid4vci.issuer_metadata",
         "openid4vci.server_metadata",
         "openid4vci.web_metadata",
@@ -81,6 +80,9 @@ SWITCHED: Final[dict[str, frozenset[Role]]] = {
     "vc_api.status": frozenset({_O}),
 }
 """Routes for programs that exist only where a setting says so; a token opens them as well."""
+
+SWITCHED_PUBLIC: Final = frozenset({"vc_api.status_list"})
+"""Routes for everybody that exist only where a setting says so."""
 
 ROLES: Final[dict[str, frozenset[Role]]] = {
     "sign_in.sign_out": EVERYONE,

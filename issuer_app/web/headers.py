@@ -40,7 +40,7 @@ _FOR_WALLETS_IN_BROWSERS: Final = {
 }
 # no-referrer would make browsers send "Origin: null" with our own forms.
 _PAGE_REFERRER: Final = "same-origin"
-_PUBLIC_MACHINE_ROUTES: Final = ("openid4vci.", "status_lists.")
+_PUBLIC_MACHINE_ROUTES: Final = ("openid4vci.", "status_lists.", "vc_api.status_list")
 
 
 def install_headers(app: Flask, *, secure: bool) -> None:

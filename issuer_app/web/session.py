@@ -14,7 +14,15 @@ from flask import Flask, Response, g, request
 from issuer_app.errors import ForbiddenError, SignInRequiredError
 from issuer_app.services.people import Person
 from issuer_app.settings import Settings
-from issuer_app.web.access import API, MACHINES, PUBLIC, ROLES, SWITCHED, UPLOADS
+from issuer_app.web.access import (
+    API,
+    MACHINES,
+    PUBLIC,
+    ROLES,
+    SWITCHED,
+    SWITCHED_PUBLIC,
+    UPLOADS,
+)
 from issuer_app.web.api_access import require_token_holder
 from issuer_app.wiring import services
 
@@ -62,7 +70,7 @@ class BrowserSession:
             g.person = services().accounts.person_of(g.token)
         if request.method not in _SAFE_METHODS and endpoint not in MACHINES:
             self._require_own_form()
-        if endpoint in PUBLIC:
+        if endpoint in PUBLIC | SWITCHED_PUBLIC:
             return
         if g.person is None:
             raise SignInRequiredError("sign in first")
