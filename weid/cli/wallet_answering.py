@@ -14,6 +14,7 @@ from weid.cli.output import Session, pass_session
 from weid.cli.registry_options import RegistryOptions, loopback_option
 from weid.cli.wallet import wallet_options
 from weid.cli.wallet_receiving import private_host_option
+from weid.cli.wallet_showing import paths_in
 
 if TYPE_CHECKING:
     from weid.crypto.certificates import Certificate
@@ -49,6 +50,7 @@ TYPES_BYTES = 64 * 1024
     metavar="ID",
     help="Which certificate, where several would do.",
 )
+@click.option("--disclose", metavar="A,B,…", help="The fields that you agree to show.")
 @click.option(
     "--transaction-types",
     "types_file",
@@ -68,6 +70,7 @@ def answer(  # noqa: PLR0913 - each is one option
     authorities: tuple[Path, ...],
     accept_unconfirmed: bool,
     credential_ids: tuple[str, ...],
+    disclose: str | None,
     types_file: Path | None,
     yes: bool,
     private_hosts: tuple[str, ...],
@@ -107,6 +110,7 @@ def answer(  # noqa: PLR0913 - each is one option
         ),
         trust=trust,
         credential_ids=credential_ids,
+        disclose=paths_in(disclose),
         transactions=_transactions(session, types_file),
         agree=lambda consent: ask(session, consent, yes=yes),
     )

@@ -76,7 +76,7 @@ def present(  # noqa: PLR0913 - each is one option
     asked = PresentationRequest.from_text(read_input(request))
     text = held.present(
         asked,
-        disclose=_paths(disclose),
+        disclose=paths_in(disclose),
         credential_id=credential_id,
         agree=lambda consent: ask(session, consent, yes=yes),
     )
@@ -104,13 +104,14 @@ def show(  # noqa: PLR0913 - each is one option
     """Show fields of the certificate ID without being asked, for about two minutes."""
     text = held.show(
         credential_id,
-        disclose=_paths(disclose) or [],
+        disclose=paths_in(disclose) or [],
         agree=lambda consent: ask(session, consent, yes=yes),
     )
     _hand_out(session, text, out, qr)
 
 
-def _paths(text: str | None) -> list[str] | None:
+def paths_in(text: str | None) -> list[str] | None:
+    """Return the fields that an option names, with commas between; None for None."""
     if text is None:
         return None
     return [path.strip() for path in text.split(",") if path.strip()]

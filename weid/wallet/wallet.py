@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TypeAlias
 
-from weid.credential.claim_path import Step
+from weid.credential.claim_path import ClaimPath, Step, as_path
 from weid.credential.sd_jwt import SdJwt, reconstruct
 from weid.errors import (
+    CannotDiscloseError,
     CredentialNotHeldError,
     ProtocolError,
     SeveralAnswerError,
@@ -125,27 +126,30 @@ class Wallet(ReceivingWallet):
         self._remember(held, UseKind.PRESENTED, request.audience, chosen)
         return presentation
 
-    def answer(
+    def answer(  # noqa: PLR0913 - each is a choice of its own
         self,
         link: str,
         *,
         transport: HttpTransport,
         trust: RequestTrust,
         credential_ids: Collection[str] = (),
+        disclose: Disclose | None = None,
         transactions: Transactions = _NO_TRANSACTIONS,
         agree: Agree | None = None,
     ) -> Answered:
         """Answer the request of a link, by `openid4vp://…`, at the verifier who sent it.
 
         `trust` says whom the wallet believes about who asks. `agree` is asked who asks, how far
-        that is proved, and what would go out. `credential_ids` say which credentials to use
-        where several would do; `transactions` are the kinds of transaction that can be shown. A
-        verifier whose request can be believed is told where it is not answered (section 8.5).
+        that is proved, and what would go out. `credential_ids` say which credentials to use where
+        several would do; `disclose` are the claims agreed to, None agrees to what is asked for;
+        `transactions` are the kinds of transaction that can be shown. A verifier whose request can
+        be believed is told where it is not answered (section 8.5).
 
         Raises:
             ProtocolError: the request is not one to answer, and nothing was sent; or the verifier
                 does not give it, or does not accept the answer.
             CredentialNotHeldError: the wallet cannot answer, or several credentials could.
+            CannotDiscloseError: a claim that was not asked for, or a required one is missing.
             WalletError: the person did not agree.
             MalformedError: the link cannot be read.
             TransportError: an address is refused or does not answer.
@@ -153,8 +157,8 @@ class Wallet(ReceivingWallet):
         client = PresentationClient(transport, trust=trust, clock=self._clock, random=self._random)
         asked = client.read_request(link)
         try:
-            parts = self._agreed_parts(asked, credential_ids, transactions, agree)
-        except SeveralAnswerError:
+            parts = self._agreed_parts(asked, credential_ids, disclose, transactions, agree)
+        except (SeveralAnswerError, CannotDiscloseError):
             raise
         except (ProtocolError, WalletError) as error:
             _tell(client, asked, error)
@@ -222,6 +226,7 @@ class Wallet(ReceivingWallet):
         self,
         asked: AuthenticRequest,
         credential_ids: Collection[str],
+        disclose: Disclose | None,
         transactions: Transactions,
         agree: Agree | None,
     ) -> tuple[_Part, ...]:
@@ -231,8 +236,10 @@ class Wallet(ReceivingWallet):
         every = [answer for _, answer in find_answers(self._contents.credentials, request)]
         queries = [answer.query.id for answer in Holder.plan(every, request)]
         entries = _shared_out(request, queries)
+        agreed = _by_query(request, queries, disclose)
         parts = tuple(
-            self._part(asked, query_id, named, entries.get(query_id, ())) for query_id in queries
+            self._part(asked, query_id, named, agreed[query_id], entries.get(query_id, ()))
+            for query_id in queries
         )
         question = consent_to_answer(
             asked,
@@ -249,6 +256,7 @@ class Wallet(ReceivingWallet):
         asked: AuthenticRequest,
         query_id: str,
         named: Collection[str],
+        disclose: tuple[ClaimPath, ...] | None,
         entries: tuple[TransactionData, ...],
     ) -> _Part:
         found = choose_credential(self._contents.credentials, asked.request, query_id, named=named)
@@ -257,6 +265,7 @@ class Wallet(ReceivingWallet):
             held.credential,
             asked.request,
             signer=self._signer(held.key),
+            disclose=disclose,
             clock=self._clock,
             query_id=query_id,
             agreed_to=entries,
@@ -288,6 +297,32 @@ def _tell(
     code = error.code if isinstance(error, ProtocolError) else "access_denied"
     with suppress(WeidError):
         client.refuse(asked, code)
+
+
+def _by_query(
+    request: PresentationRequest, queries: list[str], disclose: Disclose | None
+) -> dict[str, tuple[ClaimPath, ...] | None]:
+    """Return which of the claims agreed to concern which query; None agrees to all asked for.
+
+    Raises:
+        CannotDiscloseError: one that no query asks for.
+    """
+    if disclose is None:
+        return dict.fromkeys(queries)
+    paths = tuple(as_path(path) for path in disclose)
+    found: dict[str, tuple[ClaimPath, ...] | None] = {
+        name: tuple(
+            path
+            for path in paths
+            if any(claim.path.is_within(path) for claim in request.credential_query(name).claims)
+        )
+        for name in queries
+    }
+    asked = {path for several in found.values() for path in several or ()}
+    for path in paths:
+        if path not in asked:
+            raise CannotDiscloseError(f"the request does not ask for {path}")
+    return found
 
 
 def _shared_out(

@@ -31,6 +31,7 @@ from weid.did.resolver import UniversalResolver
 from weid.did.syntax import DidUrl
 from weid.encoding import base64url_encode, json_dumps
 from weid.errors import (
+    CannotDiscloseError,
     CredentialNotHeldError,
     MalformedError,
     ProtocolError,
@@ -254,6 +255,28 @@ def test_the_policy_of_a_request_by_link_is_told_from_the_registry_alone(tmp_pat
     assert "Purpose: \u2068To give you a library card.\u2069" in text
     assert "Not wanted: \u2068born\u2069" in text
     assert "Something else" not in text
+
+
+@clause("PP-17", "PP-72")
+def test_what_a_policy_asks_for_and_does_not_need_can_be_left_out(tmp_path):
+    world = World.begin()
+    visit = Visit(tmp_path, world=world, names=RecordsOf(world.registry))
+    policy = publish(world)
+
+    def begin():
+        return visit.desk.endpoints.begin(policy.query(), policy=policy.reference)
+
+    with visit.wallet:
+        visit.hold()
+        begun = begin()
+        visit.answer(begun.link, disclose=["name", "degree"])
+        result = visit.desk.endpoints.result(begun.session_id)
+        assert set(result["presentations"]["diploma"][0]["claims"]) == {"name", "degree"}
+        for wrong in (["degree"], ["name", "born"]):
+            open_still = begin()
+            with pytest.raises(CannotDiscloseError):
+                visit.answer(open_still.link, disclose=wrong)
+            assert visit.desk.state(open_still)["state"] == "fetched"
 
 
 @clause("PP-79")
