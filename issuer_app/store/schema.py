@@ -11,6 +11,8 @@ from typing import Final
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
+from issuer_app.store.w3c_schema import W3C_STATUSES
+
 MIGRATIONS: Final = Migrations("issuer_app")
 
 _PEOPLE: Final = """
@@ -297,40 +299,6 @@ UPDATE certificates SET issuance_id =
     WHERE state = 'signed';
 """
 
-_W3C_STATUSES: Final = """
--- W3C credentials that the VC-API routes signed with a status: a place in a list, and nothing of
--- what they say.
-CREATE TABLE w3c_credentials (
-    id TEXT PRIMARY KEY,
-    organisation TEXT NOT NULL REFERENCES organisations,
-    credential_id TEXT NOT NULL,
-    list_id TEXT NOT NULL REFERENCES status_lists,
-    list_index INTEGER NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('valid', 'suspended', 'revoked')),
-    version INTEGER NOT NULL DEFAULT 1,
-    signed_at INTEGER NOT NULL,
-    UNIQUE (list_id, list_index)
-) STRICT;
-CREATE INDEX w3c_credentials_by_id ON w3c_credentials (organisation, credential_id);
-CREATE TRIGGER place_of_a_w3c_credential_is_free BEFORE INSERT ON w3c_credentials WHEN EXISTS
-    (SELECT 1 FROM places WHERE list_id = NEW.list_id AND list_index = NEW.list_index)
-BEGIN SELECT RAISE(ABORT, 'the place in the status list is taken'); END;
-CREATE TRIGGER place_of_a_copy_is_no_w3c_credentials BEFORE INSERT ON copies WHEN EXISTS
-    (SELECT 1 FROM w3c_credentials WHERE list_id = NEW.list_id AND list_index = NEW.list_index)
-BEGIN SELECT RAISE(ABORT, 'the place in the status list is taken'); END;
-CREATE TRIGGER place_is_no_w3c_credentials BEFORE INSERT ON certificates WHEN EXISTS
-    (SELECT 1 FROM w3c_credentials WHERE list_id = NEW.list_id AND list_index = NEW.list_index)
-BEGIN SELECT RAISE(ABORT, 'the place in the status list is taken'); END;
-DROP VIEW places;
-CREATE VIEW places AS
-    SELECT list_id, list_index, id AS certificate_id, status, version FROM certificates
-    UNION ALL
-    SELECT copies.list_id, copies.list_index, certificate_id, status, version FROM copies
-        JOIN certificates ON certificates.id = certificate_id
-    UNION ALL
-    SELECT list_id, list_index, id, status, version FROM w3c_credentials;
-"""
-
 
 @MIGRATIONS()
 def m001_people(db: sqlite_utils.Database) -> None:
@@ -389,7 +357,7 @@ def m009_one_issuance(db: sqlite_utils.Database) -> None:
 @MIGRATIONS()
 def m010_w3c_statuses(db: sqlite_utils.Database) -> None:
     """Places of W3C credentials in the status lists."""
-    db.executescript(_W3C_STATUSES)
+    db.executescript(W3C_STATUSES)
 
 
 KNOWN: Final = frozenset(
