@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable
@@ -32,6 +33,7 @@ from registry_chain.engines.cometbft.network_status import (
 from registry_chain.engines.cometbft.node_processes import (
     LOG_FILE,
     NodeProcessError,
+    NodeRunsError,
     running_node,
     start_node,
     stop_nodes,
@@ -44,6 +46,8 @@ from weid.errors import MalformedError, RegistryUnavailableError
 
 _WAIT_SECONDS: Final = 180
 _LOOK_SECONDS: Final = 0.5
+_NOT_OURS: Final = "was not running"
+_ANOTHERS: Final = "runs, not by net start"
 _RPC_SECONDS: Final = 3.0
 
 
@@ -79,7 +83,7 @@ def start(  # noqa: PLR0913 - the options of the command
     """Run the nodes of the network in OUT in the background, and wait until they make blocks.
 
     With names, only these nodes. What each says goes to node.log in its folder. A node that runs
-    already is left as it is.
+    already, also by `registry-chain start` or a unit of systemd, is left as it is.
     """
     network = _here(out)
     chosen = _chosen(network, names)
@@ -87,8 +91,9 @@ def start(  # noqa: PLR0913 - the options of the command
     options = [f"--snapshot-blocks={snapshot_blocks}", *keeping.arguments()]
     for node in chosen:
         folder = out / NODES / node.plan.name
-        if running_node(folder) is None:
-            start_node(folder, [*_command(folder, node, binary.path), *options])
+        if not _runs(folder):
+            with contextlib.suppress(NodeRunsError):  # somebody else was quicker
+                start_node(folder, [*_command(folder, node, binary.path), *options])
     if wait:
         admitted = {node.node_id.hex() for node in NodeFolder(out).genesis().nodes}
         # One that was added later may still wait for the governors.
@@ -116,6 +121,9 @@ def stop(console: Console, *, out: Path, names: tuple[str, ...], wait: int) -> N
     order = sorted(chosen, key=lambda node: node.plan.role == "validator")
     folders = [out / NODES / node.plan.name for node in order]
     became = stop_nodes(folders, monotonic=time.monotonic, sleep=time.sleep, seconds=wait)
+    for folder, what in became.items():
+        if what == _NOT_OURS and is_supervised(folder):
+            became[folder] = _ANOTHERS
     told = {folder.name: what for folder, what in became.items()}
     console.show("\n".join(f"{name:<24}{what}" for name, what in told.items()), told)
     left = [name for name, what in told.items() if what == "does not end"]
@@ -123,6 +131,12 @@ def stop(console: Console, *, out: Path, names: tuple[str, ...], wait: int) -> N
         raise NodeProcessError(
             f"{', '.join(left)} did not end in {wait} s",
             hint="look into node.log; run this again, with a longer --wait",
+        )
+    others = [name for name, what in told.items() if what == _ANOTHERS]
+    if others:
+        raise NodeProcessError(
+            f"{', '.join(others)} runs and was not started by net start",
+            hint="stop it where it was started: Ctrl-C there, or its unit of systemd",
         )
 
 
@@ -209,12 +223,17 @@ def _standing(out: Path, network: NetworkFile) -> NetworkStanding:
     )
 
 
+def _runs(folder: Path) -> bool:
+    """Return whether a node runs, whoever started it."""
+    return running_node(folder) is not None or is_supervised(folder)
+
+
 def _why_silent(folder: Path) -> str:
     """Return why the node in a folder does not answer; empty: it was stopped in order."""
     said = present_status(folder) or {}
     if said.get("state") == "failed":
         return str(said.get("last_reason", ""))
-    if running_node(folder) or is_supervised(folder):
+    if _runs(folder):
         return "it is starting"
     return {"stopped": "", KILLED: "was killed"}.get(str(said.get("state")), "it does not run")
 
@@ -222,9 +241,7 @@ def _why_silent(folder: Path) -> str:
 def _wait(out: Path, network: NetworkFile, seconds: float) -> None:
     def look() -> NetworkStanding:
         ended = [
-            node.plan.name
-            for node in network.nodes
-            if running_node(out / NODES / node.plan.name) is None
+            node.plan.name for node in network.nodes if not _runs(out / NODES / node.plan.name)
         ]
         if ended:
             raise NodeProcessError(

@@ -7,11 +7,12 @@ to somebody else's process is never taken for ours (clause NT-13).
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,8 @@ from weid.errors import MalformedError, WeidError
 
 PID_FILE: Final = "node.pid"
 LOG_FILE: Final = "node.log"
+_STARTING: Final = "node.starting"
+"""Locked by who starts the node, as long as it is not known by its pid file."""
 _PID_BYTES: Final = 1024
 _STARTED_FIELD: Final = 19
 """Place of the start time in /proc/PID/stat, counted from behind the name (proc(5), field 22)."""
@@ -29,6 +32,10 @@ _STARTED_FIELD: Final = 19
 
 class NodeProcessError(WeidError):
     """A node's process could not be started or stopped."""
+
+
+class NodeRunsError(NodeProcessError):
+    """A node that was to be started is running."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +95,39 @@ def running_node(folder: Path) -> NodeProcess | None:
 def start_node(folder: Path, command: Sequence[str]) -> NodeProcess:
     """Start a node in the background, its output behind that of earlier runs in `node.log`.
 
+    Of two that start it at once one does, and the other one is told so: else the pid file would
+    name a process that found the node running and ended, and nobody could stop the one that runs.
+
     Raises:
-        NodeProcessError: it runs already, or could not be started.
+        NodeRunsError: it runs already.
+        NodeProcessError: it could not be started.
     """
-    if running_node(folder) is not None:
+    with _alone(folder):
+        if running_node(folder) is not None:
+            raise NodeRunsError(
+                f"the node in {folder} is running",
+                hint="stop the network first: registry-chain net stop",
+            )
+        return _start(folder, command)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until nobody else starts this node, and keep others waiting as long as this goes on."""
+    try:
+        descriptor = os.open(folder / _STARTING, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
         raise NodeProcessError(
-            f"the node in {folder} is running",
-            hint="stop the network first: registry-chain net stop",
-        )
+            f"the node in {folder} could not be started: {error.strerror}"
+        ) from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _start(folder: Path, command: Sequence[str]) -> NodeProcess:
     try:
         log = os.open(folder / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:

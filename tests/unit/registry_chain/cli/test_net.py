@@ -8,12 +8,14 @@ import os
 import shlex
 import stat
 import tomllib
+from pathlib import Path
 
 import pytest
 import yaml
 
 from registry_chain.cli import net_running
 from registry_chain.cli.node_proposals import admit_node
+from registry_chain.engines.cometbft.binary import Binary
 from registry_chain.engines.cometbft.founding import read_public_keys
 from registry_chain.engines.cometbft.network_file import read_network
 from registry_chain.engines.cometbft.supervisor_lock import LOCK_FILE, supervising
@@ -452,6 +454,22 @@ def test_a_node_whose_supervisor_holds_its_lock_is_starting(chain, lay_out):
         code, _, err = chain("net", "status", out)
     assert code == 20
     assert "validator-1 is down (it is starting)" in err
+
+
+@clause("NT-13")
+def test_a_node_that_was_started_otherwise_is_left_as_it_is(chain, lay_out, monkeypatch):
+    """As by a unit of systemd: a second supervisor would give up, and a pid file would name it."""
+    out, _ = lay_out("--validators", "1")
+    folder = out / "nodes" / "validator-1"
+    monkeypatch.setattr(net_running, "find_binary", lambda _: Binary(Path("/none"), "0.39.4"))
+    monkeypatch.setattr(net_running, "start_node", pytest.fail)
+    with supervising(folder, sleep=lambda _: None):
+        assert chain("net", "start", out, "--wait", 0)[0] == 0
+        code, told, err = chain("net", "stop", out)
+    assert code == 1
+    assert "validator-1" in told
+    assert "runs and was not started by net start" in err
+    assert "Ctrl-C" in err
 
 
 @clause("NT-13")

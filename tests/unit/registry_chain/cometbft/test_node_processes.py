@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -101,6 +102,33 @@ def test_a_node_is_not_started_twice(node):
 
 
 @clause("NT-13")
+@clause("NT-13")
+def test_of_two_that_start_a_node_at_once_one_does(node, tmp_path, monkeypatch):
+    """Else the pid file would name the one that gave up, and nobody could stop the other one."""
+    system, made, refused = subprocess.Popen, [], []
+
+    def other():
+        try:
+            start_node(tmp_path / "one", SLEEP)
+        except NodeProcessError as error:
+            refused.append(error)
+
+    second = threading.Thread(target=other)
+
+    def popen(*arguments, **options):
+        made.append(arguments)
+        if len(made) == 1:
+            second.start()
+            second.join(0.5)  # it would be through by now if it did not wait
+        return system(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    folder, process = node("one")
+    second.join()
+    assert len(made) == len(refused) == 1
+    assert running_node(folder) == process
+
+
 def test_a_number_that_has_gone_to_another_process_is_left_alone(node, tmp_path):
     folder, _ = node("a")
     other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
