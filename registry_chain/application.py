@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice
 from threading import Lock
 from typing import Final
@@ -29,6 +28,7 @@ from registry_chain.state_machine.founding import apply_genesis
 from registry_chain.state_machine.genesis import Genesis
 from registry_chain.state_machine.nodes import active_validators
 from registry_chain.state_machine.parameters import MAX_BLOCK_BYTES, PARAMETERS
+from registry_chain.state_machine.staged import StagedState
 from registry_chain.state_machine.transition import apply_block
 from registry_chain.state_sync.unfinished import clear_unfinished
 from registry_chain.storage.block_writes import block_writes
@@ -46,7 +46,7 @@ from registry_chain.storage.sealed_block import (
     encode_validators,
 )
 from registry_chain.storage.store import ChainStore, Checkpoint, Table
-from registry_chain.verifying import verified_ahead
+from registry_chain.verifying import VerifiedAhead
 from weid.errors import RegistryUnavailableError
 from weid.registry.codes import ResultCode
 from weid.registry.comet_encoding import merkle_root
@@ -91,6 +91,7 @@ class RegistryApplication:
         self.store = store
         self._cache = StateCache(store)
         self._verified: dict[bytes, None] = {}
+        self._ahead = VerifiedAhead()
         # Guards the staged blocks and the position, which the writer's thread moves on too.
         self._lock = Lock()
         self._staged: tuple[BlockOutcome, ...] = ()
@@ -264,8 +265,11 @@ class RegistryApplication:
 
     # --- a block ---------------------------------------------------------------------------------
 
-    def finalize_block(self, block: BlockInput) -> BlockOutcome:
+    def finalize_block(self, block: BlockInput, upcoming: Sequence[bytes] = ()) -> BlockOutcome:
         """Compute a block over the state with all staged blocks, and stage it; write nothing.
+
+        `upcoming` are transactions that wait for a later block: their signatures may be verified
+        meanwhile.
 
         Raises:
             InvalidBlockError: its height or time cannot follow.
@@ -278,9 +282,9 @@ class RegistryApplication:
         for name in list(islice(self._verified, surplus)):
             self._verified.pop(name, None)
         with self._cache.reading():
-            outcome = apply_block(
-                state, block, verify_ahead=partial(verified_ahead, verified=self._verified)
-            )
+            later = StagedState(state, height=block.height, time=block.time)
+            ahead = self._ahead.of_block(block.transactions, upcoming, later, self._verified)
+            outcome = apply_block(state, block, verify_ahead=ahead)
         with self._lock:
             self._staged += (outcome,)
         return outcome

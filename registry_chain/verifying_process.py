@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
 import logging
 import marshal
 import os
@@ -16,6 +17,7 @@ import signal
 import struct
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterable
 from threading import Lock
 from typing import Final, TypeAlias
@@ -27,6 +29,8 @@ Question: TypeAlias = tuple[tuple[bytes, ...], tuple[bytes, ...], bytes]
 
 PATIENCE: Final = 5.0
 """Seconds after which an answer does not come any more."""
+PIPE_BYTES: Final = 2**20
+"""What Linux lets any user have: the signatures of two thousand simple transactions."""
 MOST_STARTS: Final = 3
 """Processes that are started, one after the other, when they end."""
 _LENGTH: Final = struct.Struct(">I")
@@ -51,7 +55,9 @@ class VerifierProcess:
         self._starts = 0
         self._is_ready = False
         self._turn = 0
-        self._expected: list[int] = []
+        self._expected: deque[int] = deque()
+        self.room = 0
+        """Bytes of questions that can lie ready: who asks more waits until some are read."""
 
     @property
     def pid(self) -> int | None:
@@ -74,19 +80,18 @@ class VerifierProcess:
                 if not self._is_ready:
                     raise VerifierLostError
             while self._expected:  # what somebody before asked and did not wait for
-                self._read(self._expected.pop(0))
+                self._read(self._expected.popleft())
             return self._turn
 
-    def ask(self, turn: int, questions: list[Question]) -> None:
-        """Ask about some transactions.
+    def ask(self, turn: int, questions: bytes, count: int) -> None:
+        """Ask about so many transactions; see `encode_questions`.
 
         Raises:
             VerifierLostError: the turn is over, or the process.
         """
-        body = marshal.dumps(questions)
         with self._lock:
-            self._write(self._pipes(turn)[0], _LENGTH.pack(len(body)) + body)
-            self._expected.append(len(questions))
+            self._write(self._pipes(turn)[0], questions)
+            self._expected.append(count)
 
     def answer(self, turn: int) -> bytes:
         """Return the answer to the oldest question that has none: a byte each, 1 where all hold.
@@ -96,7 +101,7 @@ class VerifierProcess:
         """
         with self._lock:
             self._pipes(turn)
-            return self._read(self._expected.pop(0))
+            return self._read(self._expected.popleft())
 
     def close(self) -> None:
         """End the process."""
@@ -118,7 +123,9 @@ class VerifierProcess:
             _log.warning("no second process verifies signatures: %s", error)
             raise VerifierLostError from error
         if self._process.stdin is not None:
-            os.set_blocking(self._process.stdin.fileno(), False)
+            pipe = self._process.stdin.fileno()
+            os.set_blocking(pipe, False)
+            self.room = _widened(pipe)
         if self._starts == 1:
             atexit.register(self.close)
 
@@ -168,6 +175,20 @@ class VerifierProcess:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
+
+
+def encode_questions(questions: list[Question]) -> bytes:
+    """Return questions as they go through the pipe."""
+    body = marshal.dumps(questions)
+    return _LENGTH.pack(len(body)) + body
+
+
+def _widened(pipe: int) -> int:
+    """Let a pipe hold more where the system allows it, and return how many bytes it holds."""
+    try:
+        return fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    except (OSError, AttributeError):  # refused to this user, or not Linux
+        return 0
 
 
 def _is_open(pipe: int, way: int, seconds: float) -> bool:

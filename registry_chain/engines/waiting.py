@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import accumulate, islice, takewhile
 from threading import Condition
 from typing import Final
 
@@ -95,6 +96,13 @@ class WaitingTransactions:
                 taken.append(self._queue.popleft())
                 self._queued_bytes -= len(taken[-1].data)
         return taken
+
+    def front(self, *, transactions: int, size: int) -> list[bytes]:
+        """Return what `take` would take now, and leave it."""
+        with self.changed:
+            first = [waiting.data for waiting in islice(self._queue, transactions)]
+        fitting = takewhile(lambda total: total <= size, accumulate(map(len, first)))
+        return first[: max(1, sum(1 for _ in fitting))]
 
     def fills(self, *, transactions: int, size: int) -> bool:
         """Return whether a block of that many transactions or bytes would be full."""

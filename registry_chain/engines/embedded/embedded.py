@@ -207,13 +207,15 @@ class EmbeddedEngine:
 
     def _make_block(self) -> None:
         """Seal what waits, as much as a block holds, and hand it to the writer."""
-        taken = self._queue.take(transactions=self._block_transactions, size=self._block_bytes)
+        bounds = {"transactions": self._block_transactions, "size": self._block_bytes}
+        taken = self._queue.take(**bounds)
         if not taken:
             return
+        upcoming = self._queue.front(**bounds)
         self._next_block = time.monotonic() + (BLOCK_INTERVAL if len(taken) >= CROWD else 0.0)
         try:
             with without_collection():
-                batch = self._sealer.seal_batch([waiting.data for waiting in taken])
+                batch = self._sealer.seal_batch([waiting.data for waiting in taken], upcoming)
             results = list(zip(taken, batch.results, strict=True))
             if self._collect() is None and batch.prepared is not None:
                 self._write(batch.prepared, results)

@@ -87,16 +87,18 @@ class Sealer:
         block = self._tip.block
         return block is None or self._clock.now() - block.header.time >= heartbeat
 
-    def seal_batch(self, transactions: Sequence[bytes]) -> SealedBatch:
+    def seal_batch(
+        self, transactions: Sequence[bytes], upcoming: Sequence[bytes] = ()
+    ) -> SealedBatch:
         """Return the block of the transactions that leave a trace, and its proof block (LC-PROOF).
 
-        Their order is kept. Both blocks are one commit, so that no one ever sees a record whose
-        proof is not there yet.
+        Their order is kept; `upcoming` are those that wait for the next block. Both blocks are one
+        commit, so that no one ever sees a record whose proof is not there yet.
         """
         time_ns = next_time(self._tip, self._clock.now())
         height = self._tip.height + 1
         block_input = BlockInput(height, time_ns // NANOSECONDS, tuple(transactions))
-        outcome = self._application.finalize_block(block_input)
+        outcome = self._application.finalize_block(block_input, upcoming)
         recorded = [
             (raw, result)
             for raw, result in zip(transactions, outcome.results, strict=True)

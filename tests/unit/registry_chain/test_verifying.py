@@ -9,11 +9,22 @@ from dataclasses import replace
 
 import pytest
 
-from registry_chain.state_machine.admission import Signatures, check
+from registry_chain.state_machine.admission import (
+    Signatures,
+    check,
+    read_transaction,
+    signatures_ahead,
+)
 from registry_chain.state_machine.block import BlockInput
+from registry_chain.state_machine.staged import StagedState
 from registry_chain.state_machine.transition import apply_block
-from registry_chain.verifying import CHUNK, FEW, verified_ahead
-from registry_chain.verifying_process import MOST_STARTS, VerifierLostError, VerifierProcess
+from registry_chain.verifying import CHUNK, FEW, VerifiedAhead
+from registry_chain.verifying_process import (
+    MOST_STARTS,
+    VerifierLostError,
+    VerifierProcess,
+    encode_questions,
+)
 from tests.support.clauses import clause
 from tests.support.scripted_chain import ScriptedChain, raw_key, signer
 from weid.registry.codes import ResultCode
@@ -57,7 +68,7 @@ def applied(chain: ScriptedChain, block: BlockInput, process: VerifierProcess) -
     """Return the codes of a block, which are the same whether it is verified ahead or not."""
     plain = apply_block(chain.state, block)
     ahead = apply_block(
-        chain.state, block, verify_ahead=lambda found: verified_ahead(found, set(), process)
+        chain.state, block, verify_ahead=lambda found: VerifiedAhead(process).of(found, set())
     )
     assert plain == ahead
     return [result.code for result in ahead.results]
@@ -132,12 +143,42 @@ def test_nothing_is_verified_twice(process: VerifierProcess, held_here: list[byt
     def ahead(found: Iterable[Signatures]) -> Container[bytes]:
         some = list(found)
         asked.extend(one.verified not in before for one in some)
-        return verified_ahead(some, before, process)
+        return VerifiedAhead(process).of(some, before)
 
     outcome = apply_block(chain.state, block_of(chain, signed), verify_ahead=ahead)
     assert {result.code for result in outcome.results} == {ResultCode.OK}
     assert sum(asked) == FEW
     assert held_here == []
+
+
+@clause("R36", "TX-09")
+def test_the_next_block_is_verified_while_this_one_is_applied(
+    process: VerifierProcess, held_here: list[bytes]
+) -> None:
+    chain = ScriptedChain()
+    signed = anchors(chain, 4 * FEW)
+    bad = 3 * FEW
+    signed[bad] = spoilt(signed[bad])
+    blocks = [block_of(chain, part) for part in (signed[: 2 * FEW], signed[2 * FEW :])]
+    ahead = VerifiedAhead(process)
+    waiting = StagedState(chain.state, height=blocks[0].height, time=blocks[0].time)
+    soon = signatures_ahead(waiting, map(read_transaction, blocks[1].transactions))
+    first = apply_block(
+        chain.state,
+        blocks[0],
+        verify_ahead=lambda found: ahead.of(found, set(), soon),
+    )
+    of_second = signatures_ahead(waiting, map(read_transaction, blocks[1].transactions))
+    asked = [one.verified for one in of_second]
+    ahead.of((), set())
+    known = [name in ahead for name in asked]
+    assert {result.code for result in first.results} == {ResultCode.OK}
+    assert known.count(False) == 1
+    assert known.index(False) == bad - 2 * FEW
+    assert held_here == []
+    ahead.of((), set())
+    ahead.of((), set())
+    assert not any(name in ahead for name in asked)  # of the block before: forgotten
 
 
 @clause("R36")
@@ -212,11 +253,11 @@ def test_a_process_that_stands_still_is_given_up(
 def test_who_begins_ends_the_turn_before(process: VerifierProcess) -> None:
     question = ((raw_key("governor"),), (bytes(64),), b"message")
     first = process.begin()
-    process.ask(first, [question] * 3)
+    process.ask(first, encode_questions([question] * 3), 3)
     second = process.begin()
     with pytest.raises(VerifierLostError):
         process.answer(first)
-    process.ask(second, [question] * 2)
+    process.ask(second, encode_questions([question] * 2), 2)
     assert process.answer(second) == bytes(2)
 
 
