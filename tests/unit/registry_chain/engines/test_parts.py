@@ -96,6 +96,17 @@ def test_a_closed_queue_takes_no_more_and_keeps_what_waits() -> None:
     assert len(queue.take(transactions=1, size=100)) == 1
 
 
+@pytest.mark.parametrize(("transactions", "size"), [(2, 10**6), (10, 1000), (10, 10), (10, 0)])
+def test_what_is_at_the_front_is_what_is_taken_next(transactions: int, size: int) -> None:
+    queue = WaitingTransactions()
+    assert queue.front(transactions=transactions, size=size) == []
+    for number in range(5):
+        queue.add(Waiting(bytes([number]) * 32, bytes([number]) * 400))
+    while len(queue):
+        front = queue.front(transactions=transactions, size=size)
+        assert front == [one.data for one in queue.take(transactions=transactions, size=size)]
+
+
 # --- Seals ---------------------------------------------------------------------------------------
 
 
