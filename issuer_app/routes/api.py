@@ -189,10 +189,15 @@ def change(certificate_id: str, action: str) -> ResponseReturnValue:
 @pages.get("/certificates/<certificate_id>/offer")
 def offer(certificate_id: str) -> ResponseReturnValue:
     """Show the one-time offer of a certificate; empty when it has to be made anew."""
+    return _offer_json(certificate_id)
+
+
+def _offer_json(certificate_id: str) -> ResponseReturnValue:
     shown = services().offers.shown(current_person(), certificate_id)
     code = {"tx_code": shown.tx_code} if shown.tx_code else {}
     return jsonify(
         {
+            "id": certificate_id,
             "offer": shown.uri,
             **code,
             "configurations": shown.configurations,
@@ -208,14 +213,27 @@ def renew(certificate_id: str) -> ResponseReturnValue:
     `configurations` (a list of names) are what it offers, without them every copy; with `tx_code`
     the wallet also needs a code that travels by another way.
     """
+    services().offers.renew(current_person(), certificate_id, _wish())
+    return offer(certificate_id)
+
+
+@pages.post("/offers")
+def next_offer() -> ResponseReturnValue:
+    """Make the offer of the next certificate of `configurations`, which nobody has seen; see above.
+
+    For programs to which any certificate of a template is as good as another, such as tests.
+    """
+    certificate_id = services().offers.renew_next(current_person(), _wish())
+    return _offer_json(certificate_id)
+
+
+def _wish() -> OfferWish:
     body = _body()
-    wish = OfferWish(
+    return OfferWish(
         configurations=_list_of("configurations"),
         needs_decision=body.get("needs_decision", "") in _YES,
         with_tx_code=body.get("tx_code", "") in _YES,
     )
-    services().offers.renew(current_person(), certificate_id, wish)
-    return offer(certificate_id)
 
 
 @pages.get("/decisions")

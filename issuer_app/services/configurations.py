@@ -34,6 +34,11 @@ def with_chain(configuration: str) -> str:
     return configuration + _WITH_CHAIN
 
 
+def without_chain(configuration: str) -> str:
+    """Return the name of the first configuration of either's template."""
+    return configuration.removesuffix(_WITH_CHAIN)
+
+
 def has_chain(configuration: str) -> bool:
     """Tell whether a configuration is signed with a certificate chain; else the DID signs it."""
     return configuration.endswith(_WITH_CHAIN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from markupsafe import Markup
 
@@ -11,7 +12,7 @@ from issuer_app.rows.files import write_csv
 from issuer_app.services.audit import AuditLog
 from issuer_app.services.batch_pages import BatchPages
 from issuer_app.services.certificates import Certificates
-from issuer_app.services.configurations import configuration_name
+from issuer_app.services.configurations import configuration_name, without_chain
 from issuer_app.services.people import Person
 from issuer_app.services.wallet_endpoints import FoundOffer, OfferWish, WalletEndpoints
 from issuer_app.settings import Settings
@@ -20,6 +21,20 @@ from weid.clock import Clock, format_time
 from weid.errors import MalformedError
 from weid.qr.draw import draw_svg
 from weid.qr.envelope import encode_envelope
+
+_NEXT: Final = """
+SELECT certificates.id FROM certificates
+JOIN offers ON certificate_id = certificates.id
+JOIN templates ON templates.id = template_id
+WHERE certificates.organisation = ?1 AND cpt_id || '_' || template_version = ?2
+  AND certificates.state = 'offered' AND certificates.status = 'valid' AND generation = 1
+  AND certificates.id NOT IN (SELECT subject FROM audit_entries
+    WHERE organisation = ?1 AND action = 'offer_shown')
+  AND batch_id NOT IN (SELECT subject FROM audit_entries
+    WHERE organisation = ?1 AND action = 'offers_downloaded')
+ORDER BY reserved_at, batch_id, row_number LIMIT 1
+"""
+"""Organisation, name of a configuration → the oldest certificate whose offer nobody has seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +184,27 @@ class Offers:
             )
             action = "offer_for_decision" if wish.needs_decision else "offer_renewed"
             self._audit.record(person, action, certificate_id)
+
+    def renew_next(self, person: Person, wish: OfferWish) -> str:
+        """Make the offer of the next certificate anew as wished, and return the certificate's id.
+
+        It is the oldest one of the template of `wish.configurations` whose offer nobody has seen,
+        taken or made anew: each call gives another one, and no citizen's offer dies by it.
+
+        Raises:
+            InputRefusedError: no configuration, or one that cannot be offered now.
+            ConflictError: there is none left.
+        """
+        if not wish.configurations:
+            raise InputRefusedError(Problem("copy_unknown", "configurations"))
+        name = without_chain(wish.configurations[0])
+        with self._database.write():
+            found = self._database.first(_NEXT, (person.organisation, name))
+            if found is None:
+                raise ConflictError("no certificate is left to offer", Problem("offer_none"))
+            certificate_id = str(found["id"])
+            self.renew(person, certificate_id, wish)
+        return certificate_id
 
     def of_batch(self, person: Person, batch_id: str) -> list[Row]:
         """Return the open offers of a batch: certificate, row, holder, link, until when."""

@@ -70,6 +70,7 @@ API: Final[dict[str, frozenset[Role]]] = {
     "api.change": frozenset({_O}),
     "api.offer": frozenset({_O}),
     "api.renew": frozenset({_O}),
+    "api.next_offer": frozenset({_O}),
     "api.decisions": frozenset({_O, _P}),
     "api.decide": frozenset({_O, _P}),
 }

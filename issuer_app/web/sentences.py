@@ -92,6 +92,7 @@ PROBLEMS: Final[Mapping[str, LazyString]] = {
     "decision_gone": _l("No wallet waits for a decision on this certificate, or not any more."),
     "own_offer": _l("Where two persons decide, nobody decides on his or her own offer."),
     "copy_unknown": _l("There is no such copy of this certificate to offer now."),
+    "offer_none": _l("No certificate of this kind is left whose offer nobody has seen."),
     "offer_gone": _l("This certificate has no offer any more: it is signed, or not in force."),
     "paper_missing": _l("This certificate was not made for paper."),
     "reason_missing": _l("Choose a reason."),

@@ -231,7 +231,7 @@ def policy(world: RandomWorld, _: Member, __: DidRecord | None) -> PublishPolicy
     document: dict[str, object] = {
         "uri": f"urn:weid:{NETWORK}:policy:{policy_id}:{version}",
         "policy_id": policy_id,
-        "version": version if world.chance(0.95) else version + 1,
+        "version": version if world.chance(0.75) else version + 1,
         "purpose": f"Propósito {world.random.randrange(9)} 目的",
     }
     return PublishPolicy(policy_id, version, json.dumps(document, ensure_ascii=False).encode())

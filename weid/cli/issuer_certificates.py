@@ -85,7 +85,7 @@ def show(session: Session, *, api: IssuerApi, certificate_id: str) -> None:
 
 
 @click.command(cls=SharedCommand)
-@click.argument("certificate_id", metavar="ID")
+@click.argument("certificate_id", metavar="[ID]", default="")
 @click.option("--qr", type=PICTURE, help="Draw its code here (.png or .svg).")
 @click.option("--renew", is_flag=True, help="Make it anew; the one before is dead.")
 @click.option(
@@ -94,7 +94,8 @@ def show(session: Session, *, api: IssuerApi, certificate_id: str) -> None:
     metavar="NAME",
     multiple=True,
     help="Make it anew with this configuration, such as residence_1-x5c (several may be given;"
-    " without it every copy is offered).",
+    " without it every copy is offered). Without ID, of the next certificate that nobody has"
+    " seen the offer of.",
 )
 @click.option(
     "--tx-code", is_flag=True, help="Make it anew with a code that travels by another way."
@@ -113,18 +114,24 @@ def offer(  # noqa: PLR0913 - each is one option
 ) -> None:
     """Print the one-time offer of the certificate ID, for the wallet of its holder.
 
+    With --config alone: of the oldest certificate whose offer nobody has seen, another one each
+    time; for scripts and tests.
+
     Where the office has a certificate chain, one offer gives the certificate in two copies: with
     the chain, for wallets and verifiers of all houses, and under the office's identifier, for
     codes.
 
     Whoever has it can take the certificate; the audit log notes who looked.
     """
-    path = ("certificates", certificate_id, "offer")
-    if renew or configurations or tx_code:
-        body: JsonObject = {"configurations": list(configurations), "tx_code": tx_code}
-        found = api.change(*path, body=body)
+    body: JsonObject = {"configurations": list(configurations), "tx_code": tx_code}
+    if not certificate_id and not configurations:
+        raise click.UsageError("name the certificate ID, or what to offer with --config")
+    if not certificate_id:
+        found = api.change("offers", body=body)
+    elif renew or configurations or tx_code:
+        found = api.change("certificates", certificate_id, "offer", body=body)
     else:
-        found = api.get(*path)
+        found = api.get("certificates", certificate_id, "offer")
     uri = found.get("offer")
     if not isinstance(uri, str) or not uri:
         raise MalformedError("the offer has run out", hint="--renew makes a new one.")
@@ -134,7 +141,7 @@ def offer(  # noqa: PLR0913 - each is one option
         draw_plain(uri, qr, session)
     if found.get("tx_code"):
         session.say(f"Its code is {visible(str(found['tx_code']))}: it travels by another way.")
-    session.show(uri, {"id": certificate_id, **found})
+    session.show(uri, found)
 
 
 @click.command(cls=SharedCommand)

@@ -271,6 +271,34 @@ def test_a_certificate_is_found_changed_and_has_its_offer(office, officer):
     assert officer.get(f"{path}/offer").status_code == 409
 
 
+@clause("IP-82")
+def test_a_program_gets_the_offer_of_the_next_certificate_that_nobody_has_seen(office, officer):
+    officer.issue(rows_csv(*people(3)))
+    downloaded = officer.issue(rows_csv(*people(1, start=10)))["id"]
+    officer.get(f"batches/{downloaded}/offers")
+    first, second, third = (one["id"] for one in oldest_first(officer, 3))
+    officer.get(f"certificates/{first}/offer")
+    wanted = {"configurations": ["residence-test_1"]}
+    one = officer.post("offers", wanted).json
+    assert one["id"] == second
+    assert officer.get(f"certificates/{second}/offer").json["offer"] == one["offer"]
+    other = officer.post("offers", {**wanted, "tx_code": "yes"}).json
+    assert other["id"] == third
+    assert len(other["tx_code"]) == 6
+    none = officer.post("offers", wanted)
+    assert none.status_code == 409
+    assert "nobody has seen" in none.json["message"]
+    for unknown in ([], ["another_1"], ["residence-test_1-x5c"]):
+        refused = officer.post("offers", {"configurations": unknown})
+        assert refused.status_code in {409, 422}, unknown
+
+
+def oldest_first(officer, count):
+    """Return certificates in the order of their rows."""
+    found = officer.get("certificates").json["certificates"]
+    return sorted(found, key=lambda one: one["label"])[:count]
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [(b"{", 400), (b"[]", 400), (b'{"version": 1, "version": 2}', 400), (b"{}", 409), (b"", 409)],
