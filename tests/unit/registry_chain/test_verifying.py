@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -179,6 +179,41 @@ def test_the_next_block_is_verified_while_this_one_is_applied(
     ahead.of((), set())
     ahead.of((), set())
     assert not any(name in ahead for name in asked)  # of the block before: forgotten
+
+
+@clause("R36")
+def test_what_was_upcoming_is_not_gone_through_again(
+    process: VerifierProcess, held_here: list[bytes]
+) -> None:
+    chain = ScriptedChain()
+    signed = anchors(chain, 2 * FEW)
+    blocks = [block_of(chain, part) for part in (signed[:FEW], signed[FEW:])]
+    staged = StagedState(chain.state, height=blocks[0].height, time=blocks[0].time)
+    ahead = VerifiedAhead(process)
+    raw = [block.transactions for block in blocks]
+    verify = ahead.of_block(raw[0], raw[1], staged, set())
+    assert applied_with(chain, blocks[0], verify) == [ResultCode.OK] * FEW
+    proof = replace(blocks[0], transactions=())
+    assert applied_with(chain, proof, ahead.of_block((), (), staged, set())) == []
+    known = ahead.of_block(raw[1], (), staged, set())(never())
+    second = list(signatures_ahead(staged, map(read_transaction, raw[1])))
+    assert all(one.verified in known for one in second)
+    assert held_here == []
+
+
+def applied_with(
+    chain: ScriptedChain,
+    block: BlockInput,
+    verify: Callable[[Iterable[Signatures]], Container[bytes]],
+) -> list[ResultCode]:
+    outcome = apply_block(chain.state, block, verify_ahead=verify)
+    return [result.code for result in outcome.results]
+
+
+def never() -> Iterator[Signatures]:
+    """Must not be gone through."""
+    raise AssertionError
+    yield
 
 
 @clause("R36")
