@@ -94,6 +94,21 @@ def test_a_block_has_the_same_outcome(count: int, process: VerifierProcess) -> N
     )
 
 
+@clause("R36")
+def test_where_the_pipe_stays_small_one_chunk_is_asked_after_the_other(
+    held_here: list[bytes],
+) -> None:
+    chain = ScriptedChain()
+    narrow = VerifierProcess()
+    narrow.begin(LONG)
+    narrow.room = 0
+    count = 3 * CHUNK + 1
+    block = block_of(chain, anchors(chain, count))
+    assert applied(chain, block, narrow) == [ResultCode.OK] * count
+    assert len(held_here) == count  # without the process; with it none
+    narrow.close()
+
+
 @clause("TX-09")
 @pytest.mark.parametrize("place", [0, CHUNK - 1, CHUNK, FEW - 1])
 def test_a_signature_that_does_not_hold_is_refused(place: int, process: VerifierProcess) -> None:
